@@ -1,0 +1,5 @@
+"""The routing core: decides which model of a pool is worth a query. Knows no framework."""
+
+from shared_core._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__)

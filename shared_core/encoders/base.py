@@ -1,0 +1,125 @@
+"""What every encoder does: batches, caches, is fingerprinted and can be saved."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from shared_core.artifacts import Arrays, Artifact, fingerprint
+from shared_core.errors import ConfigError
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class VectorCache:
+    """The vectors of the texts seen last; keyed by digest, so it keeps no text. Thread-safe."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._vectors: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes) -> Vectors | None:
+        with self._lock:
+            if key in self._vectors:
+                self._vectors.move_to_end(key)
+            return self._vectors.get(key)
+
+    def put(self, key: bytes, vector: Vectors) -> None:
+        with self._lock:
+            self._vectors[key] = vector
+            if len(self._vectors) > self._size:
+                self._vectors.popitem(last=False)
+
+    @staticmethod
+    def key(text: str) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Encoder(ABC):
+    """Texts -> unit vectors. Subclasses write ``_encode``, and ``fit`` if they learn.
+
+    Args:
+        batch_size: most texts handed to ``_encode`` at once.
+        cache_size: number of vectors remembered; batches longer than this go past the cache.
+    """
+
+    def __init__(self, *, batch_size: int = 64, cache_size: int = 1024) -> None:
+        self.batch_size = batch_size
+        self.cache_size = cache_size
+        self._cache = VectorCache(cache_size)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it can encode; true from the start for encoders that learn nothing."""
+        return True
+
+    @abstractmethod
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (n, d) of a batch; any length, they are normalised afterwards."""
+
+    def fit(self, texts: Sequence[str], progress: Callable[[str], None] | None = None) -> Self:
+        """Learn from unlabelled texts; most encoders have nothing to learn."""
+        return self
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors (n, d), float32; a text without any feature gives the zero vector."""
+        if isinstance(texts, str):
+            raise ConfigError("an encoder takes a list of texts, not a single string")
+        if len(texts) > self.cache_size:
+            return self._in_batches(texts)
+        keys = [VectorCache.key(text) for text in texts]
+        found = {key: self._cache.get(key) for key in keys}
+        missing = {k: text for k, text in zip(keys, texts, strict=True) if found[k] is None}
+        if missing:
+            fresh = self._in_batches(list(missing.values()))
+            for key, vector in zip(missing, fresh, strict=True):
+                self._cache.put(key, vector)
+                found[key] = vector
+        return np.stack([found[key] for key in keys]) if keys else self._in_batches([])
+
+    def _in_batches(self, texts: Sequence[str]) -> Vectors:
+        step = self.batch_size
+        batches = [self._encode(texts[i : i + step]) for i in range(0, len(texts), step)]
+        vectors = np.concatenate(batches or [np.zeros((0, 1))]).astype(np.float32, copy=False)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            raise ConfigError(f"{self!r} gave no finite (n, d) vectors for {len(texts)} texts")
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.where(lengths > 0, lengths, 1)
+
+    def config(self) -> Mapping[str, Any]:
+        """JSON-ready constructor arguments."""
+        return {}
+
+    def arrays(self) -> Arrays:
+        """What was learned."""
+        return {}
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for encoders that give equal vectors; stored with everything trained on them."""
+        return fingerprint({"encoder": type(self).__name__, **self.config()}, self.arrays())
+
+    def artifact(self) -> Artifact:
+        """What saving writes."""
+        document = {
+            "encoder": type(self).__name__,
+            "config": dict(self.config()),
+            "fingerprint": self.fingerprint,
+        }
+        return Artifact("encoder", document, self.arrays())
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> Self:
+        """The encoder that ``artifact`` was made of."""
+        return cls(**artifact.document["config"])
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({told})"

@@ -1,0 +1,235 @@
+"""The default encoder: words and pieces of words, learned from the training queries alone.
+
+Latent semantic analysis (Deerwester et al., 1990) of TF-IDF weighted word uni- and bigrams and
+character 3- to 5-grams within words. Needs numpy only, reads any script, costs a fraction of a
+millisecond for a short query, and on routing data it is level with small neural encoders.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from shared_core.artifacts import Arrays, Artifact
+from shared_core.encoders.base import Encoder, VectorCache, Vectors
+from shared_core.errors import ArtifactError, DataError, NotFitted
+
+_WORD: Final = re.compile(r"\w+")
+_CHARACTERS: Final = (3, 4, 5)
+_BLOCKS: Final = 2
+_OVERSAMPLING: Final = 16
+_POWER_ITERATIONS: Final = 2
+_FIT_ROWS: Final = 8192
+
+Ids = np.ndarray[Any, np.dtype[np.uint32]]
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class LexicalEncoder(Encoder):
+    """Word and character n-grams, projected to a dense vector.
+
+    Args:
+        dimension: length of the vectors; fewer when there are fewer training texts.
+        max_features: n-grams kept, half of them of words and half of characters.
+        max_characters: how much of a text is read; the rest hardly changes where it belongs.
+        seed: of the randomised decomposition.
+    """
+
+    def __init__(
+        self,
+        *,
+        dimension: int = 256,
+        max_features: int = 40_000,
+        max_characters: int = 4000,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dimension = dimension
+        self.max_features = max_features
+        self.max_characters = max_characters
+        self.seed = seed
+        self._vocabulary: _Vocabulary | None = None
+        self._projection: np.ndarray[Any, np.dtype[np.float16]] = np.zeros((0, 0), np.float16)
+
+    @property
+    def is_fitted(self) -> bool:
+        return self._vocabulary is not None
+
+    def fit(self, texts: Sequence[str], progress: Callable[[str], None] | None = None) -> Self:
+        """Learn vocabulary, weights and projection from the training queries' texts."""
+        report = progress or (lambda _: None)
+        report("reading the vocabulary")
+        counted = [_count(text[: self.max_characters]) for text in texts]
+        self._vocabulary = _Vocabulary.learn(counted, self.max_features)
+        report("decomposing")
+        rng = np.random.default_rng(self.seed)
+        chosen = _sample(len(counted), rng)
+        rows = [self._vocabulary.weigh(counted[i]) for i in chosen]
+        basis = _right_singular_vectors(rows, len(self._vocabulary.ids), self.dimension, rng)
+        self._projection = basis.astype(np.float16)
+        self._cache = VectorCache(self.cache_size)
+        return self
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        if self._vocabulary is None:
+            raise NotFitted("the lexical encoder has not seen any text: call fit(texts) first")
+        vectors = np.empty((len(texts), self._projection.shape[1]), np.float32)
+        for row, text in enumerate(texts):
+            index, weight = self._vocabulary.weigh(_count(text[: self.max_characters]))
+            vectors[row] = weight @ self._projection[index].astype(np.float32)
+        return vectors
+
+    def config(self) -> Mapping[str, Any]:
+        return {
+            "dimension": self.dimension,
+            "max_features": self.max_features,
+            "max_characters": self.max_characters,
+            "seed": self.seed,
+        }
+
+    def arrays(self) -> Arrays:
+        if self._vocabulary is None:
+            return {}
+        return {**self._vocabulary._asdict(), "projection": self._projection}
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> Self:
+        encoder = cls(**artifact.document["config"])
+        arrays = dict(artifact.arrays)
+        if not arrays:
+            return encoder
+        encoder._projection = arrays.pop("projection")
+        encoder._vocabulary = _Vocabulary(**arrays)
+        if len(encoder._projection) != len(encoder._vocabulary.ids):
+            raise ArtifactError("the lexical encoder's vocabulary and projection differ in length")
+        return encoder
+
+
+class _Row(NamedTuple):
+    """A text as a sparse vector."""
+
+    index: np.ndarray[Any, np.dtype[np.int64]]
+    weight: Floats
+
+
+_Counted = tuple[tuple[Ids, Floats], ...]
+"""Per block (words, characters): distinct n-gram ids, and how often each occurs."""
+
+
+class _Vocabulary(NamedTuple):
+    """The n-grams kept: their ids in ascending order, block and inverse document frequency."""
+
+    ids: Ids
+    block: np.ndarray[Any, np.dtype[np.uint8]]
+    idf: Floats
+
+    @classmethod
+    def learn(cls, counted: Sequence[_Counted], max_features: int) -> _Vocabulary:
+        found = [_frequent([row[b] for row in counted], max_features // _BLOCKS) for b in range(_BLOCKS)]
+        ids = np.concatenate([ids for ids, _ in found])
+        if len(ids) == 0:
+            raise DataError("no n-gram occurs in two texts: the lexical encoder can't learn from these")
+        frequency = np.concatenate([frequency for _, frequency in found])
+        block = np.repeat(np.arange(_BLOCKS, dtype=np.uint8), [len(ids) for ids, _ in found])
+        idf = np.log((1 + len(counted)) / (1 + frequency)) + 1
+        order = np.argsort(ids, kind="stable")
+        return cls(ids[order], block[order], idf[order].astype(np.float32))
+
+    def weigh(self, counted: _Counted) -> _Row:
+        """TF-IDF of a text; words and characters weigh the same, however many there are."""
+        parts = [self._weigh_block(ids, counts) for ids, counts in counted]
+        return _Row(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _weigh_block(self, ids: Ids, counts: Floats) -> _Row:
+        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        known = self.ids[place] == ids
+        index = place[known]
+        weight = (1 + np.log(counts[known])) * self.idf[index]
+        length = float(np.sqrt(weight @ weight)) or 1.0
+        return _Row(index, (weight / length).astype(np.float32))
+
+
+def _count(text: str) -> _Counted:
+    text = text.lower()
+    words = _WORD.findall(text)
+    of_words = Counter(map(_word_id, words))
+    of_words.update(_id(f"b{a} {b}") for a, b in zip(words, words[1:], strict=False))
+    pieces = Counter(text.split())
+    grams = [_character_ids(piece) for piece in pieces]
+    repeated = np.repeat(list(pieces.values()), [len(ids) for ids in grams]) if grams else []
+    return _distinct(list(of_words), list(of_words.values())), _distinct(
+        np.concatenate(grams) if grams else [], repeated
+    )
+
+
+def _distinct(ids: Sequence[int] | Ids, counts: Any) -> tuple[Ids, Floats]:
+    found, place = np.unique(np.asarray(ids, np.uint32), return_inverse=True)
+    return found, np.bincount(place, np.asarray(counts, float), len(found)).astype(np.float32)
+
+
+def _id(gram: str) -> int:
+    return zlib.crc32(gram.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(65_536)
+def _word_id(word: str) -> int:
+    return _id(f"w{word}")
+
+
+@lru_cache(65_536)
+def _character_ids(piece: str) -> Ids:
+    padded = f" {piece} "
+    return np.fromiter((_id(f"c{gram}") for gram in _grams(padded)), np.uint32)
+
+
+def _grams(padded: str) -> Iterator[str]:
+    for size in _CHARACTERS:
+        if len(padded) <= size:
+            yield padded
+            return
+        for start in range(len(padded) - size + 1):
+            yield padded[start : start + size]
+
+
+def _frequent(block: Sequence[tuple[Ids, Floats]], limit: int) -> tuple[Ids, Floats]:
+    """The ids in at least two texts, at most ``limit`` of them, with the number of texts."""
+    seen = np.concatenate([ids for ids, _ in block]) if block else np.zeros(0, np.uint32)
+    ids, frequency = np.unique(seen, return_counts=True)
+    kept = np.flatnonzero(frequency >= 2)
+    order = kept[np.argsort(-frequency[kept], kind="stable")][:limit]
+    return ids[order], frequency[order].astype(np.float32)
+
+
+def _sample(n: int, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.sort(rng.permutation(n)[:_FIT_ROWS])
+
+
+def _right_singular_vectors(
+    rows: Sequence[_Row], width: int, dimension: int, rng: np.random.Generator
+) -> Floats:
+    """Leading right singular vectors (width, dimension) of a sparse matrix (Halko et al., 2011)."""
+    columns = min(dimension + _OVERSAMPLING, len(rows), width)
+    basis = rng.standard_normal((width, columns), np.float32)
+    for _ in range(_POWER_ITERATIONS + 1):
+        basis = _transposed_times(rows, np.linalg.qr(_times(rows, basis))[0], width)
+    squares, rotation = np.linalg.eigh((basis.T @ basis).astype(np.float64))
+    leading = np.flatnonzero(squares > squares[-1] * 1e-10)[::-1][:dimension]
+    scaled = rotation[:, leading] / np.sqrt(squares[leading])
+    return basis @ scaled.astype(np.float32)
+
+
+def _times(rows: Sequence[_Row], matrix: Floats) -> Floats:
+    return np.stack([row.weight @ matrix[row.index] for row in rows])
+
+
+def _transposed_times(rows: Sequence[_Row], matrix: Floats, width: int) -> Floats:
+    product = np.zeros((width, matrix.shape[1]), np.float32)
+    for row, values in zip(rows, matrix, strict=True):
+        product[row.index] += row.weight[:, None] * values
+    return product

@@ -1,0 +1,62 @@
+"""Every error this project raises on purpose.
+
+    RouterError
+    ├── ConfigError          an argument or a file of settings makes no sense
+    ├── PoolError            the models on offer make no sense
+    │   └── NoEligibleModel  no model can serve this query
+    ├── DataError            outcome data cannot be read or learned from
+    ├── NotFitted            predict or save before fit
+    ├── ArtifactError        a saved router cannot be trusted or does not fit here
+    ├── AllModelsFailed      every model that was asked failed
+    └── MissingExtra         an optional package is not installed (also an ImportError)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared_core.decision import Attempt
+
+
+class RouterError(Exception):
+    """Base of all errors raised by the router itself."""
+
+
+class ConfigError(RouterError, ValueError):
+    """An argument or a setting makes no sense."""
+
+
+class PoolError(RouterError, ValueError):
+    """The pool of models makes no sense."""
+
+
+class NoEligibleModel(PoolError):
+    """No model of the pool can serve the query; the message names why each was rejected."""
+
+
+class DataError(RouterError, ValueError):
+    """Outcome data cannot be read, or nothing can be learned from them."""
+
+
+class NotFitted(RouterError, RuntimeError):
+    """The router has to be fitted or loaded first."""
+
+
+class ArtifactError(RouterError, ValueError):
+    """A saved router is damaged, of an unknown format, or made for something else."""
+
+
+class AllModelsFailed(RouterError, RuntimeError):
+    """Every model that was asked failed; ``attempts`` says how, in order."""
+
+    def __init__(self, attempts: Sequence[Attempt]) -> None:
+        self.attempts = tuple(attempts)
+        told = "; ".join(str(attempt) for attempt in self.attempts)
+        super().__init__(f"all {len(self.attempts)} models that were asked failed: {told}")
+
+
+class MissingExtra(RouterError, ImportError):
+    """A feature needs an optional package that is not installed."""

@@ -1,0 +1,44 @@
+"""What happened, for whoever listens. A listener is any callable that takes a RoutingEvent."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared_core.decision import Attempt, RoutingDecision
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingEvent:
+    """Something that happened to one query. Holds no prompt and no answer text.
+
+    Args:
+        kind: ``decided`` (before any call), ``failed`` (one call), ``answered`` or ``gave_up``.
+        decision: the decision as it stands at this moment.
+        attempt: the failed call, for ``failed``.
+        seconds: time spent: deciding for ``decided``, in all for the others.
+        time: when, in seconds since the epoch.
+    """
+
+    kind: Literal["decided", "failed", "answered", "gave_up"]
+    decision: RoutingDecision
+    seconds: float
+    attempt: Attempt | None = None
+    time: float = field(default_factory=time.time)
+
+
+Listener = Callable[[RoutingEvent], None]
+
+
+def tell(listeners: Iterable[Listener], event: RoutingEvent) -> None:
+    """Hand the event to every listener; one that raises is logged and spoils nothing."""
+    for listener in listeners:
+        try:
+            listener(event)
+        except Exception:  # noqa: BLE001  a broken listener must not break an answer
+            logger.exception("the listener %r failed on a %r event", listener, event.kind)

@@ -1,0 +1,1 @@
+"""Who answered what, how well, at what cost."""

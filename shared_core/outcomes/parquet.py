@@ -1,0 +1,21 @@
+"""Parquet files; the only file that knows pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+
+from shared_core.errors import DataError
+
+
+def read(path: Path) -> Mapping[str, Sequence[Any]]:
+    """The file's columns as Python values."""
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"{path} cannot be read as parquet: {error}") from error
+    return {name: table.column(name).to_pylist() for name in table.column_names}

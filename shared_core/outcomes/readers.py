@@ -1,0 +1,69 @@
+"""Files of outcomes as named columns."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared_core._lazy import load
+from shared_core.errors import DataError
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def read_columns(path: Path) -> Columns:
+    """The file's columns, by what its name ends in."""
+    if not path.is_file():
+        raise DataError(f"no file {path}")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path} ends in none of {', '.join(_READERS)}")
+    return reader(path)
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> Columns:
+    """Columns of dicts; what a row lacks is None."""
+    listed = list(rows)
+    names = dict.fromkeys(name for row in listed for name in row)
+    return {name: [row.get(name) for row in listed] for name in names}
+
+
+def _read_jsonl(path: Path) -> Columns:
+    rows = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                rows.append(_json_object(line, f"{path}, line {number}"))
+    return columns_of(rows)
+
+
+def _json_object(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where} is no JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where} is no JSON object")
+    return row
+
+
+def _read_csv(path: Path) -> Columns:
+    csv.field_size_limit(sys.maxsize)
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            return columns_of(csv.DictReader(lines, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no CSV: {error}") from error
+
+
+def _read_parquet(path: Path) -> Columns:
+    parquet = load("shared_core.outcomes.parquet", wanted_by=f"reading {path.name}")
+    columns: Columns = parquet.read(path)
+    return columns
+
+
+_READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}

@@ -1,0 +1,187 @@
+"""Outcomes: queries x models of quality, cost, tokens and latency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared_core.errors import DataError
+from shared_core.outcomes import readers
+from shared_core.pool import Candidate, ModelPool
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+MEASURES = ("score", "cost", "in_tokens", "out_tokens", "cached_tokens", "latency", "logprob", "entropy")
+"""Columns ``measure.model`` that are numbers per query and model."""
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    """How n queries went with m models. NaN is unknown.
+
+    Args:
+        models: the m models' names.
+        queries: the n texts.
+        measures: name -> (n, m); ``score`` (quality, 0..1, higher is better) is always there;
+            ``cost`` is USD per answer, ``latency`` seconds.
+        columns: other columns, each n long: ``query_id``, ``dataset``, ``split``, ``reference`` …
+        answers: model -> the n recorded answers, where recorded.
+    """
+
+    models: tuple[str, ...]
+    queries: tuple[str, ...]
+    measures: Mapping[str, Matrix]
+    columns: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise DataError("the table has no models: it takes one column score.<model> for each")
+        shape = (len(self.queries), len(self.models))
+        for name, values in self.measures.items():
+            if values.shape != shape:
+                raise DataError(f"{name} has the shape {values.shape}, not {shape}")
+        for name, column in (*self.columns.items(), *self.answers.items()):
+            if len(column) != len(self):
+                raise DataError(f"column {name} has {len(column)} rows, not {len(self)}")
+        _check_range("score", self.score, upper=1.0)
+        _check_range("cost", self.cost, upper=np.inf)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def score(self) -> Matrix:
+        """Quality (n, m), 0..1; NaN where not measured."""
+        return self.measures["score"]
+
+    @property
+    def cost(self) -> Matrix:
+        """Cost (n, m) in USD; NaN where unknown."""
+        return self.measures.get("cost", np.full_like(self.score, np.nan))
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether any cost is known."""
+        return bool(np.isfinite(self.cost).any())
+
+    def rows(self, chosen: Sequence[int] | np.ndarray[Any, Any]) -> OutcomeTable:
+        """The chosen rows: indices, or a mask of n booleans."""
+        index = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen)
+        return replace(
+            self,
+            queries=tuple(self.queries[i] for i in index),
+            measures={name: values[index] for name, values in self.measures.items()},
+            columns={name: tuple(col[i] for i in index) for name, col in self.columns.items()},
+            answers={name: tuple(col[i] for i in index) for name, col in self.answers.items()},
+        )
+
+    def split(self, side: str) -> OutcomeTable:
+        """The rows whose ``split`` column says ``side``.
+
+        Raises:
+            DataError: no such column or no such row.
+        """
+        sides = self.columns.get("split")
+        if sides is None:
+            raise DataError("the table has no column 'split' with 'train' and 'test' in it")
+        mask = np.array([value == side for value in sides], dtype=bool)
+        if not mask.any():
+            raise DataError(f"no row has split {side!r}; there are {sorted(set(map(str, sides)))}")
+        return self.rows(mask)
+
+    def of(self, models: Sequence[str]) -> OutcomeTable:
+        """The same queries for some of the models, in the order given."""
+        if missing := [name for name in models if name not in self.models]:
+            raise DataError(f"no outcomes of {', '.join(missing)}; there are {', '.join(self.models)}")
+        columns = [self.models.index(name) for name in models]
+        return replace(
+            self,
+            models=tuple(models),
+            measures={name: values[:, columns] for name, values in self.measures.items()},
+            answers={name: self.answers[name] for name in models if name in self.answers},
+        )
+
+    def priced(self, pool: ModelPool) -> OutcomeTable:
+        """The table with unknown costs computed from token counts and the pool's prices."""
+        costs = [self._priced_column(j, pool[name]) for j, name in enumerate(self.models)]
+        cost = np.where(np.isfinite(self.cost), self.cost, np.stack(costs, axis=1))
+        return replace(self, measures={**self.measures, "cost": cost})
+
+    def _priced_column(self, column: int, candidate: Candidate) -> np.ndarray[Any, Any]:
+        tokens = [self.measures.get(name) for name in ("in_tokens", "out_tokens")]
+        if any(values is None for values in tokens) or candidate.cost(0, 0) is None:
+            return np.full(len(self), np.nan)
+        sizes = [values[:, column] for values in tokens if values is not None]
+        return np.array([candidate.cost(*size) for size in zip(*sizes, strict=True)], float)
+
+    @classmethod
+    def read(cls, path: str | Path) -> OutcomeTable:
+        """Read a ``.parquet``, ``.csv`` or ``.jsonl`` file with the columns described in the README.
+
+        Raises:
+            DataError: not there, not readable, or without ``query`` and ``score.<model>`` columns.
+            MissingExtra: parquet without pyarrow.
+        """
+        return cls.from_columns(readers.read_columns(Path(path)), where=str(path))
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Sequence[Any]], where: str = "the table") -> OutcomeTable:
+        """Build from named columns: ``query``, ``score.<model>``, ``cost.<model>`` …"""
+        models = tuple(name[len("score.") :] for name in columns if name.startswith("score."))
+        if not models or "query" not in columns:
+            raise DataError(
+                f"{where} needs a column 'query' and one 'score.<model>' for each model; "
+                f"it has {', '.join(columns) or 'no columns'}"
+            )
+        found = {name: _matrix(columns, name, models, where) for name in MEASURES}
+        plain = (name for name in columns if name != "query" and not _is_per_model(name, models))
+        return cls(
+            models=models,
+            queries=tuple("" if text is None else str(text) for text in columns["query"]),
+            measures={name: values for name, values in found.items() if values is not None},
+            columns={name: tuple(columns[name]) for name in plain if name not in MEASURES},
+            answers={m: tuple(columns[f"answer.{m}"]) for m in models if f"answer.{m}" in columns},
+        )
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]], where: str = "the rows") -> OutcomeTable:
+        """Build from dicts with the columns' names as keys; a key that is absent is unknown."""
+        return cls.from_columns(readers.columns_of(rows), where=where)
+
+
+def _check_range(name: str, values: Matrix, upper: float) -> None:
+    bad = ~(np.isnan(values) | ((values >= 0) & (values <= upper) & np.isfinite(values)))
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise DataError(f"{name} lies outside 0..{upper:g} in row {row}, model {column}: {values[row, column]}")
+
+
+def _is_per_model(column: str, models: Sequence[str]) -> bool:
+    measure, dot, model = column.partition(".")
+    return bool(dot) and model in models and measure in (*MEASURES, "answer")
+
+
+def _matrix(
+    columns: Mapping[str, Sequence[Any]], measure: str, models: Sequence[str], where: str
+) -> Matrix | None:
+    """(n, m) of ``measure.<model>`` columns; one plain column ``measure`` counts for every model."""
+    names = [f"{measure}.{model}" for model in models]
+    present = [name if name in columns else measure if measure in columns else None for name in names]
+    if not any(present):
+        return None
+    unknown = np.full(len(columns["query"]), np.nan)
+    return np.stack(
+        [unknown if name is None else _numbers(columns[name], name, where) for name in present], axis=1
+    )
+
+
+def _numbers(values: Sequence[Any], name: str, where: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    try:
+        return np.array([np.nan if v is None or v == "" else float(v) for v in values], float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"column {name} of {where} holds something that is no number: {error}") from error

@@ -1,0 +1,1 @@
+"""What is worth it: quality and cost in, utility out."""

@@ -1,0 +1,52 @@
+"""What a router predicts, and the callable that weighs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What each model would give for each query.
+
+    Args:
+        models: the m models, naming the columns.
+        quality: (n, m) expected quality, 0..1.
+        cost: (n, m) expected cost in USD.
+        cost_unit: USD that count as one unit of cost: the mean cost of the dearest model seen in
+            training, so that weights mean the same for any pool.
+    """
+
+    models: tuple[str, ...]
+    quality: Matrix
+    cost: Matrix
+    cost_unit: float
+
+    def of(self, models: Sequence[str]) -> Predictions:
+        """These predictions for some of the models, in the order given."""
+        columns = [self.models.index(name) for name in models]
+        return Predictions(
+            tuple(models), self.quality[:, columns], self.cost[:, columns], self.cost_unit
+        )
+
+
+class Policy(ABC):
+    """Turns predictions into utility (n, m): the higher, the more the model is worth it.
+
+    A policy is a frozen dataclass of JSON-ready fields, which is all that saving it takes.
+    """
+
+    @abstractmethod
+    def __call__(self, predictions: Predictions) -> Matrix:
+        """Utility (n, m) of each model for each query."""
+
+    def explain(self) -> str:
+        """How it weighs, in a few words, for a decision's reason."""
+        return type(self).__name__

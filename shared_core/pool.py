@@ -1,0 +1,159 @@
+"""The models that can answer, and which of them can serve a query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from shared_core.errors import NoEligibleModel, PoolError
+from shared_core.query import Query, check_abilities
+
+_sorted = PlainSerializer(lambda names: None if names is None else sorted(names))
+Abilities = Annotated[
+    frozenset[str] | None,
+    BeforeValidator(lambda names: None if names is None else check_abilities(names)),
+    _sorted,
+]
+
+
+class Candidate(BaseModel):
+    """A model that can answer.
+
+    Prices are USD per million tokens; ``None`` means unknown. Unknown abilities and an unknown
+    context window never exclude a model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    input_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cached_input_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    output_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    context_window: int | None = Field(default=None, gt=0)
+    abilities: Abilities = None
+    latency: float | None = Field(default=None, ge=0, description="seconds to a typical answer")
+    description: str = ""
+    tags: Annotated[frozenset[str], _sorted] = frozenset()
+
+    def cost(self, in_tokens: float, out_tokens: float, cached_tokens: float = 0) -> float | None:
+        """USD for a call of this size, or None when a price it takes is unknown."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        cached_price = self.input_price if self.cached_input_price is None else self.cached_input_price
+        fresh = in_tokens - cached_tokens
+        paid = fresh * self.input_price + cached_tokens * cached_price + out_tokens * self.output_price
+        return paid / 1e6
+
+    def objection(self, query: Query) -> str | None:
+        """Why this model cannot serve the query; None when it can."""
+        if self.abilities is not None and (lacking := sorted(query.needs - self.abilities)):
+            return f"lacks {', '.join(lacking)}"
+        if self.context_window is not None and query.input_tokens > self.context_window:
+            return f"{query.input_tokens} input tokens exceed its window of {self.context_window}"
+        if forbidden := sorted(query.tags - self.tags):
+            return f"not cleared for {', '.join(forbidden)}"
+        return None
+
+
+class ModelPool(Mapping[str, Candidate]):
+    """An ordered set of candidates, by name.
+
+    Args:
+        candidates: candidates, names, or dicts of a candidate's fields; at least one, none twice.
+    """
+
+    def __init__(self, candidates: Iterable[Candidate | str | Mapping[str, Any]]) -> None:
+        members = [_candidate(item) for item in candidates]
+        if not members:
+            raise PoolError("the pool is empty: give at least one Candidate")
+        self._members = {member.name: member for member in members}
+        if len(self._members) < len(members):
+            names = [member.name for member in members]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise PoolError(f"in the pool twice: {', '.join(twice)}")
+
+    def __getitem__(self, name: str) -> Candidate:
+        if name not in self._members:
+            raise PoolError(f"no model {name!r} in the pool; there are {', '.join(self.names)}")
+        return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelPool) and list(self.values()) == list(other.values())
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.values()))
+
+    def __repr__(self) -> str:
+        return f"ModelPool({', '.join(self.names)})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The candidates' names, in order."""
+        return tuple(self._members)
+
+    def eligible(self, query: Query) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Who can serve the query, and why the others cannot.
+
+        Raises:
+            NoEligibleModel: nobody can; the message names every objection.
+        """
+        objections = {name: member.objection(query) for name, member in self._members.items()}
+        rejected = {name: why for name, why in objections.items() if why is not None}
+        if len(rejected) == len(self):
+            told = "; ".join(f"{name} {why}" for name, why in rejected.items())
+            raise NoEligibleModel(f"no model can serve this query: {told}")
+        return tuple(name for name in self.names if name not in rejected), rejected
+
+    def by_price(self) -> tuple[str, ...]:
+        """Names from cheapest to dearest (one input plus one output token); needs all prices."""
+        costs = {name: member.cost(1, 1) for name, member in self._members.items()}
+        if unknown := [name for name, cost in costs.items() if cost is None]:
+            raise PoolError(f"no price known for {', '.join(unknown)}: give input_price, output_price")
+        return tuple(sorted(costs, key=lambda name: costs[name] or 0.0))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """The candidates as JSON-ready dicts, without unset fields."""
+        return [member.model_dump(exclude_defaults=True) for member in self._members.values()]
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> ModelPool:
+        """Read a pool from a file: a list of candidates, or an object of name -> fields.
+
+        Fields that describe but do not route (licence, source …) may stand in the file: only those
+        of ``Candidate`` are read from the object form.
+        """
+        try:
+            read = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise PoolError(f"cannot read a pool from {path}: {error}") from error
+        if isinstance(read, list):
+            return cls(read)
+        if not isinstance(read, dict) or not all(isinstance(v, dict) for v in read.values()):
+            raise PoolError(f"{path} holds neither a list of candidates nor an object of them")
+        return cls({"name": name, **_known(fields)} for name, fields in read.items())
+
+
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key in Candidate.model_fields}
+
+
+def _candidate(item: Candidate | str | Mapping[str, Any]) -> Candidate:
+    if isinstance(item, Candidate):
+        return item
+    try:
+        return Candidate.model_validate({"name": item} if isinstance(item, str) else dict(item))
+    except (ValidationError, ValueError, TypeError) as error:
+        raise PoolError(f"not a candidate: {item!r}: {error}") from error

@@ -1,0 +1,66 @@
+"""What is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from shared_core.errors import ConfigError
+
+ABILITIES: Final = frozenset({"tools", "vision", "audio", "pdf", "structured_output"})
+"""What a query may need of a model beyond answering text."""
+
+_BYTES_PER_TOKEN: Final = 3.0
+"""Deliberately low: counting UTF-8 bytes at 4 a token under-counts code and non-Latin scripts."""
+
+
+def check_abilities(abilities: Iterable[str]) -> frozenset[str]:
+    """The abilities as a set; ConfigError names the ones that don't exist."""
+    found = frozenset(abilities)
+    if unknown := sorted(found - ABILITIES):
+        raise ConfigError(f"unknown abilities {unknown}; there are {sorted(ABILITIES)}")
+    return found
+
+
+def estimate_tokens(text: str) -> int:
+    """Rough upper estimate of a text's tokens, with no tokenizer and for any script."""
+    return 1 + int(len(text.encode("utf-8", "surrogatepass")) / _BYTES_PER_TOKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked, as far as choosing a model goes.
+
+    Args:
+        text: the text to judge; may be empty, long, or ill-formed Unicode.
+        needs: abilities the answer takes, out of ``ABILITIES``.
+        tokens: size of the whole input in tokens (history, documents); estimated from ``text``
+            when not given.
+        conversation: id of the conversation this query belongs to, if any.
+        tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
+        model: the model the caller insists on, if any; the router then only obeys.
+    """
+
+    text: str
+    needs: frozenset[str] = frozenset()
+    tokens: int | None = None
+    conversation: str | None = None
+    tags: frozenset[str] = frozenset()
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
+        object.__setattr__(self, "needs", check_abilities(self.needs))
+        object.__setattr__(self, "tags", frozenset(self.tags))
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens of the whole input: as given, else estimated from the text."""
+        return self.tokens if self.tokens is not None else estimate_tokens(self.text)
+
+    @classmethod
+    def of(cls, query: Query | str) -> Query:
+        """A query from a query or a plain text."""
+        return query if isinstance(query, Query) else cls(query)

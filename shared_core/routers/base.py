@@ -1,0 +1,114 @@
+"""What every router is: a flow from a query to a decision, over a pool, that can be saved."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from shared_core import artifacts
+from shared_core.decision import Flow, RoutingDecision
+from shared_core.encoders.base import Encoder
+from shared_core.errors import ConfigError, NoEligibleModel
+from shared_core.pool import Candidate, ModelPool
+from shared_core.query import Query
+from shared_core.routers import saving
+
+
+class Router(ABC):
+    """Chooses a model of a pool for a query. Subclasses write ``flow``.
+
+    Args:
+        pool: the candidates: a ModelPool, or what one is made of (candidates or names).
+    """
+
+    def __init__(self, pool: ModelPool | Iterable[Candidate | str]) -> None:
+        self.pool = pool if isinstance(pool, ModelPool) else ModelPool(pool)
+
+    @abstractmethod
+    def flow(self, query: Query) -> Flow:
+        """Yield whom to ask, if anybody; return the decision.
+
+        Raises:
+            NoEligibleModel: no model of the pool can serve the query.
+        """
+
+    def start(self, query: Query | str) -> Flow:
+        """The flow for this query; where the query names its model, a flow that obeys."""
+        asked = Query.of(query)
+        return self.flow(asked) if asked.model is None else self._obey(asked, asked.model)
+
+    def route(self, query: Query | str) -> RoutingDecision:
+        """Decide without calling any model.
+
+        Raises:
+            ConfigError: this router has to hear answers before it can decide.
+            NoEligibleModel: no model of the pool can serve the query.
+        """
+        flow = self.start(query)
+        try:
+            ask = next(flow)
+        except StopIteration as done:
+            decision: RoutingDecision = done.value
+            return decision
+        flow.close()
+        raise ConfigError(
+            f"{type(self).__name__} decides only after hearing {', '.join(ask.models)}: "
+            "run it through a Dispatcher or an adapter"
+        )
+
+    async def aroute(self, query: Query | str) -> RoutingDecision:
+        """``route`` in a worker thread, so that encoding never blocks the event loop."""
+        return await asyncio.to_thread(self.route, query)
+
+    def _obey(self, query: Query, model: str) -> Flow:
+        if objection := self.pool[model].objection(query):
+            raise NoEligibleModel(f"the model asked for cannot serve this query: {model} {objection}")
+        return RoutingDecision((model,), type(self).__name__, "forced", "the caller named the model")
+        yield
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the router to a folder, whole or not at all; no pickle.
+
+        Raises:
+            NotFitted: there is nothing to save yet.
+            ArtifactError: the place holds something else, or cannot be written.
+        """
+        return artifacts.write(self.artifact(), folder)
+
+    def artifact(self) -> artifacts.Artifact:
+        """What saving writes."""
+        return saving.artifact_of(self)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        pool: ModelPool | None = None,
+        encoder: Encoder | None = None,
+    ) -> Self:
+        """Read a saved router back.
+
+        Args:
+            folder: where ``save`` wrote it.
+            pool: today's pool (new prices, say) in place of the saved one; same models.
+            encoder: the encoder to use, where it could not be saved with the router.
+
+        Raises:
+            ArtifactError: missing, damaged, of another format, for other models, for another
+                encoder, or not of this class.
+        """
+        router = saving.router_of(artifacts.read(folder, "router"), pool, encoder)
+        if not isinstance(router, cls):
+            raise artifacts.ArtifactError(f"{folder} holds a {type(router).__name__}, no {cls.__name__}")
+        return router
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        """Constructor arguments, besides the pool, that make small instances for the conformance suite."""
+        return [{}]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.pool!r})"

@@ -1,0 +1,121 @@
+"""Routers that look at no query: what a learned router has to beat."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from shared_core.decision import Flow, RoutingDecision
+from shared_core.errors import DataError, NotFitted
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Policy, Predictions
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import Candidate, ModelPool
+from shared_core.query import Query
+from shared_core.routers.base import Router
+
+Pool = ModelPool | Iterable[Candidate | str]
+
+
+class Always(Router):
+    """Always the same model; the others only when it cannot serve or fails.
+
+    Args:
+        pool: the candidates.
+        model: which one; the first of the pool when not given.
+    """
+
+    def __init__(self, pool: Pool, model: str | None = None) -> None:
+        super().__init__(pool)
+        self.model = model
+
+    def flow(self, query: Query) -> Flow:
+        eligible, rejected = self.pool.eligible(query)
+        wanted = self.pool.names[0] if self.model is None else self.pool[self.model].name
+        ranking = tuple(sorted(eligible, key=lambda name: name != wanted))
+        reason = f"always {wanted}"
+        if wanted in rejected:
+            reason = f"{wanted} {rejected[wanted]}: {ranking[0]} is the next of the pool"
+        return RoutingDecision(ranking, "Always", "baseline", reason, rejected=rejected)
+        yield
+
+
+class Cheapest(Router):
+    """The cheapest model that can serve, by the pool's prices."""
+
+    def flow(self, query: Query) -> Flow:
+        eligible, rejected = self.pool.eligible(query)
+        ranking = tuple(name for name in self.pool.by_price() if name in eligible)
+        return RoutingDecision(ranking, "Cheapest", "baseline", "the cheapest that can serve", rejected=rejected)
+        yield
+
+
+class Random(Router):
+    """A model at random, the same for the same text and seed.
+
+    Args:
+        pool: the candidates.
+        seed: of the choice.
+    """
+
+    def __init__(self, pool: Pool, seed: int = 0) -> None:
+        super().__init__(pool)
+        self.seed = seed
+
+    def flow(self, query: Query) -> Flow:
+        eligible, rejected = self.pool.eligible(query)
+        rng = random.Random(f"{self.seed} {query.text}".encode("utf-8", "surrogatepass"))  # noqa: S311
+        ranking = tuple(rng.sample(eligible, len(eligible)))
+        return RoutingDecision(ranking, "Random", "baseline", "at random", rejected=rejected)
+        yield
+
+
+class Oracle(Router):
+    """Knows the outcome of every query it was given: an upper bound, for evaluation only.
+
+    Args:
+        pool: the candidates.
+        policy: what is worth it.
+    """
+
+    def __init__(self, pool: Pool, policy: Policy = CostQuality(cost_weight=1e-6)) -> None:
+        super().__init__(pool)
+        self.policy = policy
+
+    def fit(self, outcomes: OutcomeTable) -> Oracle:
+        """Remember the outcomes that ``flow`` will be asked about."""
+        table = outcomes.of(self.pool.names)
+        self.score_ = table.score
+        self.cost_ = np.nan_to_num(table.cost)
+        self.queries_ = list(table.queries)
+        return self
+
+    def flow(self, query: Query) -> Flow:
+        if not hasattr(self, "queries_"):
+            raise NotFitted("the oracle knows no outcomes yet: call fit(outcomes) first")
+        if query.text not in self.queries_:
+            raise DataError("the oracle knows no outcome of this query")
+        row = self.queries_.index(query.text)
+        eligible, rejected = self.pool.eligible(query)
+        known = self._outcome(row).of(eligible)
+        order = np.argsort(-self.policy(known)[0], kind="stable")
+        ranking = tuple(eligible[i] for i in order)
+        return RoutingDecision(
+            ranking, "Oracle", "baseline", "knows the outcome",
+            quality=dict(zip(eligible, known.quality[0].tolist(), strict=True)),
+            cost=dict(zip(eligible, known.cost[0].tolist(), strict=True)),
+            rejected=rejected,
+        )  # fmt: skip
+        yield
+
+    def _outcome(self, row: int) -> Predictions:
+        unit = float(self.cost_.mean(axis=0).max()) or 1.0
+        quality = np.nan_to_num(self.score_[row : row + 1])
+        return Predictions(self.pool.names, quality, self.cost_[row : row + 1], unit)
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        return [{"policy": CostQuality(cost_weight=0.01)}]

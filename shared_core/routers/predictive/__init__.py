@@ -1,0 +1,1 @@
+"""Routers that predict quality and cost per model, and ask nobody."""

@@ -1,0 +1,171 @@
+"""What every router that predicts does: check the data, encode, weigh, rank, explain."""
+
+from __future__ import annotations
+
+import datetime
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from shared_core.decision import Flow, RoutingDecision
+from shared_core.encoders.base import Encoder
+from shared_core.encoders.lexical import LexicalEncoder
+from shared_core.errors import ConfigError, DataError, NotFitted
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix, Policy, Predictions
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import Candidate, ModelPool
+from shared_core.query import Query
+from shared_core.routers.base import Router
+from shared_core.artifacts import Artifact
+
+Progress = Callable[[str], None]
+
+
+class PredictiveRouter(Router):
+    """Predicts quality and cost per model and takes what the policy finds worth it.
+
+    A new one writes ``_fit`` and ``_predict``; everything else is here.
+
+    Args:
+        pool: the candidates.
+        policy: what is worth it.
+        encoder: texts -> vectors; the embedded lexical encoder, trained along, when not given.
+            An encoder that has learned already is used as it is.
+        seed: of everything random.
+    """
+
+    def __init__(
+        self,
+        pool: ModelPool | Iterable[Candidate | str],
+        policy: Policy = CostQuality(),
+        encoder: Encoder | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(pool)
+        self.policy = policy
+        self.encoder = encoder
+        self.seed = seed
+
+    @abstractmethod
+    def _fit(self, vectors: Matrix, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        """Learn from vectors (n, d), quality (n, m) and cost (n, m); NaN is unknown."""
+
+    @abstractmethod
+    def _predict(self, vectors: Matrix) -> tuple[Matrix, Matrix]:
+        """Quality (n, m) and cost in USD (n, m) for vectors (n, d)."""
+
+    def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
+        """Learn from outcomes of exactly the pool's models.
+
+        Args:
+            outcomes: the training table.
+            progress: told in words what is being done.
+
+        Raises:
+            DataError: models missing here or there, or nothing to learn from.
+        """
+        report = progress or _silent
+        table = self._checked(outcomes)
+        self.encoder_ = self._trained_encoder(table.queries, report)
+        report("encoding the queries")
+        vectors = self.encoder_(table.queries)
+        self.cost_unit_ = _cost_unit(table.cost)
+        self._fit(vectors, table.score, table.cost, report)
+        self.provenance_ = {
+            "rows": len(table),
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "encoder": self.encoder_.fingerprint,
+        }
+        return self
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """Quality and cost of every model of the pool for each text.
+
+        Raises:
+            NotFitted: before ``fit`` or ``load``.
+        """
+        self._check_fitted()
+        if isinstance(texts, str):
+            raise ConfigError("predict takes a list of texts; for one text: predict([text])")
+        quality, cost = self._predict(self.encoder_(texts))
+        return Predictions(self.pool.names, quality, cost, self.cost_unit_)
+
+    def flow(self, query: Query) -> Flow:
+        eligible, rejected = self.pool.eligible(query)
+        predictions = self.predict([query.text]).of(eligible)
+        utility = self.policy(predictions)[0]
+        order = np.lexsort((predictions.cost[0], -utility))
+        ranking = tuple(eligible[i] for i in order)
+        return RoutingDecision(
+            ranking=ranking,
+            router=type(self).__name__,
+            cause="policy" if len(eligible) > 1 else "only_candidate",
+            reason=self._reason(predictions, order),
+            quality=dict(zip(eligible, predictions.quality[0].tolist(), strict=True)),
+            cost=dict(zip(eligible, predictions.cost[0].tolist(), strict=True)),
+            rejected=rejected,
+        )
+        yield
+
+    def artifact(self) -> Artifact:
+        self._check_fitted()
+        return super().artifact()
+
+    def _reason(self, predictions: Predictions, order: Sequence[int] | Any) -> str:
+        quality, cost = predictions.quality[0], predictions.cost[0]
+        chosen, best = int(order[0]), int(np.argmax(quality))
+        told = f"expected quality {quality[chosen]:.2f} at ${cost[chosen]:.2g}"
+        if len(quality) == 1:
+            return f"{told}; the only model that can serve"
+        other = best if best != chosen else int(order[1])
+        rest = f"{predictions.models[other]} {quality[other]:.2f} at ${cost[other]:.2g}"
+        return f"{told}, against {rest}; by {self.policy.explain()}"
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "cost_unit_"):
+            raise NotFitted(f"this {type(self).__name__} has not learned yet: call fit(outcomes) or load")
+
+    def _checked(self, outcomes: OutcomeTable) -> OutcomeTable:
+        if unknown := [name for name in outcomes.models if name not in self.pool]:
+            raise DataError(
+                f"the table has outcomes of {', '.join(unknown)}, not in the pool of "
+                f"{', '.join(self.pool.names)}: add candidates, or take outcomes.of(pool.names)"
+            )
+        table = outcomes.of(self.pool.names).priced(self.pool)
+        table = table.rows(np.isfinite(table.score).any(axis=1))
+        known = np.isfinite(table.score).any(axis=0)
+        if not known.all():
+            silent = [name for name, any_known in zip(table.models, known, strict=True) if not any_known]
+            raise DataError(f"every score of {', '.join(silent)} is unknown: nothing to learn from")
+        return _with_costs(table)
+
+    def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
+        if self.encoder is None:
+            return LexicalEncoder(seed=self.seed).fit(texts, report)
+        return self.encoder if self.encoder.is_fitted else self.encoder.fit(texts, report)
+
+
+def _silent(_: str) -> None:
+    """Progress told to nobody."""
+
+
+def _with_costs(table: OutcomeTable) -> OutcomeTable:
+    """The table, if the cost of all models or of none is known; in the latter case, with zeros."""
+    known = np.isfinite(table.cost).any(axis=0)
+    if known.all():
+        return table
+    if known.any():
+        lacking = [name for name, any_known in zip(table.models, known, strict=True) if not any_known]
+        raise DataError(
+            f"no cost known of {', '.join(lacking)}, but of others: give cost.<model> columns, or token "
+            "counts in the table and prices in the pool"
+        )
+    free = {**table.measures, "cost": np.zeros_like(table.score)}
+    return OutcomeTable(table.models, table.queries, free, table.columns, table.answers)
+
+
+def _cost_unit(cost: Matrix) -> float:
+    return float(np.nanmean(cost, axis=0).max()) or 1.0

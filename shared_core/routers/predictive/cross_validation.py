@@ -1,0 +1,31 @@
+"""Choosing settings on training data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from shared_core.policies.base import Matrix
+
+Folds = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def folds(groups: Sequence[object], n_folds: int, seed: int) -> Folds:
+    """A fold (n,) for each row; rows of the same group, such as equal texts, share theirs."""
+    number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    fold_of_group = np.random.default_rng(seed).permutation(len(number)) % n_folds
+    return fold_of_group[[number[group] for group in groups]]
+
+
+def advantage_error(predicted: Matrix, quality: Matrix) -> float:
+    """Mean squared error of the predicted *advantage*: quality minus the query's mean over models.
+
+    Which model to take depends on differences between models only, so an error that all models of a
+    query share must not count. Unknown quality (NaN) is left out.
+    """
+    known = np.isfinite(quality)
+    error = np.where(known, predicted - np.nan_to_num(quality), 0.0)
+    shared = error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return float((np.where(known, error - shared, 0.0) ** 2).sum() / known.sum())

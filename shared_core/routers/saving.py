@@ -1,0 +1,162 @@
+"""A router as an artifact, and back.
+
+Its constructor's arguments are its configuration; attributes whose names end in ``_`` are what it
+learned. Arrays go to safetensors, everything else to JSON, encoders and inner routers to folders.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared_core._lazy import load, public_names
+from shared_core.artifacts import Artifact
+from shared_core.encoders.base import Encoder
+from shared_core.errors import ArtifactError, RouterError
+from shared_core.policies.base import Policy
+from shared_core.pool import ModelPool
+
+if TYPE_CHECKING:
+    from shared_core.routers.base import Router
+
+DISTRIBUTION = "llmrouter-integrations"
+
+
+def artifact_of(router: Router) -> Artifact:
+    """The artifact of a router, found from its constructor's signature and its learned attributes."""
+    parts: dict[str, Artifact] = {}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    config = {name: _packed(name, getattr(router, name), parts) for name in _arguments(router)}
+    state: dict[str, Any] = {}
+    for name, value in vars(router).items():
+        if not name.endswith("_"):
+            continue
+        if isinstance(value, np.ndarray):
+            arrays[name] = value
+        else:
+            state[name] = _packed(name, value, parts)
+    document = {
+        "router": type(router).__name__,
+        "library_version": importlib.metadata.version(DISTRIBUTION),
+        "config": config,
+        "state": state,
+    }
+    return Artifact("router", document, arrays, parts)
+
+
+def router_of(artifact: Artifact, pool: ModelPool | None, encoder: Encoder | None) -> Router:
+    """The router that ``artifact`` was made of.
+
+    Raises:
+        ArtifactError: it names what is not there, or does not fit the pool or the encoder.
+    """
+    from shared_core.routers.base import Router
+
+    router_class = _find(artifact.document["router"], Router, "llmrouter.routers")
+    unpack = _Unpacker(artifact.parts, pool, encoder)
+    try:
+        config = {name: unpack(value) for name, value in artifact.document["config"].items()}
+        router = router_class(**config)
+        state = {name: unpack(value) for name, value in artifact.document["state"].items()}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ArtifactError(f"the saved {router_class.__name__} does not fit this version: {error}") from error
+    for name, value in (*state.items(), *artifact.arrays.items()):
+        setattr(router, name, value)
+    return router
+
+
+def _arguments(router: Router) -> list[str]:
+    return [name for name in inspect.signature(type(router)).parameters]
+
+
+def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:
+    from shared_core.routers.base import Router
+
+    if isinstance(value, (Encoder, Router)):
+        part = name.rstrip("_")
+        parts[part] = value.artifact()
+        return {"$part": part}
+    if isinstance(value, ModelPool):
+        return {"$pool": value.to_list()}
+    if isinstance(value, Policy):
+        return {"$policy": type(value).__name__, **dataclasses.asdict(value)}  # type: ignore[call-overload]
+    if isinstance(value, (list, tuple)):
+        return [_packed(f"{name.rstrip('_')}_{i}", item, parts) for i, item in enumerate(value)]
+    if value is None or isinstance(value, (bool, int, float, str, dict)):
+        return value
+    raise ArtifactError(f"{name} is a {type(value).__name__}, which can't be saved")
+
+
+class _Unpacker:
+    """Turns packed values back into objects."""
+
+    def __init__(
+        self, parts: Mapping[str, Artifact], pool: ModelPool | None, encoder: Encoder | None
+    ) -> None:
+        self._parts = parts
+        self._pool = pool
+        self._encoder = encoder
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "$part" in value:
+            return self._part(self._parts[value["$part"]])
+        if "$pool" in value:
+            return self._checked_pool(ModelPool(value["$pool"]))
+        if "$policy" in value:
+            fields = dict(value)
+            return _find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)
+        return value
+
+    def _part(self, part: Artifact) -> Any:
+        if part.kind == "router":
+            return router_of(part, self._pool, self._encoder)
+        if self._encoder is None:
+            return _find(part.document["encoder"], Encoder, "llmrouter.encoders").from_artifact(part)
+        expected = part.document["fingerprint"]
+        if self._encoder.fingerprint != expected:
+            raise ArtifactError(
+                f"the router was trained with the encoder {part.document['encoder']} of fingerprint "
+                f"{expected}; {self._encoder!r} has {self._encoder.fingerprint}"
+            )
+        return self._encoder
+
+    def _checked_pool(self, saved: ModelPool) -> ModelPool:
+        if self._pool is None:
+            return saved
+        if set(self._pool.names) != set(saved.names):
+            raise ArtifactError(
+                f"the router was trained for {', '.join(saved.names)}; "
+                f"the pool has {', '.join(self._pool.names)}"
+            )
+        return ModelPool(self._pool[name] for name in saved.names)
+
+
+def _find(name: str, base: type[Any], group: str) -> Any:
+    """The class of that name: one of our public names, or a plug-in's entry point; nothing else."""
+    names = public_names("shared_core")
+    if name in names:
+        found = getattr(load(names[name], wanted_by=name), name)
+    else:
+        found = _plugin(name, group)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ArtifactError(f"{name} is no {base.__name__}")
+    return found
+
+
+def _plugin(name: str, group: str) -> Any:
+    found = [entry for entry in importlib.metadata.entry_points(group=group) if entry.name == name]
+    if not found:
+        raise ArtifactError(f"nobody provides {name!r}: not this version, no entry point in {group!r}")
+    try:
+        return found[0].load()
+    except ImportError as error:
+        raise RouterError(f"the plug-in that provides {name} cannot be imported: {error}") from error

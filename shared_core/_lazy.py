@@ -1,7 +1,7 @@
 """Public names that load on first use, listed once: in the package's stub ``__init__.pyi``.
 
-The stub is what type checkers read; here it is also the table of contents at run time, so importing
-a package costs nothing and a heavy dependency is loaded only by whoever asks for a name that needs it.
+The stub is what type checkers read; here it is also the table of contents at run time, so
+importing a package costs nothing, and a heavy dependency is loaded only for names that need it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _names_of(node: ast.ImportFrom, package: str) -> dict[str, str]:
 
 
 def load(module: str, wanted_by: str) -> ModuleType:
-    """Import ``module``; a missing package of an extra becomes an error that says what to install."""
+    """Import ``module``; a missing optional package becomes an error that says what to install."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

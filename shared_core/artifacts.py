@@ -5,18 +5,16 @@
     ├── router.safetensors     arrays
     └── encoder/               a part: again a folder of this kind (encoder.json, …)
 
-A folder is written beside its place and renamed into it, so nothing half-written is ever found there.
-The checksums tell damage and careless edits; they are no signature.
+A folder is written beside its place and renamed into it, so nothing half-written is ever there. The
+checksums tell damage and careless edits; they are no signature.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final

@@ -96,9 +96,7 @@ class RoutingDecision:
             return self
         later = tuple(name for name in self.ranking if name != model)
         told = f"{self.reason}; then {'; '.join(map(str, failed))}"
-        return replace(
-            self, ranking=(model, *later), cause="failover", reason=told, failed=failed
-        )
+        return replace(self, ranking=(model, *later), cause="failover", reason=told, failed=failed)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record of the decision; holds neither the prompt nor the answer."""

@@ -1,7 +1,7 @@
 """Carries decisions out: drives any router's flow with the calls an adapter hands in.
 
-One driver, four forms (sync or async, whole or streamed), because each is a plain loop over the same
-steps: advance the flow, ask whom it wants asked, and go down the final ranking until a model answers.
+One driver in four forms (sync or async, whole or streamed), each a plain loop over the same steps:
+advance the flow, ask whom it wants asked, and go down the final ranking until a model answers.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Every error this project raises on purpose.
 
-    RouterError
-    ├── ConfigError          an argument or a file of settings makes no sense
-    ├── PoolError            the models on offer make no sense
-    │   └── NoEligibleModel  no model can serve this query
-    ├── DataError            outcome data cannot be read or learned from
-    ├── NotFitted            predict or save before fit
-    ├── ArtifactError        a saved router cannot be trusted or does not fit here
-    ├── AllModelsFailed      every model that was asked failed
-    └── MissingExtra         an optional package is not installed (also an ImportError)
+RouterError
+├── ConfigError          an argument or a file of settings makes no sense
+├── PoolError            the models on offer make no sense
+│   └── NoEligibleModel  no model can serve this query
+├── DataError            outcome data cannot be read or learned from
+├── NotFitted            predict or save before fit
+├── ArtifactError        a saved router cannot be trusted or does not fit here
+├── AllModelsFailed      every model that was asked failed
+└── MissingExtra         an optional package is not installed (also an ImportError)
 """
 
 from __future__ import annotations

@@ -40,5 +40,5 @@ def tell(listeners: Iterable[Listener], event: RoutingEvent) -> None:
     for listener in listeners:
         try:
             listener(event)
-        except Exception:  # noqa: BLE001  a broken listener must not break an answer
+        except Exception:
             logger.exception("the listener %r failed on a %r event", listener, event.kind)

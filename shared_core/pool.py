@@ -43,13 +43,19 @@ class Candidate(BaseModel):
         """USD for a call of this size, or None when a price it takes is unknown."""
         if self.input_price is None or self.output_price is None:
             return None
-        cached_price = self.input_price if self.cached_input_price is None else self.cached_input_price
+        cached_price = (
+            self.input_price if self.cached_input_price is None else self.cached_input_price
+        )
         fresh = in_tokens - cached_tokens
-        paid = fresh * self.input_price + cached_tokens * cached_price + out_tokens * self.output_price
+        paid = (
+            fresh * self.input_price + cached_tokens * cached_price + out_tokens * self.output_price
+        )
         return paid / 1e6
 
     def objection(self, query: Query) -> str | None:
         """Why this model cannot serve the query; None when it can."""
+        if self.name in query.exclude:
+            return query.exclude[self.name]
         if self.abilities is not None and (lacking := sorted(query.needs - self.abilities)):
             return f"lacks {', '.join(lacking)}"
         if self.context_window is not None and query.input_tokens > self.context_window:
@@ -121,7 +127,9 @@ class ModelPool(Mapping[str, Candidate]):
         """Names from cheapest to dearest (one input plus one output token); needs all prices."""
         costs = {name: member.cost(1, 1) for name, member in self._members.items()}
         if unknown := [name for name, cost in costs.items() if cost is None]:
-            raise PoolError(f"no price known for {', '.join(unknown)}: give input_price, output_price")
+            raise PoolError(
+                f"no price known for {', '.join(unknown)}: give input_price, output_price"
+            )
         return tuple(sorted(costs, key=lambda name: costs[name] or 0.0))
 
     def to_list(self) -> list[dict[str, Any]]:

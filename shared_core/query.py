@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared_core.errors import ConfigError
@@ -39,6 +39,7 @@ class Query:
             when not given.
         conversation: id of the conversation this query belongs to, if any.
         tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
+        exclude: models the caller rules out, each with the reason.
         model: the model the caller insists on, if any; the router then only obeys.
     """
 
@@ -47,6 +48,7 @@ class Query:
     tokens: int | None = None
     conversation: str | None = None
     tags: frozenset[str] = frozenset()
+    exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
 
     def __post_init__(self) -> None:

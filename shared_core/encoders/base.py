@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.artifacts import Arrays, Artifact, fingerprint
 from shared_core.errors import ConfigError
 
-Vectors = np.ndarray[Any, np.dtype[np.float32]]
+Vectors = NDArray[np.float32]
 
 
 class VectorCache:
@@ -75,23 +76,24 @@ class Encoder(ABC):
         if len(texts) > self.cache_size:
             return self._in_batches(texts)
         keys = [VectorCache.key(text) for text in texts]
-        found = {key: self._cache.get(key) for key in keys}
-        missing = {k: text for k, text in zip(keys, texts, strict=True) if found[k] is None}
-        if missing:
+        found = {key: vector for key in keys if (vector := self._cache.get(key)) is not None}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing or not keys:
             fresh = self._in_batches(list(missing.values()))
             for key, vector in zip(missing, fresh, strict=True):
                 self._cache.put(key, vector)
                 found[key] = vector
-        return np.stack([found[key] for key in keys]) if keys else self._in_batches([])
+        return np.stack([found[key] for key in keys]) if keys else fresh
 
     def _in_batches(self, texts: Sequence[str]) -> Vectors:
         step = self.batch_size
         batches = [self._encode(texts[i : i + step]) for i in range(0, len(texts), step)]
-        vectors = np.concatenate(batches or [np.zeros((0, 1))]).astype(np.float32, copy=False)
+        vectors = np.concatenate(batches or [np.zeros((0, 1), np.float32)])
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise ConfigError(f"{self!r} gave no finite (n, d) vectors for {len(texts)} texts")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(lengths > 0, lengths, 1)
+        unit: Vectors = vectors / np.maximum(lengths, np.float32(1e-30))
+        return unit
 
     def config(self) -> Mapping[str, Any]:
         """JSON-ready constructor arguments."""

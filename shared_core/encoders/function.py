@@ -1,4 +1,4 @@
-"""Any embedding function as an encoder; LangChain's and LlamaIndex' embeddings come in through it."""
+"""Any embedding function as an encoder; LangChain's and LlamaIndex' embeddings are among them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shared_core.errors import ArtifactError, ConfigError
 class FunctionEncoder(Encoder):
     """Wraps a function from texts to vectors.
 
-    The function cannot be saved with a router; give the same encoder again to ``load``, which compares
-    names: the name should say model and version.
+    The function cannot be saved with a router; give the same encoder again to ``load``, which
+    compares names: the name should say model and version.
 
     Args:
         embed: a list of texts -> a list of vectors of equal length.
@@ -65,8 +65,8 @@ class FunctionEncoder(Encoder):
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Self:
         raise ArtifactError(
-            f"the router uses the encoder {artifact.document['config']['name']!r}, which isn't saved "
-            "with it: load(folder, encoder=FunctionEncoder(…) of the same name)"
+            f"the router uses the encoder {artifact.document['config']['name']!r}, which is not "
+            "saved with it: load(folder, encoder=FunctionEncoder(…) of the same name)"
         )
 
 

@@ -19,7 +19,7 @@ from shared_core.errors import ArtifactError, ConfigError
 class TransformerEncoder(Encoder):
     """Sentence vectors of a transformer (mean pooling, as in Sentence-BERT, arXiv 1908.10084).
 
-    The model is read on first use, from its folder or the local cache of the hub; no code of the model's
+    The model is read on first use, from its folder or the hub's local cache; no code of the model's
     own is run, and weights are read from safetensors only.
 
     Args:
@@ -96,5 +96,7 @@ class TransformerEncoder(Encoder):
     def from_artifact(cls, artifact: Artifact) -> Self:
         encoder = cls(**artifact.document["config"])
         if encoder.fingerprint != artifact.document["fingerprint"]:
-            raise ArtifactError(f"the model at {encoder.model!r} is not the one the router was trained with")
+            raise ArtifactError(
+                f"the model at {encoder.model!r} is not the one the router was trained with"
+            )
         return encoder

@@ -1,19 +1,20 @@
 """Cost-quality metrics as pure functions of arrays (RouterBench, arXiv 2403.12031).
 
-A *point* is (mean cost, mean quality) over queries; a *curve* is the points of one router at many cost
-weights. Arrays are (n queries, m models) unless said otherwise.
+A *point* is (mean cost, mean quality) over queries; a *curve* is the points of one router at many
+cost weights. Arrays are (n queries, m models) unless said otherwise.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix
 
-Vector = np.ndarray[Any, np.dtype[np.float64]]
-Choices = np.ndarray[Any, np.dtype[np.int64]]
+Vector = NDArray[np.float64]
+Choices = NDArray[np.int64]
 
 N_WEIGHTS: Final = 64
 
@@ -24,7 +25,7 @@ def cost_weights(n: int = N_WEIGHTS) -> Vector:
 
 
 def sweep(quality: Matrix, cost: Matrix, cost_unit: float) -> Choices:
-    """The model (w, n) chosen at each cost weight, and last the cheapest, from predictions (n, m)."""
+    """The model (w, n) chosen at each cost weight, last the cheapest, from predictions (n, m)."""
     chosen = [np.argmax(quality - w * cost / cost_unit, axis=1) for w in cost_weights()]
     return np.stack([*chosen, np.argmin(cost, axis=1)])
 
@@ -36,7 +37,7 @@ def outcomes_of(choices: Choices, score: Matrix, cost: Matrix) -> tuple[Matrix, 
 
 
 def hull(cost: Vector, quality: Vector) -> tuple[Vector, Vector]:
-    """Corners of the non-decreasing concave hull of points: what mixing them at random can reach."""
+    """Corners of the points' non-decreasing concave hull: what mixing them at random can reach."""
     corners: list[tuple[float, float]] = []
     order = np.lexsort((-quality, cost))
     for point in zip(cost[order].tolist(), quality[order].tolist(), strict=True):
@@ -49,14 +50,16 @@ def hull(cost: Vector, quality: Vector) -> tuple[Vector, Vector]:
     return found[:, 0], found[:, 1]
 
 
-def _is_under(left: tuple[float, float], middle: tuple[float, float], right: tuple[float, float]) -> bool:
+def _is_under(
+    left: tuple[float, float], middle: tuple[float, float], right: tuple[float, float]
+) -> bool:
     """Whether the middle point lies on or under the chord from left to right."""
     rise, run = middle[1] - left[1], middle[0] - left[0]
     return rise * (right[0] - left[0]) <= (right[1] - left[1]) * run
 
 
 def aiq_range(cost: Vector, quality: Vector, low: float, high: float) -> float:
-    """Average improvement in quality: mean height of the curve's hull over costs ``low`` to ``high``.
+    """Average improvement in quality: mean height of the curve's hull over costs low to high.
 
     ``low`` and ``high`` are the mean costs of the cheapest and the dearest single model; beyond its
     ends the hull is held flat. With ``low == high`` it is the hull's height there.

@@ -62,8 +62,8 @@ class Evaluation:
     Args:
         data: what was evaluated.
         n_train, n_test: rows fitted on and judged on.
-        lines: ``best_single`` (chosen on the training rows), ``cheapest``, ``random``, ``zero`` (random
-            mixtures of single models), ``oracle``.
+        lines: ``best_single`` (chosen on the training rows), ``cheapest``, ``random``, ``zero``
+            (random mixtures of single models), ``oracle``.
         routers: the routers by name.
         singles: every single model.
     """
@@ -118,11 +118,15 @@ def evaluate(
     lines = {}
     for name, router_class in routers.items():
         report(f"{name}: fitting on {len(train):,} rows")
-        router = router_class(pool, policy=policy or CostQuality(), seed=seed)  # type: ignore[call-arg]
-        router.fit(train, lambda step, name=name: report(f"{name}: {step}"))  # type: ignore[misc]
+        router = router_class(pool, policy=policy or CostQuality(), seed=seed)
+        router.fit(train, _prefixed(report, name))
         report(f"{name}: judging on {len(judge.test):,} rows")
         lines[name] = judge.line_of(router)
     return Evaluation(data, len(train), len(judge.test), judge.lines(), lines, judge.singles())
+
+
+def _prefixed(report: Progress, name: str) -> Progress:
+    return lambda step: report(f"{name}: {step}")
 
 
 class _Judge:
@@ -153,7 +157,9 @@ class _Judge:
                 aiq_range=self._aiq(self._mean_cost, self._mean_score),
                 curve=cost_metrics.hull(self._mean_cost, self._mean_score),
             ),
-            "oracle": self._line(cost_metrics.sweep(score, cost, self._high or 1.0), _best_of(score, cost)),
+            "oracle": self._line(
+                cost_metrics.sweep(score, cost, self._high or 1.0), _best_of(score, cost)
+            ),
         }
 
     def line_of(self, router: PredictiveRouter) -> Line:
@@ -213,7 +219,8 @@ def _complete(table: OutcomeTable) -> OutcomeTable:
 def _best_of(score: Matrix, cost: Matrix) -> Choices:
     """Per query the cheapest of the models that scored highest."""
     tied = score >= score.max(axis=1, keepdims=True)
-    return np.argmin(np.where(tied, cost, np.inf), axis=1)
+    chosen: Choices = np.argmin(np.where(tied, cost, np.inf), axis=1)
+    return chosen
 
 
 def _ends(values: Vector) -> tuple[float, float]:

@@ -8,14 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.errors import DataError
 from shared_core.outcomes import readers
 from shared_core.pool import Candidate, ModelPool
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Matrix = NDArray[np.float64]
 
-MEASURES = ("score", "cost", "in_tokens", "out_tokens", "cached_tokens", "latency", "logprob", "entropy")
+MEASURES = (
+    "score",
+    "cost",
+    "in_tokens",
+    "out_tokens",
+    "cached_tokens",
+    "latency",
+    "logprob",
+    "entropy",
+)
 """Columns ``measure.model`` that are numbers per query and model."""
 
 
@@ -69,7 +79,7 @@ class OutcomeTable:
         """Whether any cost is known."""
         return bool(np.isfinite(self.cost).any())
 
-    def rows(self, chosen: Sequence[int] | np.ndarray[Any, Any]) -> OutcomeTable:
+    def rows(self, chosen: Sequence[int] | NDArray[Any] | np.bool) -> OutcomeTable:
         """The chosen rows: indices, or a mask of n booleans."""
         index = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen)
         return replace(
@@ -97,7 +107,9 @@ class OutcomeTable:
     def of(self, models: Sequence[str]) -> OutcomeTable:
         """The same queries for some of the models, in the order given."""
         if missing := [name for name in models if name not in self.models]:
-            raise DataError(f"no outcomes of {', '.join(missing)}; there are {', '.join(self.models)}")
+            raise DataError(
+                f"no outcomes of {', '.join(missing)}; there are {', '.join(self.models)}"
+            )
         columns = [self.models.index(name) for name in models]
         return replace(
             self,
@@ -112,7 +124,7 @@ class OutcomeTable:
         cost = np.where(np.isfinite(self.cost), self.cost, np.stack(costs, axis=1))
         return replace(self, measures={**self.measures, "cost": cost})
 
-    def _priced_column(self, column: int, candidate: Candidate) -> np.ndarray[Any, Any]:
+    def _priced_column(self, column: int, candidate: Candidate) -> NDArray[np.float64]:
         tokens = [self.measures.get(name) for name in ("in_tokens", "out_tokens")]
         if any(values is None for values in tokens) or candidate.cost(0, 0) is None:
             return np.full(len(self), np.nan)
@@ -121,7 +133,7 @@ class OutcomeTable:
 
     @classmethod
     def read(cls, path: str | Path) -> OutcomeTable:
-        """Read a ``.parquet``, ``.csv`` or ``.jsonl`` file with the columns described in the README.
+        """Read a ``.parquet``, ``.csv`` or ``.jsonl`` file with the columns the README describes.
 
         Raises:
             DataError: not there, not readable, or without ``query`` and ``score.<model>`` columns.
@@ -130,7 +142,9 @@ class OutcomeTable:
         return cls.from_columns(readers.read_columns(Path(path)), where=str(path))
 
     @classmethod
-    def from_columns(cls, columns: Mapping[str, Sequence[Any]], where: str = "the table") -> OutcomeTable:
+    def from_columns(
+        cls, columns: Mapping[str, Sequence[Any]], where: str = "the table"
+    ) -> OutcomeTable:
         """Build from named columns: ``query``, ``score.<model>``, ``cost.<model>`` …"""
         models = tuple(name[len("score.") :] for name in columns if name.startswith("score."))
         if not models or "query" not in columns:
@@ -158,7 +172,9 @@ def _check_range(name: str, values: Matrix, upper: float) -> None:
     bad = ~(np.isnan(values) | ((values >= 0) & (values <= upper) & np.isfinite(values)))
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        raise DataError(f"{name} lies outside 0..{upper:g} in row {row}, model {column}: {values[row, column]}")
+        raise DataError(
+            f"{name} lies outside 0..{upper:g} in row {row}, model {column}: {values[row, column]}"
+        )
 
 
 def _is_per_model(column: str, models: Sequence[str]) -> bool:
@@ -169,19 +185,24 @@ def _is_per_model(column: str, models: Sequence[str]) -> bool:
 def _matrix(
     columns: Mapping[str, Sequence[Any]], measure: str, models: Sequence[str], where: str
 ) -> Matrix | None:
-    """(n, m) of ``measure.<model>`` columns; one plain column ``measure`` counts for every model."""
+    """(n, m) of ``measure.<model>`` columns; a plain column ``measure`` counts for every model."""
     names = [f"{measure}.{model}" for model in models]
-    present = [name if name in columns else measure if measure in columns else None for name in names]
+    present = [
+        name if name in columns else measure if measure in columns else None for name in names
+    ]
     if not any(present):
         return None
     unknown = np.full(len(columns["query"]), np.nan)
     return np.stack(
-        [unknown if name is None else _numbers(columns[name], name, where) for name in present], axis=1
+        [unknown if name is None else _numbers(columns[name], name, where) for name in present],
+        axis=1,
     )
 
 
-def _numbers(values: Sequence[Any], name: str, where: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(values: Sequence[Any], name: str, where: str) -> NDArray[np.float64]:
     try:
         return np.array([np.nan if v is None or v == "" else float(v) for v in values], float)
     except (TypeError, ValueError) as error:
-        raise DataError(f"column {name} of {where} holds something that is no number: {error}") from error
+        raise DataError(
+            f"column {name} of {where} holds something that is no number: {error}"
+        ) from error

@@ -11,7 +11,7 @@ from typing import Any, Self
 from shared_core import artifacts
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.base import Encoder
-from shared_core.errors import ConfigError, NoEligibleModel
+from shared_core.errors import ArtifactError, ConfigError, NoEligibleModel
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers import saving
@@ -65,8 +65,12 @@ class Router(ABC):
 
     def _obey(self, query: Query, model: str) -> Flow:
         if objection := self.pool[model].objection(query):
-            raise NoEligibleModel(f"the model asked for cannot serve this query: {model} {objection}")
-        return RoutingDecision((model,), type(self).__name__, "forced", "the caller named the model")
+            raise NoEligibleModel(
+                f"the model asked for cannot serve this query: {model} {objection}"
+            )
+        return RoutingDecision(
+            (model,), type(self).__name__, "forced", "the caller named the model"
+        )
         yield
 
     def save(self, folder: str | Path) -> Path:
@@ -102,12 +106,12 @@ class Router(ABC):
         """
         router = saving.router_of(artifacts.read(folder, "router"), pool, encoder)
         if not isinstance(router, cls):
-            raise artifacts.ArtifactError(f"{folder} holds a {type(router).__name__}, no {cls.__name__}")
+            raise ArtifactError(f"{folder} holds a {type(router).__name__}, no {cls.__name__}")
         return router
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
-        """Constructor arguments, besides the pool, that make small instances for the conformance suite."""
+        """Constructor arguments, besides the pool, of small instances for the conformance suite."""
         return [{}]
 
     def __repr__(self) -> str:

@@ -49,7 +49,9 @@ class Cheapest(Router):
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         ranking = tuple(name for name in self.pool.by_price() if name in eligible)
-        return RoutingDecision(ranking, "Cheapest", "baseline", "the cheapest that can serve", rejected=rejected)
+        return RoutingDecision(
+            ranking, "Cheapest", "baseline", "the cheapest that can serve", rejected=rejected
+        )
         yield
 
 

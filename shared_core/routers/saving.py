@@ -28,7 +28,7 @@ DISTRIBUTION = "llmrouter-integrations"
 
 
 def artifact_of(router: Router) -> Artifact:
-    """The artifact of a router, found from its constructor's signature and its learned attributes."""
+    """A router's artifact, from its constructor's signature and its learned attributes."""
     parts: dict[str, Artifact] = {}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     config = {name: _packed(name, getattr(router, name), parts) for name in _arguments(router)}
@@ -57,21 +57,23 @@ def router_of(artifact: Artifact, pool: ModelPool | None, encoder: Encoder | Non
     """
     from shared_core.routers.base import Router
 
-    router_class = _find(artifact.document["router"], Router, "llmrouter.routers")
+    router_class: type[Router] = _find(artifact.document["router"], Router, "llmrouter.routers")
     unpack = _Unpacker(artifact.parts, pool, encoder)
     try:
         config = {name: unpack(value) for name, value in artifact.document["config"].items()}
         router = router_class(**config)
         state = {name: unpack(value) for name, value in artifact.document["state"].items()}
     except (TypeError, KeyError, AttributeError) as error:
-        raise ArtifactError(f"the saved {router_class.__name__} does not fit this version: {error}") from error
+        raise ArtifactError(
+            f"the saved {router_class.__name__} does not fit this version: {error}"
+        ) from error
     for name, value in (*state.items(), *artifact.arrays.items()):
         setattr(router, name, value)
     return router
 
 
 def _arguments(router: Router) -> list[str]:
-    return [name for name in inspect.signature(type(router)).parameters]
+    return list(inspect.signature(type(router)).parameters)
 
 
 def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:
@@ -120,12 +122,14 @@ class _Unpacker:
         if part.kind == "router":
             return router_of(part, self._pool, self._encoder)
         if self._encoder is None:
-            return _find(part.document["encoder"], Encoder, "llmrouter.encoders").from_artifact(part)
+            return _find(part.document["encoder"], Encoder, "llmrouter.encoders").from_artifact(
+                part
+            )
         expected = part.document["fingerprint"]
         if self._encoder.fingerprint != expected:
             raise ArtifactError(
-                f"the router was trained with the encoder {part.document['encoder']} of fingerprint "
-                f"{expected}; {self._encoder!r} has {self._encoder.fingerprint}"
+                f"the router was trained with the encoder {part.document['encoder']} of "
+                f"fingerprint {expected}; {self._encoder!r} has {self._encoder.fingerprint}"
             )
         return self._encoder
 
@@ -155,8 +159,12 @@ def _find(name: str, base: type[Any], group: str) -> Any:
 def _plugin(name: str, group: str) -> Any:
     found = [entry for entry in importlib.metadata.entry_points(group=group) if entry.name == name]
     if not found:
-        raise ArtifactError(f"nobody provides {name!r}: not this version, no entry point in {group!r}")
+        raise ArtifactError(
+            f"nobody provides {name!r}: not this version, no entry point in {group!r}"
+        )
     try:
         return found[0].load()
     except ImportError as error:
-        raise RouterError(f"the plug-in that provides {name} cannot be imported: {error}") from error
+        raise RouterError(
+            f"the plug-in that provides {name} cannot be imported: {error}"
+        ) from error

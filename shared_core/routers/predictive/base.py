@@ -9,8 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -19,7 +20,6 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.artifacts import Artifact
 
 Progress = Callable[[str], None]
 
@@ -50,11 +50,11 @@ class PredictiveRouter(Router):
         self.seed = seed
 
     @abstractmethod
-    def _fit(self, vectors: Matrix, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+    def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         """Learn from vectors (n, d), quality (n, m) and cost (n, m); NaN is unknown."""
 
     @abstractmethod
-    def _predict(self, vectors: Matrix) -> tuple[Matrix, Matrix]:
+    def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
         """Quality (n, m) and cost in USD (n, m) for vectors (n, d)."""
 
     def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
@@ -126,7 +126,9 @@ class PredictiveRouter(Router):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "cost_unit_"):
-            raise NotFitted(f"this {type(self).__name__} has not learned yet: call fit(outcomes) or load")
+            raise NotFitted(
+                f"this {type(self).__name__} has not learned yet: call fit(outcomes) or load"
+            )
 
     def _checked(self, outcomes: OutcomeTable) -> OutcomeTable:
         if unknown := [name for name in outcomes.models if name not in self.pool]:
@@ -136,9 +138,11 @@ class PredictiveRouter(Router):
             )
         table = outcomes.of(self.pool.names).priced(self.pool)
         table = table.rows(np.isfinite(table.score).any(axis=1))
-        known = np.isfinite(table.score).any(axis=0)
+        known = np.atleast_1d(np.isfinite(table.score).any(axis=0))
         if not known.all():
-            silent = [name for name, any_known in zip(table.models, known, strict=True) if not any_known]
+            silent = [
+                name for name, any_known in zip(table.models, known, strict=True) if not any_known
+            ]
             raise DataError(f"every score of {', '.join(silent)} is unknown: nothing to learn from")
         return _with_costs(table)
 
@@ -154,14 +158,16 @@ def _silent(_: str) -> None:
 
 def _with_costs(table: OutcomeTable) -> OutcomeTable:
     """The table, if the cost of all models or of none is known; in the latter case, with zeros."""
-    known = np.isfinite(table.cost).any(axis=0)
+    known = np.atleast_1d(np.isfinite(table.cost).any(axis=0))
     if known.all():
         return table
     if known.any():
-        lacking = [name for name, any_known in zip(table.models, known, strict=True) if not any_known]
+        lacking = [
+            name for name, any_known in zip(table.models, known, strict=True) if not any_known
+        ]
         raise DataError(
-            f"no cost known of {', '.join(lacking)}, but of others: give cost.<model> columns, or token "
-            "counts in the table and prices in the pool"
+            f"no cost known of {', '.join(lacking)}, but of others: give cost.<model> columns, or "
+            "token counts in the table and prices in the pool"
         )
     free = {**table.measures, "cost": np.zeros_like(table.score)}
     return OutcomeTable(table.models, table.queries, free, table.columns, table.answers)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix
 
-Folds = np.ndarray[Any, np.dtype[np.int64]]
+Folds = NDArray[np.int64]
 
 
 def folds(groups: Sequence[object], n_folds: int, seed: int) -> Folds:

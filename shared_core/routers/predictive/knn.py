@@ -1,7 +1,7 @@
 """Nearest neighbours: how did each model do on the most similar training queries?
 
-k-nearest-neighbour routing as in RouterBench (arXiv 2403.12031) and TO-Router (arXiv 2408.12320), with
-the neighbours' mean shrunk towards each model's overall mean: few or distant neighbours say little.
+k-nearest-neighbour routing as in RouterBench (arXiv 2403.12031) and TO-Router (arXiv 2408.12320),
+with the neighbours' mean shrunk towards each model's overall mean: a few neighbours say little.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
@@ -25,7 +26,7 @@ _SHRINKAGES: Final = (5.0, 10.0, 20.0, 40.0, 80.0)
 _TUNING_ROWS: Final = 3000
 _SIMILARITIES_AT_ONCE: Final = 1 << 24
 
-Indices = np.ndarray[Any, np.dtype[np.int64]]
+Indices = NDArray[np.int64]
 
 
 class KNNRouter(PredictiveRouter):
@@ -55,13 +56,13 @@ class KNNRouter(PredictiveRouter):
         self.k = k
         self.shrinkage = shrinkage
 
-    def _fit(self, vectors: Matrix, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+    def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         self.vectors_ = np.ascontiguousarray(vectors, np.float32)
         self.outcomes_ = np.stack([quality, cost]).astype(np.float64)
         self.means_ = np.nanmean(self.outcomes_, axis=1)
         self.k_, self.shrinkage_ = self._tuned(progress)
 
-    def _predict(self, vectors: Matrix) -> tuple[Matrix, Matrix]:
+    def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
         parts = [
             self._from_similarity(vectors[rows] @ self.vectors_.T, self.k_, (self.shrinkage_,))[0]
             for rows in _chunks(len(vectors), len(self.vectors_))
@@ -70,7 +71,7 @@ class KNNRouter(PredictiveRouter):
         return quality, cost
 
     def _from_similarity(
-        self, similarity: Matrix, k: int, shrinkages: Sequence[float]
+        self, similarity: Vectors, k: int, shrinkages: Sequence[float]
     ) -> list[Matrix]:
         """Per shrinkage, outcomes (2, n, m) from similarities (n, training rows)."""
         nearest, weight = _neighbours(similarity, k)
@@ -80,7 +81,10 @@ class KNNRouter(PredictiveRouter):
         total = weights.sum(axis=2)
         found = (weights * np.where(known, seen, 0.0)).sum(axis=2)
         means = self.means_[:, None, :]
-        return [(found + s * means) / (total + s) if s else _plain(found, total, means) for s in shrinkages]
+        return [
+            (found + s * means) / (total + s) if s else _plain(found, total, means)
+            for s in shrinkages
+        ]
 
     def _tuned(self, progress: Progress) -> tuple[int, float]:
         """The settings given, the others by cross-validated error of the predicted advantage."""
@@ -91,9 +95,7 @@ class KNNRouter(PredictiveRouter):
         progress("choosing k and shrinkage by cross-validation")
         errors = self._errors(ks, shrinkages)
         k_index, s_index = np.unravel_index(np.argmin(errors), errors.shape)
-        # Folds were predicted from a part of the rows; all of them hold more neighbours as near.
-        k = ks[k_index] if self.k is not None else round(ks[k_index] * N_FOLDS / (N_FOLDS - 1))
-        return min(k, len(self.vectors_)), shrinkages[s_index]
+        return min(ks[k_index], len(self.vectors_)), shrinkages[s_index]
 
     def _errors(self, ks: Sequence[int], shrinkages: Sequence[float]) -> Matrix:
         fold = folds([row.tobytes() for row in self.vectors_], N_FOLDS, self.seed)
@@ -103,11 +105,13 @@ class KNNRouter(PredictiveRouter):
             rows = judged[part]
             similarity = self.vectors_[rows] @ self.vectors_.T
             similarity[fold[rows][:, None] == fold[None, :]] = -1.0
-            errors += len(rows) * np.array([self._errors_at(rows, similarity, k, shrinkages) for k in ks])
+            errors += len(rows) * np.array(
+                [self._errors_at(rows, similarity, k, shrinkages) for k in ks]
+            )
         return errors / len(judged)
 
     def _errors_at(
-        self, rows: Indices, similarity: Matrix, k: int, shrinkages: Sequence[float]
+        self, rows: Indices, similarity: Vectors, k: int, shrinkages: Sequence[float]
     ) -> list[float]:
         quality = self.outcomes_[0, rows]
         found = self._from_similarity(similarity, k, shrinkages)
@@ -124,8 +128,8 @@ def _chunks(n: int, width: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, n, step))
 
 
-def _neighbours(similarity: Matrix, k: int) -> tuple[Indices, Matrix]:
-    """The k nearest (n, k) and their weights: similarity above half that of the farthest, mean 1."""
+def _neighbours(similarity: Vectors, k: int) -> tuple[Indices, Matrix]:
+    """The k nearest (n, k) and their weights: similarity less half the farthest's, with mean 1."""
     k = min(k, similarity.shape[1])
     nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
     near = np.maximum(np.take_along_axis(similarity, nearest, axis=1).astype(np.float64), 0.0)

@@ -185,15 +185,17 @@ class Dispatcher:
         return decision.ranking if self.failover else decision.ranking[:1]
 
     def _decide(self, query: Query | str, call: Call) -> RoutingDecision:
-        flow = self.router.start(query)
-        step = _advance(flow, None)
+        flow, step = self._begin(query)
         while isinstance(step, Ask):
             step = _advance(flow, [call(model) for model in step.models])
         return step
 
-    async def _adecide(self, query: Query | str, call: AsyncCall) -> RoutingDecision:
+    def _begin(self, query: Query | str) -> tuple[Flow, Ask | RoutingDecision]:
         flow = self.router.start(query)
-        step = await asyncio.to_thread(_advance, flow, None)
+        return flow, _advance(flow, None)
+
+    async def _adecide(self, query: Query | str, call: AsyncCall) -> RoutingDecision:
+        flow, step = await asyncio.to_thread(self._begin, query)
         while isinstance(step, Ask):
             answers = list(await asyncio.gather(*(call(model) for model in step.models)))
             step = await asyncio.to_thread(_advance, flow, answers)

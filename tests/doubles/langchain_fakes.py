@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -17,17 +18,25 @@ USAGE = UsageMetadata(input_tokens=7, output_tokens=3, total_tokens=10)
 
 
 class FakeProvider(BaseChatModel):
-    """Answers ``hello from <name>``; raises ``fail`` before or, ``late``, after its first chunk."""
+    """Answers ``hello from <name>``; raises ``fail`` before or, ``late``, after its first chunk.
+
+    With ``hangs``, its asynchronous forms never answer.
+    """
 
     name_of_model: str
     fail: Any = None
     late: bool = False
+    hangs: bool = False
     secret_key: str = "sk-sentinel"
     calls: list[dict[str, Any]] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
         return "fake"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.name_of_model}
 
     def _metadata(self) -> dict[str, Any]:
         return {"model_name": self.name_of_model, "model_provider": "fake"}
@@ -37,7 +46,9 @@ class FakeProvider(BaseChatModel):
         if self.fail is not None and not self.late:
             raise self.fail
 
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:  # fmt: skip
+    def _generate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         self._note(messages, {"stop": stop, **kwargs})
         tool_calls = [
             {"name": tool["function"]["name"], "args": {}, "id": f"call-{i}"}
@@ -51,7 +62,27 @@ class FakeProvider(BaseChatModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Iterator[ChatGenerationChunk]:  # fmt: skip
+    async def _agenerate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        result = self._generate(messages, stop, run_manager, **kwargs)
+        await self._hang()
+        return result
+
+    async def _astream(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in self._stream(messages, stop, run_manager, **kwargs):
+            await self._hang()
+            yield chunk
+
+    async def _hang(self) -> None:
+        while self.hangs:
+            await asyncio.sleep(0.01)
+
+    def _stream(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
         self._note(messages, {"stop": stop, **kwargs})
         for word in ("hello ", "from ", self.name_of_model):
             yield ChatGenerationChunk(message=AIMessageChunk(word))
@@ -62,5 +93,7 @@ class FakeProvider(BaseChatModel):
         )
         yield ChatGenerationChunk(message=last)
 
-    def bind_tools(self, tools: Any, *, tool_choice: Any = None, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:  # fmt: skip
+    def bind_tools(
+        self, tools: Any, *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)

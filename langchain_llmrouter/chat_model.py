@@ -331,8 +331,8 @@ def _check_options(model_class: type[BaseModel], options: Mapping[str, Any]) -> 
 def _check_models(models: Mapping[str, AnyRunnable], pool: ModelPool) -> None:
     if set(models) != set(pool):
         raise ConfigError(
-            f"the router chooses among {', '.join(pool)}; models has {', '.join(models) or 'none'}: "
-            "give one model for each name"
+            f"the router chooses among {', '.join(pool)}; "
+            f"models has {', '.join(models) or 'none'}: give one model for each name"
         )
     for name, model in models.items():
         if not isinstance(model, Runnable):
@@ -348,7 +348,7 @@ def _split_tools(
         return kwargs, lambda model: model
     kwargs.pop("tools", None)
     choice = {"tool_choice": kwargs.pop("tool_choice")} if "tool_choice" in kwargs else {}
-    return kwargs, lambda model: model.bind_tools(tools, **choice)  # type: ignore[attr-defined]
+    return kwargs, lambda model: model.bind_tools(tools, **choice)
 
 
 def _config_of(

@@ -18,10 +18,14 @@ from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
+from .evaluation.calibrate import match_best_single as match_best_single
 from .evaluation.evaluate import Evaluation as Evaluation
+from .evaluation.evaluate import Line as Line
 from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.evaluate import judge as judge
 from .events import Listener as Listener
 from .events import RoutingEvent as RoutingEvent
+from .outcomes.shipped import small_models as small_models
 from .outcomes.table import OutcomeTable as OutcomeTable
 from .policies.base import Policy as Policy
 from .policies.base import Predictions as Predictions

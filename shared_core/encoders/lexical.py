@@ -2,8 +2,8 @@
 
 Latent semantic analysis (Deerwester et al., 1990) of TF-IDF weighted word uni- and bigrams and
 character 3- to 5-grams within words, less the mean of all queries. Needs numpy only, reads any
-script, costs a fraction of a millisecond for a short query, and on routing data it is level with small
-neural encoders.
+script, costs a fraction of a millisecond for a short query, and on routing data it is level with
+small neural encoders.
 """
 
 from __future__ import annotations

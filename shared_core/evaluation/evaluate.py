@@ -43,6 +43,11 @@ class Line:
     interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     curve: tuple[Vector, Vector] | None = field(default=None, repr=False)
 
+    @property
+    def beats_zero(self) -> bool:
+        """Whether its AIQ is above the zero router's beyond the 95 % interval."""
+        return "aiq_over_zero" in self.interval and self.interval["aiq_over_zero"][0] > 0
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, without what is not known."""
         told: dict[str, Any] = {"quality": self.quality, "cost": self.cost, "model": self.model}
@@ -114,22 +119,41 @@ def evaluate(
     """
     report = progress or (lambda _: None)
     pool = pool or ModelPool(train.models)
-    judge = _Judge(train.priced(pool), _complete(test.of(train.models).priced(pool)), seed)
-    lines = {}
+    complete(test.of(train.models).priced(pool))  # fails before anything long does
+    fitted = {}
     for name, router_class in routers.items():
         report(f"{name}: fitting on {len(train):,} rows")
         router = router_class(pool, policy=policy or CostQuality(), seed=seed)
-        router.fit(train, _prefixed(report, name))
-        report(f"{name}: judging on {len(judge.test):,} rows")
-        lines[name] = judge.line_of(router)
-    return Evaluation(data, len(train), len(judge.test), judge.lines(), lines, judge.singles())
+        fitted[name] = router.fit(train, _prefixed(report, name))
+    report(f"judging on {len(test):,} rows")
+    return judge(fitted, train, test, data=data, pool=pool, seed=seed)
+
+
+def judge(
+    routers: Mapping[str, PredictiveRouter],
+    train: OutcomeTable,
+    test: OutcomeTable,
+    *,
+    data: str = "",
+    pool: ModelPool | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Judge fitted routers on ``test``; ``train`` only says which single model is best.
+
+    Arguments and errors as for ``evaluate``.
+    """
+    pool = pool or ModelPool(train.models)
+    bench = _Bench(train.priced(pool), complete(test.of(train.models).priced(pool)), seed)
+    lines = {name: bench.line_of(router) for name, router in routers.items()}
+    n_test = len(bench.test)
+    return Evaluation(data, len(train), n_test, bench.lines(), lines, bench.singles())
 
 
 def _prefixed(report: Progress, name: str) -> Progress:
     return lambda step: report(f"{name}: {step}")
 
 
-class _Judge:
+class _Bench:
     """The reference lines of a pair of tables, and any router measured against them."""
 
     def __init__(self, train: OutcomeTable, test: OutcomeTable, seed: int) -> None:
@@ -204,8 +228,12 @@ class _Judge:
         return self._resampled_aiq(self.test.cost.T, self.test.score.T)
 
 
-def _complete(table: OutcomeTable) -> OutcomeTable:
-    """The rows whose every score and cost is known."""
+def complete(table: OutcomeTable) -> OutcomeTable:
+    """The rows whose every score and cost is known; costs count as 0 where the table has none.
+
+    Raises:
+        DataError: there is no such row.
+    """
     cost = table.cost if table.has_costs else np.zeros_like(table.score)
     complete = np.isfinite(table.score).all(axis=1) & np.isfinite(cost).all(axis=1)
     if not complete.any():

@@ -1,0 +1,16 @@
+"""The command line: `llmrouter train | evaluate | route | demo`."""
+
+from __future__ import annotations
+
+import sys
+
+from shared_core._lazy import load
+from shared_core.errors import RouterError
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on standard error and exit status 1."""
+    try:
+        load("shared_core.cli.app", wanted_by="the command line").app()
+    except RouterError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -1,0 +1,186 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from shared_core.cli import screen
+from shared_core.errors import ConfigError
+from shared_core.evaluation import contestants
+from shared_core.evaluation.calibrate import match_best_single
+from shared_core.evaluation.evaluate import evaluate as evaluate_routers
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import ModelPool
+from shared_core.query import Query
+from shared_core.routers.base import Router
+from shared_core.routers.predictive.base import PredictiveRouter
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="""Send each query to the model that is worth it.
+
+    Start with [bold]llmrouter demo[/]. With outcomes of your own (a row for each query; columns
+    [bold]query[/], [bold]score.MODEL[/] from 0 to 1 and [bold]cost.MODEL[/] in USD), see whether
+    routing pays with [bold]llmrouter evaluate[/], then [bold]llmrouter train[/] a router and hand
+    its folder to ChatLLMRouter (LangChain) or RouterLLM (LlamaIndex).""",
+)
+
+Data = Annotated[Path, typer.Argument(help="Outcomes: a .parquet, .csv or .jsonl file.")]
+PoolFile = Annotated[
+    Path | None,
+    typer.Option("--pool", help="JSON file of candidates: prices, context windows, abilities."),
+]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to save the router to.")],
+    router: Annotated[str, typer.Option(help=f"One of: {', '.join(contestants.names())}.")] = "knn",
+    pool: PoolFile = None,
+    cost_weight: Annotated[
+        str,
+        typer.Option(
+            help="Quality points to give up to save a call to the dearest model; 'auto' keeps the "
+            "best single model's quality at the lowest cost, by cross-validation."
+        ),
+    ] = "auto",
+    split: Annotated[
+        str, typer.Option(help="Train on rows whose split column says this; 'all' takes every row.")
+    ] = "train",
+    seed: Seed = 0,
+) -> None:
+    """Train a router on outcomes and save it.
+
+    Example: [bold]llmrouter train outcomes.parquet --out my-router[/]
+    """
+    (router_class,) = contestants.classes([router]).values()
+    rows = OutcomeTable.read(data)
+    rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
+    candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
+    with screen.working() as report:
+        policy = _policy(cost_weight, router_class, rows, candidates, seed, report)
+        trained = router_class(candidates, policy=policy, seed=seed).fit(rows, report)
+        trained.save(out)
+    screen.trained(Console(), trained, out)
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
+    ] = None,
+    routers: Annotated[
+        str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
+    ] = "knn",
+    pool: PoolFile = None,
+    cost_weight: Annotated[float, typer.Option(help="Where quality and cost are read off.")] = 0.1,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Fit routers and judge them on held-out rows, beside the lines that matter.
+
+    Fits on the rows with split 'train' and judges on those with split 'test'.
+
+    Example: [bold]llmrouter evaluate outcomes.parquet --routers knn[/]
+    """
+    chosen = contestants.classes([name.strip() for name in routers.split(",") if name.strip()])
+    table = OutcomeTable.read(data)
+    fit_on, judge_on = (
+        (table.split("train"), table.split("test"))
+        if test is None
+        else (table, OutcomeTable.read(test))
+    )
+    candidates = None if pool is None else ModelPool.from_json(pool)
+    with screen.working() as report:
+        found = evaluate_routers(
+            chosen, fit_on, judge_on, data=str(data), pool=candidates,
+            policy=CostQuality(cost_weight), seed=seed, progress=report,
+        )  # fmt: skip
+    if picture is not None:
+        screen.draw(found, picture)
+    if as_json:
+        print(json.dumps(found.to_dict()))
+    else:
+        screen.evaluated(Console(), found)
+
+
+@app.command()
+def route(
+    router: Annotated[Path, typer.Argument(help="Folder of a trained router.")],
+    text: Annotated[str, typer.Argument(help="The query; '-' reads standard input.")],
+    needs: Annotated[
+        str, typer.Option(help="Comma-separated: tools, vision, audio, pdf, structured_output.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The decision as JSON.")] = False,
+) -> None:
+    """Say which model a query would go to, and why; calls nobody.
+
+    Example: [bold]llmrouter route my-router "What is 17 * 23?"[/]
+    """
+    asked = sys.stdin.read() if text == "-" else text
+    wanted = frozenset(name.strip() for name in needs.split(",") if name.strip())
+    decision = Router.load(router).route(Query(asked, needs=wanted))
+    if as_json:
+        print(json.dumps(decision.to_dict()))
+    else:
+        screen.decided(Console(), decision)
+
+
+@app.command()
+def demo(
+    live: Annotated[
+        str,
+        typer.Option(
+            help="Ask real models: 1 (Gemma 3 270M, fetched once, 240 MB), ollama, an "
+            "OpenAI-compatible URL like http://127.0.0.1:8000/v1#model-a,model-b, or .gguf files."
+        ),
+    ] = "",
+    api_key: Annotated[
+        str, typer.Option(envvar="LLMROUTER_LIVE_API_KEY", help="For a URL that wants one.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the router and the picture.")] = Path(
+        "demo-output"
+    ),
+    questions: Annotated[int, typer.Option(min=1, help="Questions for each framework.")] = 6,
+) -> None:
+    """Train on the shipped outcomes and route held-out questions in LangChain and LlamaIndex."""
+    from shared_core.demo import run
+
+    run.run(Console(), out, live=live, api_key=api_key, questions=questions)
+
+
+def _policy(
+    cost_weight: str,
+    router_class: type[PredictiveRouter],
+    rows: OutcomeTable,
+    pool: ModelPool,
+    seed: int,
+    report: screen.Report,
+) -> CostQuality:
+    if cost_weight == "auto":
+        return match_best_single(
+            lambda pool: router_class(pool, seed=seed), rows, pool, seed=seed, progress=report
+        )
+    try:
+        return CostQuality(float(cost_weight))
+    except ValueError as error:
+        raise ConfigError(f"--cost-weight is 'auto' or a number from 0 up: {error}") from error

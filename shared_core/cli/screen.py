@@ -1,0 +1,109 @@
+"""What commands show."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from shared_core._lazy import load
+from shared_core.decision import RoutingDecision
+from shared_core.evaluation.evaluate import Evaluation, Line
+from shared_core.routers.predictive.base import PredictiveRouter
+
+Report = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def working() -> Iterator[Report]:
+    """A bar on standard error that tells what is being done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+        yield lambda doing: progress.update(task, description=doing)
+
+
+def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
+    """What was trained, and how to go on."""
+    learned = {name: value for name, value in vars(router).items() if name in ("k_", "shrinkage_")}
+    told = ", ".join(f"{name.rstrip('_')} {value:g}" for name, value in learned.items())
+    rows = router.provenance_["rows"]
+    console.print(
+        f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"
+        f"{f' ({told})' if told else ''}; decides by {router.policy.explain()}."
+    )
+    console.print(
+        f"Saved to {folder}. Try: llmrouter route {folder} 'your question'", soft_wrap=True
+    )
+
+
+def decided(console: Console, decision: RoutingDecision) -> None:
+    """A decision and all that was considered."""
+    console.print(Text.assemble((decision.model, "bold green"), f"  {decision.reason}"))
+    table = Table(box=None, header_style="dim")
+    for name in ("model", "expected quality", "expected USD", ""):
+        table.add_column(name)
+    for model in decision.ranking:
+        quality, cost = decision.quality.get(model), decision.cost.get(model)
+        table.add_row(model, _number(quality), _usd(cost), "")
+    for model, why in decision.rejected.items():
+        table.add_row(model, "", "", f"cannot serve: {why}", style="dim")
+    console.print(table)
+
+
+def evaluated(console: Console, evaluation: Evaluation) -> None:
+    """Routers beside the lines, and the verdict."""
+    rows = f"fitted on {evaluation.n_train:,} rows, judged on {evaluation.n_test:,}"
+    table = Table(title=f"{evaluation.data}: {rows}")
+    for name in ("", "quality", "cost, USD", "AIQ (95 % interval)", "USD at best single's quality"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, line in evaluation.routers.items():
+        table.add_row(name, *_cells(line), style="bold")
+    table.add_section()
+    for name, line in evaluation.lines.items():
+        label = f"{name.replace('_', ' ')}{f': {line.model}' if line.model else ''}"
+        table.add_row(label, *_cells(line))
+    console.print(table)
+    for name, line in evaluation.routers.items():
+        console.print(Text(f"{name}: {verdict(evaluation, line)}"))
+
+
+def verdict(evaluation: Evaluation, line: Line) -> str:
+    """Whether to route, in a sentence."""
+    low, high = line.interval["aiq_over_zero"]
+    by = f"AIQ {low:+.4f} to {high:+.4f} over random mixtures of single models"
+    if not line.beats_zero:
+        return f"don't route on this evidence ({by})"
+    best = evaluation.lines["best_single"]
+    if line.cost_at_best_single is None or not best.cost:
+        return f"better than mixing models ({by}), but never as good as {best.model}"
+    saved = 1 - line.cost_at_best_single / best.cost
+    return f"route: {saved:.0%} cheaper than {best.model} at its quality ({by})"
+
+
+def draw(evaluation: Evaluation, path: Path) -> None:
+    """The cost-quality picture."""
+    plots = load("shared_core.evaluation.plots", wanted_by="--picture")
+    plots.save_cost_quality(evaluation, path)
+
+
+def _cells(line: Line) -> tuple[str, str, str, str]:
+    ends = line.interval.get("aiq_range")
+    interval = f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
+    aiq = "" if line.aiq_range is None else f"{line.aiq_range:.4f}{interval}"
+    at_best = "" if line.aiq_range is None or line.quality is None else "out of reach"
+    at_best = at_best if line.cost_at_best_single is None else _usd(line.cost_at_best_single)
+    return _number(line.quality), _usd(line.cost), aiq, at_best
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _usd(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

@@ -1,0 +1,70 @@
+"""Choosing a policy's knob on training data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from shared_core.evaluation import cost_metrics
+from shared_core.evaluation.evaluate import complete
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Predictions
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import ModelPool
+from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.predictive.cross_validation import folds
+
+N_FOLDS: Final = 5
+
+
+def match_best_single(
+    make_router: Callable[[ModelPool], PredictiveRouter],
+    outcomes: OutcomeTable,
+    pool: ModelPool,
+    *,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> CostQuality:
+    """The policy that keeps the best single model's quality at the lowest cost.
+
+    Every row is predicted by a router that was fitted on other rows, so the trade-off found is one
+    that new queries can be expected to meet; it is an estimate and no guarantee.
+
+    Args:
+        make_router: pool -> a fresh router.
+        outcomes: the training table.
+        pool: its models.
+        seed: of the folds.
+        progress: told what is being done.
+    """
+    table = complete(outcomes.of(pool.names).priced(pool))
+    predicted = out_of_fold(make_router, table, pool, seed=seed, progress=progress)
+    swept = cost_metrics.sweep(predicted.quality, predicted.cost, predicted.cost_unit)[:-1]
+    _, score = cost_metrics.outcomes_of(swept, table.score, table.cost)
+    kept = np.flatnonzero(score.mean(axis=1) >= table.score.mean(axis=0).max())
+    weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) else 0.0
+    return CostQuality(float(weight))
+
+
+def out_of_fold(
+    make_router: Callable[[ModelPool], PredictiveRouter],
+    outcomes: OutcomeTable,
+    pool: ModelPool,
+    *,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Predictions:
+    """Predictions for each row by a router that saw neither it nor another row of its text."""
+    report = progress or (lambda _: None)
+    fold = folds(outcomes.queries, N_FOLDS, seed)
+    quality, cost = np.empty_like(outcomes.score), np.empty_like(outcomes.score)
+    unit = 1.0
+    for held_out in range(N_FOLDS):
+        report(f"cross-validation, part {held_out + 1} of {N_FOLDS}")
+        router = make_router(pool).fit(outcomes.rows(fold != held_out))
+        rows = np.flatnonzero(fold == held_out)
+        predicted = router.predict([outcomes.queries[i] for i in rows])
+        quality[rows], cost[rows], unit = predicted.quality, predicted.cost, predicted.cost_unit
+    return Predictions(pool.names, quality, cost, unit)

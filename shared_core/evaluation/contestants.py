@@ -1,0 +1,50 @@
+"""The learned routers by the short names that commands and reports use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from shared_core._lazy import load, public_names
+from shared_core.errors import ConfigError
+from shared_core.routers.predictive.base import PredictiveRouter
+
+_FOLDER = "shared_core.routers.predictive."
+
+
+def names() -> list[str]:
+    """``knn`` for KNNRouter, and so on; found in the stub, so nothing is imported."""
+    return sorted(_class_names())
+
+
+def classes(wanted: Iterable[str]) -> dict[str, type[PredictiveRouter]]:
+    """The classes of those names.
+
+    Raises:
+        ConfigError: there is no such router.
+        MissingExtra: its optional packages are not installed.
+    """
+    known = _class_names()
+    chosen = list(wanted)
+    if unknown := [name for name in chosen if name not in known]:
+        raise ConfigError(f"no router {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    modules = public_names("shared_core")
+    return {
+        name: getattr(load(modules[known[name]], wanted_by=known[name]), known[name])
+        for name in chosen
+    }
+
+
+def _class_names() -> dict[str, str]:
+    modules = public_names("shared_core").items()
+    found = [name for name, module in modules if _relative(module).startswith(_FOLDER)]
+    return {_short(name): name for name in found if name != "PredictiveRouter"}
+
+
+def _relative(module: str) -> str:
+    return re.sub(r"\.+", ".", module)
+
+
+def _short(class_name: str) -> str:
+    stem = class_name.removesuffix("Router")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", stem).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from shared_core._lazy import load
 from shared_core.demo.live import LiveModel, live_models
 from shared_core.demo.scene import GROUP, DemoAnswer, DemoScene
 from shared_core.errors import MissingExtra
@@ -119,23 +120,29 @@ def _play(
         console.rule(f"[bold]{entry.name}[/]")
         scene = DemoScene(
             router=trained.router,
-            questions=pick(trained.test, questions),
+            questions=pick(trained, questions, stand_ins),
             recorded=trained.test,
             show=lambda *shown: _show(console, trained.test, *shown),
             live=stand_ins,
         )
         try:
-            entry.load()(scene)
+            part = load(entry.module, wanted_by=f"the {entry.name} part of the demonstration")
+            getattr(part, entry.attr)(scene)
         except MissingExtra as error:
             console.print(f"[yellow]left out: {error}[/]")
 
 
-def pick(table: OutcomeTable, wanted: int) -> tuple[str, ...]:
-    """Questions of as many kinds as possible, always the same ones."""
-    kinds: dict[object, list[str]] = {}
-    for query, kind in zip(table.queries, table.columns["dataset"], strict=True):
+def pick(trained: Trained, wanted: int, preferred: Collection[str] = ()) -> tuple[str, ...]:
+    """Held-out questions of as many kinds as possible, always the same ones.
+
+    Those that go to a ``preferred`` model come first.
+    """
+    test, kinds = trained.test, dict[object, list[str]]()
+    for query, kind in zip(test.queries, test.columns["dataset"], strict=True):
         kinds.setdefault(kind, []).append(query)
-    in_turn = [found[i] for i in range(len(table)) for found in kinds.values() if i < len(found)]
+    in_turn = [found[i] for i in range(len(test)) for found in kinds.values() if i < len(found)]
+    if preferred:
+        in_turn.sort(key=lambda query: trained.router.route(query).model not in preferred)
     return tuple(in_turn[:wanted])
 
 

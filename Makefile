@@ -1,0 +1,65 @@
+# `make demo` and `make test` need Python >= 3.11 and nothing else; everything lands in .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+DATA ?= ../shared/data
+
+.PHONY: help demo test slow lint types contracts bench-quality bench-speed clean
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.demo $(if $(filter-out ollama http%,$(LIVE)),$(VENV)/.live)  ## route held-out questions in LangChain and LlamaIndex; LIVE=1 asks real models
+	$(BIN)/llmrouter demo $(if $(LIVE),--live '$(LIVE)')
+
+test: $(VENV)/.test  ## the tests, without the slow ones
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+slow: $(VENV)/.slow  ## the slow tests (installs torch)
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/.dev  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## types
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev  ## who may import whom
+	$(BIN)/lint-imports
+
+bench-quality: $(VENV)/.demo  ## AIQ on real outcomes, with intervals; DATA=folder of data sets
+	$(BIN)/python benchmarks/quality.py $(DATA)
+
+bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import times
+	$(BIN)/python benchmarks/speed.py
+
+clean:  ## remove what make made
+	rm -rf $(VENV) demo-output
+
+$(VENV)/bin/python:
+	@test -n '$(PYTHON)' || { echo 'Python >= 3.11 is needed; set PYTHON=/path/to/python3'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[langchain,llamaindex,eval]'
+	@touch $@
+
+$(VENV)/.live: | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check xllamacpp
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group test
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group dev
+	@touch $@
+
+$(VENV)/.slow: $(VENV)/.test
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[torch]'
+	@touch $@

@@ -1,0 +1,87 @@
+"""Routing quality on real outcomes: fit on `train`, report on `test`.
+
+    python benchmarks/quality.py FOLDER [--seeds 3] [--json]
+
+FOLDER holds data sets, each a folder with an `outcomes.parquet`. AIQ is the mean height of the
+cost-quality hull between the cheapest and the dearest single model (RouterBench, arXiv 2403.12031);
+intervals are 95 % bootstrap intervals over the test queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared_core import OutcomeTable, evaluate
+from shared_core.evaluation import contestants
+
+SETS = ("zeroeval", "mmlu_pro", "llmrouter_mix")
+
+
+def main() -> int:
+    """Print a line for each data set and router."""
+    given = _arguments()
+    if not given.folder.is_dir():
+        print(f"no data at {given.folder}: nothing measured", file=sys.stderr)
+        return 1
+    rows = list(_measured(given.folder, given.routers.split(","), given.seeds))
+    if given.json:
+        print(json.dumps(rows))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="folder of data sets")
+    parser.add_argument("--routers", default="knn", help=f"out of {','.join(contestants.names())}")
+    parser.add_argument("--seeds", type=int, default=3, help="fits for each router (default 3)")
+    parser.add_argument("--json", action="store_true", help="also print a JSON list")
+    return parser.parse_args()
+
+
+def _measured(folder: Path, routers: list[str], seeds: int) -> Iterator[dict[str, Any]]:
+    print(
+        f"{'data':14} {'router':8} {'AIQ, median (each seed)':38} {'95 % interval':18} {'zero':7} fit s"
+    )
+    for name in SETS:
+        table = OutcomeTable.read(folder / name / "outcomes.parquet")
+        for router in routers:
+            row = _measure(name, table, router, seeds)
+            print(
+                f"{name:14} {router:8} {row['aiq_range']:.4f} "
+                f"({', '.join(f'{aiq:.4f}' for aiq in row['each'])})".ljust(63),
+                f"{row['interval'][0]:.4f} to {row['interval'][1]:.4f}  {row['zero']:.4f}"
+                f"  {row['seconds']:.1f}",
+                flush=True,
+            )
+            yield row
+
+
+def _measure(name: str, table: OutcomeTable, router: str, seeds: int) -> dict[str, Any]:
+    began = time.perf_counter()
+    train, test = table.split("train"), table.split("test")
+    chosen = contestants.classes([router])
+    found = [evaluate(chosen, train, test, data=name, seed=seed) for seed in range(seeds)]
+    lines = [one.routers[router] for one in found]
+    return {
+        "data": name,
+        "router": router,
+        "aiq_range": float(np.median([line.aiq_range for line in lines])),
+        "each": [line.aiq_range for line in lines],
+        "interval": list(lines[0].interval["aiq_range"]),
+        "zero": found[0].lines["zero"].aiq_range,
+        "seconds": (time.perf_counter() - began) / seeds,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -116,11 +116,13 @@ def assign(pool: ModelPool, models: Sequence[LiveModel]) -> dict[str, LiveModel]
 def _play(
     console: Console, trained: Trained, stand_ins: Mapping[str, LiveModel], questions: int
 ) -> None:
-    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
+    entries = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    shown = pick(trained, questions * len(entries), stand_ins)
+    for number, entry in enumerate(entries):
         console.rule(f"[bold]{entry.name}[/]")
         scene = DemoScene(
             router=trained.router,
-            questions=pick(trained, questions, stand_ins),
+            questions=shown[number :: len(entries)],
             recorded=trained.test,
             show=lambda *shown: _show(console, trained.test, *shown),
             live=stand_ins,

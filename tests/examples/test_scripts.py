@@ -1,0 +1,48 @@
+"""Every example runs, offline, as its first lines say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(folder: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the example's ``main`` prints."""
+    path = EXAMPLES / folder / "main.py"
+    spec = importlib.util.spec_from_file_location(f"example_{folder}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main()
+    return capsys.readouterr().out
+
+
+def test_train_and_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("train_and_evaluate", capsys)
+    assert "worth it: True" in told
+    assert "What is 7 + 5? ->" in told
+
+
+def test_langchain_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("langchain_chain", capsys)
+    assert "(answer of gemma-270m)" in told
+    assert "ConnectionError" in told
+
+
+def test_llamaindex_rag(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("llamaindex_rag", capsys)
+    assert "How much does one cost? -> prices" in told
+    assert "Who opened the first shop? -> history" in told
+
+
+def test_every_example_is_listed() -> None:
+    listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    folders = [
+        path.name for path in EXAMPLES.iterdir() if path.is_dir() and path.name[0] not in "._"
+    ]
+    assert all(f"`{name}/`" in listed for name in folders)

@@ -48,18 +48,18 @@ def run(
         api_key: for live models that want one.
         questions: how many questions each framework is asked.
     """
-    with console.status("training on the shipped outcomes") as status:
-        trained = train(status.update)
-    trained.router.save(out / "router")
-    _introduce(console, trained, out)
-    with _answering(console, trained.router.pool, live, api_key) as stand_ins:
+    table, pool = small_models()
+    with _answering(console, pool, live, api_key) as stand_ins:
+        with console.status("training on the shipped outcomes") as status:
+            trained = train(table, pool, status.update)
+        trained.router.save(out / "router")
+        _introduce(console, trained, out)
         _play(console, trained, stand_ins, questions)
     _account(console, trained, out)
 
 
-def train(progress: Any) -> Trained:
-    """A router fitted on the shipped training questions, at the best single model's quality."""
-    table, pool = small_models()
+def train(table: OutcomeTable, pool: ModelPool, progress: Any) -> Trained:
+    """A router fitted on the table's training rows, set to the best single model's quality."""
     rows = table.split("train")
     policy = match_best_single(KNNRouter, rows, pool, progress=progress)
     router = KNNRouter(pool, policy=policy).fit(rows, progress)

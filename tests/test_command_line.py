@@ -1,0 +1,164 @@
+"""The command as users run it: in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from shared_core import Router
+
+
+def llmrouter(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    program = Path(sys.executable).with_name("llmrouter")
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.run(
+        [program, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+
+def rows(n: int = 80) -> list[dict[str, object]]:
+    """``small`` can do sums, ``large`` everything, for ten times the money."""
+    table = []
+    for i in range(n):
+        is_sum = i % 2 == 0
+        query = f"what is the sum of {i} and {i + 3}" if is_sum else f"write a poem about city {i}"
+        table.append(
+            {
+                "query": query,
+                "split": "train" if i % 4 < 2 else "test",
+                "score.small": float(is_sum),
+                "score.large": 1.0,
+                "cost.small": 0.001,
+                "cost.large": 0.01,
+            }
+        )
+    return table
+
+
+def write(path: Path, table: Sequence[dict[str, object]]) -> Path:
+    """The rows as a CSV file."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("data") / "outcomes.csv", rows())
+
+
+def test_evaluate_prints_one_json_object(data: Path) -> None:
+    done = llmrouter("evaluate", data, "--json", "--cost-weight", 0.9)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["data"], told["n_train"], told["n_test"]) == (str(data), 40, 40)
+    assert set(told["lines"]) == {"best_single", "cheapest", "random", "zero", "oracle"}
+    assert set(told["lines"]["zero"]) == {"aiq_range"}
+    knn = told["routers"]["knn"]
+    assert {"quality", "cost", "aiq_range", "cost_at_best_single", "interval"} <= set(knn)
+    assert knn["quality"] == 1.0
+    assert knn["cost"] == pytest.approx(0.0055)
+    assert told["lines"]["best_single"] == {"quality": 1.0, "cost": 0.01, "model": "large"}
+    assert told["lines"]["oracle"]["cost"] == pytest.approx(0.0055)
+
+
+def test_evaluate_on_another_file_fits_on_all_rows(data: Path, tmp_path: Path) -> None:
+    other = write(
+        tmp_path / "other.csv", [{k: v for k, v in r.items() if k != "split"} for r in rows(20)]
+    )
+    told = json.loads(llmrouter("evaluate", data, "--test", other, "--json").stdout)
+    assert (told["n_train"], told["n_test"]) == (80, 20)
+
+
+def test_evaluate_shows_a_table_a_verdict_and_a_picture(data: Path, tmp_path: Path) -> None:
+    done = llmrouter("evaluate", data, "--picture", tmp_path / "gain.png")
+    assert "knn: route: 45% cheaper than large at its quality" in done.stdout
+    assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_says_dont_route_when_that_is_true(tmp_path: Path) -> None:
+    table = rows(60)
+    for number, row in enumerate(table):  # outcomes that no query explains
+        row["score.small"], row["score.large"] = (
+            float(number * 7 % 5 < 2),
+            float(number * 3 % 7 < 4),
+        )
+    done = llmrouter("evaluate", write(tmp_path / "noise.csv", table))
+    assert "don't route" in done.stdout
+
+
+def test_train_then_route(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my-router"
+    done = llmrouter("train", data, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    assert "from 40 rows" in done.stdout
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "encoder",
+        "router.json",
+        "router.safetensors",
+    ]
+    decision = json.loads(llmrouter("route", folder, "what is the sum of 9 and 9", "--json").stdout)
+    assert decision["model"] == "small"
+    poem = llmrouter("route", folder, "-", stdin="write a poem about city 7")
+    assert poem.stdout.startswith("large")
+    assert Router.load(folder).route("what is the sum of 1 and 2").model == "small"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("evaluate", "nowhere.csv"), "DataError: no file nowhere.csv"),
+        (("evaluate", "DATA", "--routers", "oracle9"), "ConfigError: no router oracle9; there are"),
+        (
+            ("train", "DATA", "--out", "OUT", "--cost-weight", "much"),
+            "ConfigError: --cost-weight is",
+        ),
+        (("train", "DATA", "--out", "OUT", "--split", "dev"), "no row has split 'dev'"),
+        (("route", "nowhere", "hi"), "ArtifactError: nothing saved at nowhere"),
+        (("demo", "--live", "nothing.gguf"), "ConfigError: no model 'nothing.gguf'"),
+    ],
+)
+def test_errors_are_one_line(
+    arguments: tuple[str, ...],
+    told: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {"DATA": str(data), "OUT": str(tmp_path / "out")}
+    done = llmrouter(*(places.get(argument, argument) for argument in arguments))
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_teaches() -> None:
+    assert "llmrouter demo" in llmrouter("--help").stdout
+    for command in ("train", "evaluate", "route"):
+        assert "Example:" in llmrouter(command, "--help").stdout
+
+
+def test_the_demonstration(tmp_path: Path) -> None:
+    done = llmrouter("demo", "--out", tmp_path / "out", "--questions", "2")
+    assert done.returncode == 0, done.stderr
+    for told in ("langchain", "llamaindex", "recorded", "saved", "95 % interval", "of it kept"):
+        assert told in done.stdout
+    assert (tmp_path / "out" / "cost-quality.png").exists()
+    assert (tmp_path / "out" / "router" / "router.json").exists()

@@ -225,7 +225,13 @@ class ChatLLMRouter(BaseChatModel):
             )
             return structured
 
-        return StructuredOutput(chat=self, derive=derive)
+        def prepare(
+            input: LanguageModelInput, config: RunnableConfig | None, options: Mapping[str, Any]
+        ) -> tuple[Query, Delegation]:
+            rest = dict(options)
+            return self._prepared(input, config, rest.pop("stop", None), rest, derive)
+
+        return StructuredOutput(self._dispatcher, prepare)
 
     def _generate(self, messages: list[BaseMessage], *_: Any, **kwargs: Any) -> ChatResult:
         """Not reached from LangChain's public methods, which all delegate; for direct callers."""

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import safetensors
@@ -45,6 +45,13 @@ class Artifact:
     document: Mapping[str, Any]
     arrays: Arrays = field(default_factory=dict)
     parts: Mapping[str, Artifact] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """Something that says what saving it writes."""
+
+    def artifact(self) -> Artifact: ...
 
 
 def write(artifact: Artifact, folder: str | Path) -> Path:

@@ -19,24 +19,8 @@ from shared_core import (
 
 pytestmark = pytest.mark.slow
 
-WORDS = [
-    "add",
-    "two",
-    "numbers",
-    "write",
-    "a",
-    "poem",
-    "about",
-    "the",
-    "sea",
-    "what",
-    "is",
-    "sum",
-    "of",
-    "city",
-    "one",
-]
 TEXTS = ["add two numbers", "write a poem about the sea", "what is the sum of two numbers"]
+WORDS = " ".join(TEXTS).split()
 
 
 @pytest.fixture(scope="module")

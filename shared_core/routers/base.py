@@ -104,7 +104,7 @@ class Router(ABC):
             ArtifactError: missing, damaged, of another format, for other models, for another
                 encoder, or not of this class.
         """
-        router = saving.router_of(artifacts.read(folder, "router"), pool, encoder)
+        router = saving.router_of(artifacts.read(folder, "router"), Router, pool, encoder)
         if not isinstance(router, cls):
             raise ArtifactError(f"{folder} holds a {type(router).__name__}, no {cls.__name__}")
         return router

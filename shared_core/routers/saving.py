@@ -10,24 +10,21 @@ import dataclasses
 import importlib.metadata
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from shared_core._lazy import load, public_names
-from shared_core.artifacts import Artifact
+from shared_core.artifacts import Artifact, Saveable
 from shared_core.encoders.base import Encoder
 from shared_core.errors import ArtifactError, RouterError
 from shared_core.policies.base import Policy
 from shared_core.pool import ModelPool
 
-if TYPE_CHECKING:
-    from shared_core.routers.base import Router
-
 DISTRIBUTION = "llmrouter-integrations"
 
 
-def artifact_of(router: Router) -> Artifact:
+def artifact_of(router: object) -> Artifact:
     """A router's artifact, from its constructor's signature and its learned attributes."""
     parts: dict[str, Artifact] = {}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -49,16 +46,16 @@ def artifact_of(router: Router) -> Artifact:
     return Artifact("router", document, arrays, parts)
 
 
-def router_of(artifact: Artifact, pool: ModelPool | None, encoder: Encoder | None) -> Router:
-    """The router that ``artifact`` was made of.
+def router_of(
+    artifact: Artifact, base: type[Any], pool: ModelPool | None, encoder: Encoder | None
+) -> Any:
+    """The router that ``artifact`` was made of, some kind of ``base``.
 
     Raises:
         ArtifactError: it names what is not there, or does not fit the pool or the encoder.
     """
-    from shared_core.routers.base import Router
-
-    router_class: type[Router] = _find(artifact.document["router"], Router, "llmrouter.routers")
-    unpack = _Unpacker(artifact.parts, pool, encoder)
+    router_class = _find(artifact.document["router"], base, "llmrouter.routers")
+    unpack = _Unpacker(artifact.parts, base, pool, encoder)
     try:
         config = {name: unpack(value) for name, value in artifact.document["config"].items()}
         router = router_class(**config)
@@ -72,14 +69,12 @@ def router_of(artifact: Artifact, pool: ModelPool | None, encoder: Encoder | Non
     return router
 
 
-def _arguments(router: Router) -> list[str]:
+def _arguments(router: object) -> list[str]:
     return list(inspect.signature(type(router)).parameters)
 
 
 def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:
-    from shared_core.routers.base import Router
-
-    if isinstance(value, (Encoder, Router)):
+    if isinstance(value, Saveable):
         part = name.rstrip("_")
         parts[part] = value.artifact()
         return {"$part": part}
@@ -98,9 +93,14 @@ class _Unpacker:
     """Turns packed values back into objects."""
 
     def __init__(
-        self, parts: Mapping[str, Artifact], pool: ModelPool | None, encoder: Encoder | None
+        self,
+        parts: Mapping[str, Artifact],
+        base: type[Any],
+        pool: ModelPool | None,
+        encoder: Encoder | None,
     ) -> None:
         self._parts = parts
+        self._base = base
         self._pool = pool
         self._encoder = encoder
 
@@ -120,7 +120,7 @@ class _Unpacker:
 
     def _part(self, part: Artifact) -> Any:
         if part.kind == "router":
-            return router_of(part, self._pool, self._encoder)
+            return router_of(part, self._base, self._pool, self._encoder)
         if self._encoder is None:
             return _find(part.document["encoder"], Encoder, "llmrouter.encoders").from_artifact(
                 part

@@ -49,9 +49,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measured(folder: Path, routers: list[str], seeds: int) -> Iterator[dict[str, Any]]:
-    print(
-        f"{'data':14} {'router':8} {'AIQ, median (each seed)':38} {'95 % interval':18} {'zero':7} fit s"
-    )
+    heads = f"{'data':14} {'router':8} {'AIQ, median (each seed)':38} {'95 % interval':18}"
+    print(f"{heads} {'zero':7} fit s")
     for name in SETS:
         table = OutcomeTable.read(folder / name / "outcomes.parquet")
         for router in routers:

@@ -1,8 +1,8 @@
 """Graders: how right an answer is, from 0 to 1.
 
-Each takes the model's answer and arguments that are plain JSON, so a question can say in data how it
-is to be graded. They look through decoration (a full sentence, markdown, quotes, units, thousands
-separators) but never guess what a wrong answer may have meant.
+Each takes the model's answer and arguments that are plain JSON, so a question can say in data how
+it is to be graded. They look through decoration (a full sentence, markdown, quotes, units,
+thousands separators) but never guess what a wrong answer may have meant.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def number(
     number that the question did not give. Accepts thousands separators, currency, units, and words
     from zero to twelve standing alone; with ``decimal_comma`` both 3,5 and 3.5.
     """
-    word = _plain(answer)
+    word = plain(answer)
     if word in _NUMBER_WORDS:
         return float(_NUMBER_WORDS[word] == expected)
     found = _settled_number(_without_math_markup(answer), {*given} - {expected}, decimal_comma)
@@ -102,7 +102,7 @@ def phrase(answer: str, accepted: Sequence[str], rivals: Sequence[str] = ()) -> 
 
     Compared as whole words, without case, accents and punctuation. Only the first paragraph counts.
     """
-    text = _plain(answer.strip().split("\n\n")[0])
+    text = plain(answer.strip().split("\n\n")[0])
     ours = _first_mention(text, accepted)
     if ours is None or re.search(r"\b(not|nao)$", text[:ours].rstrip()):
         return 0.0
@@ -110,16 +110,26 @@ def phrase(answer: str, accepted: Sequence[str], rivals: Sequence[str] = ()) -> 
     return float(theirs is None or ours < theirs)
 
 
+def option(answer: str, expected: float, options: Sequence[float]) -> float:
+    """1 when the first of the options' numbers that the answer names is the expected one."""
+    named = [value for value in numbers_in(answer) if value in options]
+    return float(named[:1] == [expected])
+
+
 def _first_mention(text: str, phrases: Iterable[str]) -> int | None:
     starts = [
-        found.start() for p in phrases if (found := re.search(rf"(?<!\w){re.escape(_plain(p))}(?!\w)", text))
+        found.start()
+        for p in phrases
+        if (found := re.search(rf"(?<!\w){re.escape(plain(p))}(?!\w)", text))
     ]
     return min(starts, default=None)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Lower case, no accents, and single spaces for all that is no letter or digit."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    bare = "".join(
+        c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c)
+    )
     return re.sub(r"[\W_]+", " ", bare.replace("ß", "ss")).strip()
 
 
@@ -209,7 +219,7 @@ def code(answer: str, function: str, cases: Sequence[Sequence[Any]]) -> float:
 
 
 def _python_source(answer: str) -> str:
-    """The code in an answer: its first block, else its lines from def or import to where prose begins."""
+    """The code in an answer: its first block, else from def or import to where prose begins."""
     lines = unfenced(answer).splitlines()
     starts = [n for n, line in enumerate(lines) if re.match(r"(def|import|from|class|@)\b", line)]
     if not starts:
@@ -252,11 +262,13 @@ _LIMITS = """
 import importlib.util, json, sys
 if importlib.util.find_spec("resource"):
     import resource
-    for what, most in ((resource.RLIMIT_CPU, 3), (resource.RLIMIT_AS, 1 << 29), (resource.RLIMIT_FSIZE, 1 << 20)):
-        resource.setrlimit(what, (most, most))
+    for what, most in (("CPU", 3), ("AS", 1 << 29), ("FSIZE", 1 << 20)):
+        resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
 told = json.load(sys.stdin)
 """
-_CALL = _LIMITS + """
+_CALL = (
+    _LIMITS
+    + """
 spec = importlib.util.spec_from_file_location("solution", "solution.txt.py")
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
@@ -265,13 +277,17 @@ plain = lambda value: json.loads(json.dumps(value))
 if all(plain(call(*args)) == expected for args, expected in told["cases"]):
     print("\\n" + told["token"])
 """
-_FULLMATCH = _LIMITS + """
+)
+_FULLMATCH = (
+    _LIMITS
+    + """
 import re
 pattern = re.compile(open("solution.txt.py", encoding="utf-8").read())
 matches, rejects = told["cases"]
 if all(map(pattern.fullmatch, matches)) and not any(map(pattern.fullmatch, rejects)):
     print("\\n" + told["token"])
 """
+)
 
 
 def _in_sandbox(check: str, source: str, function: str, cases: Sequence[Any]) -> bool:
@@ -296,7 +312,9 @@ def _in_sandbox(check: str, source: str, function: str, cases: Sequence[Any]) ->
     return run.stdout.endswith(f"{token}\n")
 
 
-def sql(answer: str, schema: str, expected: Sequence[Sequence[Any]], ordered: bool = False) -> float:
+def sql(
+    answer: str, schema: str, expected: Sequence[Sequence[Any]], ordered: bool = False
+) -> float:
     """1 when the query returns the expected rows; in any order unless ``ordered``.
 
     Columns count by position, not by name; numbers may differ by rounding. The database is made
@@ -339,6 +357,7 @@ def _row(values: Sequence[Any]) -> tuple[Any, ...]:
 GRADERS: Mapping[str, Callable[..., float]] = {
     "number": number,
     "phrase": phrase,
+    "option": option,
     "exact": exact,
     "json_fields": json_fields,
     "code": code,

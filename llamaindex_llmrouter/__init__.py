@@ -1,0 +1,5 @@
+"""The router for LlamaIndex: an LLM and a selector that choose what is worth it."""
+
+from shared_core._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__)

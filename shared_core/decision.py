@@ -7,7 +7,16 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Cause = Literal["policy", "baseline", "forced", "only_candidate", "default", "failover"]
+Cause = Literal[
+    "policy",
+    "baseline",
+    "forced",
+    "only_candidate",
+    "default",
+    "failover",
+    "tool_loop",
+    "sticky",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,12 @@ class AllModelsFailed(RouterError, RuntimeError):
     """Every model that was asked failed; ``attempts`` says how, in order."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
+        super().__init__(attempts)
         self.attempts = tuple(attempts)
+
+    def __str__(self) -> str:
         told = "; ".join(str(attempt) for attempt in self.attempts)
-        super().__init__(f"all {len(self.attempts)} models that were asked failed: {told}")
+        return f"all {len(self.attempts)} models that were asked failed: {told}"
 
 
 class MissingExtra(RouterError, ImportError):

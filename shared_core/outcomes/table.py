@@ -28,6 +28,8 @@ MEASURES = (
 )
 """Columns ``measure.model`` that are numbers per query and model."""
 
+_TRUTHS = {"true": 1.0, "false": 0.0}  # as spreadsheets and data frames write right and wrong
+
 
 @dataclass(frozen=True)
 class OutcomeTable:
@@ -95,7 +97,8 @@ class OutcomeTable:
 
     def rows(self, chosen: Sequence[int] | NDArray[Any] | np.bool) -> OutcomeTable:
         """The chosen rows: indices, or a mask of n booleans."""
-        index = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen)
+        is_mask = np.asarray(chosen).dtype == bool
+        index = np.flatnonzero(chosen) if is_mask else np.asarray(chosen, np.intp)
         return replace(
             self,
             queries=tuple(self.queries[i] for i in index),
@@ -218,8 +221,16 @@ def _matrix(
 
 def _numbers(values: Sequence[Any], name: str, where: str) -> NDArray[np.float64]:
     try:
-        return np.array([np.nan if v is None or v == "" else float(v) for v in values], float)
+        return np.array([_number(value) for value in values], float)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"column {name} of {where} holds something that is no number: {error}"
         ) from error
+
+
+def _number(value: Any) -> float:
+    if value is None or value == "":
+        return np.nan
+    if isinstance(value, str) and value.lower() in _TRUTHS:
+        return _TRUTHS[value.lower()]
+    return float(value)

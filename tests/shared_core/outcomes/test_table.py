@@ -103,6 +103,7 @@ def test_rows_are_taken_by_index_and_by_mask() -> None:
         np.testing.assert_array_equal(part.cost[:, 0], [0.3, 0.1])
     assert made.rows(np.array([True, False, True])).queries == ("one", "three")
     assert made.rows(np.array([True, False, False])).queries == ("one",)
+    assert len(made.rows([])) == len(made.rows(np.zeros(3, bool))) == 0
 
 
 def test_splits_are_rows() -> None:

@@ -1,4 +1,6 @@
 from .artifacts import Artifact as Artifact
+from .conversation import Turn as Turn
+from .conversation import query_from as query_from
 from .decision import Answer as Answer
 from .decision import Ask as Ask
 from .decision import Attempt as Attempt
@@ -41,3 +43,4 @@ from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
+from .routers.sticky import StickyRouter as StickyRouter

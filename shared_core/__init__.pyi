@@ -20,6 +20,7 @@ from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
+from .errors import UnknownModel as UnknownModel
 from .evaluation.calibrate import match_best_single as match_best_single
 from .evaluation.evaluate import Evaluation as Evaluation
 from .evaluation.evaluate import Line as Line

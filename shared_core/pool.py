@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from shared_core.errors import NoEligibleModel, PoolError
+from shared_core.errors import NoEligibleModel, PoolError, UnknownModel
 from shared_core.query import Query, check_abilities
 
 _sorted = PlainSerializer(lambda names: None if names is None else sorted(names))
@@ -106,6 +106,8 @@ class ModelPool(Mapping[str, Candidate]):
     """
 
     def __init__(self, candidates: Iterable[Candidate | str | Mapping[str, Any]]) -> None:
+        if isinstance(candidates, str):
+            raise PoolError(f"a pool takes a list of candidates, not the string {candidates!r}")
         members = [_candidate(item) for item in candidates]
         if not members:
             raise PoolError("the pool is empty: give at least one Candidate")
@@ -117,7 +119,7 @@ class ModelPool(Mapping[str, Candidate]):
 
     def __getitem__(self, name: str) -> Candidate:
         if name not in self._members:
-            raise PoolError(f"no model {name!r} in the pool; there are {', '.join(self.names)}")
+            raise UnknownModel(f"no model {name!r} in the pool; there are {', '.join(self.names)}")
         return self._members[name]
 
     def __contains__(self, name: object) -> bool:
@@ -195,7 +197,7 @@ class ModelPool(Mapping[str, Candidate]):
         """
         try:
             read = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise PoolError(f"cannot read a pool from {path}: {error}") from error
         if isinstance(read, list):
             return cls(read)
@@ -213,5 +215,8 @@ def _candidate(item: Candidate | str | Mapping[str, Any]) -> Candidate:
         return item
     try:
         return Candidate.model_validate({"name": item} if isinstance(item, str) else dict(item))
-    except (ValidationError, ValueError, TypeError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise PoolError(f"not a candidate: {item!r}: {wrong}") from error
+    except (ValueError, TypeError) as error:
         raise PoolError(f"not a candidate: {item!r}: {error}") from error

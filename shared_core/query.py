@@ -69,6 +69,11 @@ class Query:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
+        for name, value in (("needs", self.needs), ("tags", self.tags)):
+            if isinstance(value, str):
+                raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
+        if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
+            raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
         object.__setattr__(self, "needs", check_abilities(self.needs))
         object.__setattr__(self, "tags", frozenset(self.tags))
 

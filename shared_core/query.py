@@ -41,6 +41,8 @@ class Query:
         tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
         exclude: models the caller rules out, each with the reason.
         model: the model the caller insists on, if any; the router then only obeys.
+        deadline: seconds the whole call may take, in place of the dispatcher's own.
+        max_cost: USD the whole call may cost, in place of the dispatcher's own.
     """
 
     text: str
@@ -50,10 +52,15 @@ class Query:
     tags: frozenset[str] = frozenset()
     exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
+    deadline: float | None = None
+    max_cost: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
+        for name in ("deadline", "max_cost"):
+            if (given := getattr(self, name)) is not None and not given > 0:
+                raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
         object.__setattr__(self, "needs", check_abilities(self.needs))
         object.__setattr__(self, "tags", frozenset(self.tags))
 

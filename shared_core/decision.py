@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from shared_core.errors import ConfigError
+
 Cause = Literal["policy", "baseline", "forced", "only_candidate", "default", "failover"]
 Outcome = Literal["answered", "failed", "skipped", "cancelled"]
 Purpose = Literal["answer", "score"]
@@ -132,6 +134,10 @@ class RoutingDecision:
     attempts: tuple[Attempt, ...] = ()
     answer: Answer | None = field(default=None, repr=False)
     id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def __post_init__(self) -> None:
+        if not self.ranking:
+            raise ConfigError(f"{self.router} made a decision that ranks no model")
 
     @property
     def model(self) -> str:

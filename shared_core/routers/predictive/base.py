@@ -90,6 +90,9 @@ class PredictiveRouter(Router):
         self._check_fitted()
         if isinstance(texts, str):
             raise ConfigError("predict takes a list of texts; for one text: predict([text])")
+        if not texts:
+            nothing = np.zeros((0, len(self.pool)))
+            return Predictions(self.pool.names, nothing, nothing, self.cost_unit_)
         quality, cost = self._predict(self.encoder_(texts))
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.model_profile import ModelProfile
@@ -61,7 +61,7 @@ def pool_profile(
     structured = [_is_native(pool[name], models[name]) for name in pool]
     if False in structured or None not in structured:
         profile["structured_output"] = all(structured)
-    return ModelProfile(**profile)  # type: ignore[typeddict-item]
+    return cast("ModelProfile", profile)
 
 
 def unwrapped(model: Runnable[Any, Any]) -> Runnable[Any, Any]:

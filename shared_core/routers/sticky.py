@@ -60,9 +60,13 @@ class StickyRouter(Router):
         self.ttl = ttl
         self._memory = Memory(remembered, ttl)
 
+    @property
+    def is_quick(self) -> bool:
+        return self.inner.is_quick
+
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
-        previous = self._previous(query)
+        previous = self.previous_of(query)
         pin = self._pin(query) if previous in eligible else None
         if previous is not None and pin is not None:
             ranking = (previous, *(name for name in eligible if name != previous))
@@ -80,7 +84,8 @@ class StickyRouter(Router):
         self._memory.note(query.conversation, model)
         return decision
 
-    def _previous(self, query: Query) -> str | None:
+    def previous_of(self, query: Query) -> str | None:
+        """The model the query's conversation is with: as the query says, else as remembered."""
         if query.previous in self.pool:
             return query.previous
         return self._memory.model_of(query.conversation)

@@ -170,14 +170,16 @@ class Exchange:
         self, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any], derive: Derive | None
     ) -> Query:
         options = {**self._chat.defaults, **kwargs}
+        if (tools := options.get(BOUND)) is not None:
+            options |= tools.options
         about = wishes_of(config)
         if kwargs.get("model"):
             about["model"] = kwargs["model"]
         needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
         reserved = next((options[name] for name in _RESERVED if options.get(name)), None)
         messages = self._chat._convert_input(input).to_messages()
-        tools = options.get("tools") or ()
-        query = query_of(messages, tools=tools, needs=needs, reserved_output=reserved, **about)
+        told = options.get("tools") or ()
+        query = query_of(messages, tools=told, needs=needs, reserved_output=reserved, **about)
         return self.routing.narrowed(query)
 
     def _prepared(

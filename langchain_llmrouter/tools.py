@@ -27,7 +27,7 @@ class BoundTools:
 
     def __init__(self, tools: Sequence[Tool], options: Mapping[str, Any]) -> None:
         self._tools = list(tools)
-        self._options = dict(options)
+        self.options = dict(options)
         self._bound: dict[int, tuple[Runnable[Any, Any], Runnable[Any, Any]]] = {}
 
     def __repr__(self) -> str:
@@ -37,7 +37,7 @@ class BoundTools:
         """The model with the tools, bound by itself; bound once for each model."""
         known = self._bound.get(id(model))
         if known is None or known[0] is not model:
-            known = (model, model.bind_tools(self._tools, **self._options))
+            known = (model, model.bind_tools(self._tools, **self.options))
             self._bound[id(model)] = known
         return known[1]
 

@@ -1,4 +1,4 @@
-"""A chat model that does what LangChain's standard suite asks of a provider, and refuses the rest."""
+"""A chat model that does what LangChain's standard suite asks of a provider, and no more."""
 
 from __future__ import annotations
 

@@ -348,7 +348,7 @@ def test_an_option_without_effect_warns() -> None:
 
 def test_no_secret_is_shown() -> None:
     chat = make()
-    shown = repr(chat) + str(chat.asdict()) + dumps(chat) + chat.model_dump_json()
+    shown = repr(chat) + str(chat._identifying_params) + dumps(chat) + chat.model_dump_json()
     assert "sk-sentinel" not in shown
 
 

@@ -10,7 +10,7 @@ from langchain_core.runnables.config import ensure_config, merge_configs
 
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
-from langchain_llmrouter.routing import Routing, turn, wishes_of
+from langchain_llmrouter.routing import Routing, wishes_of
 from langchain_llmrouter.runs import (
     AsyncEndsRun,
     EndsRun,
@@ -21,6 +21,7 @@ from langchain_llmrouter.runs import (
     own_run,
 )
 from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
+from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
 from shared_core.query import Query
@@ -72,8 +73,8 @@ class Exchange:
         derive: Derive | None = None,
     ) -> tuple[RoutingDecision, Any]:
         """``run`` for coroutines."""
-        async with turn():
-            full = self._config(config)
+        await my_turn()
+        full = self._config(config)
         async with own_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             decision, answer = await self.routing.dispatcher.arun(query, delegation.acall)
@@ -107,8 +108,8 @@ class Exchange:
         derive: Derive | None = None,
     ) -> AsyncIterator[Streamed[Any]]:
         """``stream`` for coroutines."""
-        async with turn():
-            full = self._config(config)
+        await my_turn()
+        full = self._config(config)
         async with own_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             pieces = self.routing.dispatcher.astream(query, delegation.acall, delegation.astream)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.utils import ConfigurableFieldSpec
@@ -111,17 +109,3 @@ def wishes_of(config: RunnableConfig) -> dict[str, Any]:
         "cost_weight": configurable.get(COST_WEIGHT),
         "conversation": None if thread is None else str(thread),
     }
-
-
-_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-
-
-def turn() -> asyncio.Lock:
-    """Held while a call is prepared: of a thousand calls at once, one begins per turn of the loop.
-
-    All of them beginning in the same turn would keep everything else on the loop waiting.
-    """
-    loop = asyncio.get_running_loop()
-    if (lock := _TURNS.get(loop)) is None:
-        lock = _TURNS[loop] = asyncio.Lock()
-    return lock

@@ -8,7 +8,9 @@ from typing import Final
 
 from shared_core.errors import ConfigError
 
-ABILITIES: Final = frozenset({"tools", "vision", "audio", "pdf", "structured_output"})
+ABILITIES: Final = frozenset(
+    {"tools", "tool_choice", "structured_output", "vision", "audio", "pdf"}
+)
 """What a query may need of a model beyond answering text."""
 
 _BYTES_PER_TOKEN: Final = 3.0
@@ -43,6 +45,13 @@ class Query:
         model: the model the caller insists on, if any; the router then only obeys.
         deadline: seconds the whole call may take, in place of the dispatcher's own.
         max_cost: USD the whole call may cost, in place of the dispatcher's own.
+        previous: the candidate that answered last in this conversation, if known.
+        in_tool_loop: that candidate has called tools and waits for their results.
+        is_follow_up: nothing new is asked: a mere "yes" or "continue".
+        reserved_output: tokens the answer may take.
+        prefix_tokens: part of the input that the previous candidate has read already.
+        cost_weight: the trade-off of cost against quality for this query alone, in place of the
+            policy's; see ``CostQuality``.
     """
 
     text: str
@@ -54,6 +63,12 @@ class Query:
     model: str | None = None
     deadline: float | None = None
     max_cost: float | None = None
+    previous: str | None = None
+    in_tool_loop: bool = False
+    is_follow_up: bool = False
+    reserved_output: int | None = None
+    prefix_tokens: int = 0
+    cost_weight: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -61,6 +76,11 @@ class Query:
         for name in ("deadline", "max_cost"):
             if (given := getattr(self, name)) is not None and not given > 0:
                 raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
+        for name, value in (("needs", self.needs), ("tags", self.tags)):
+            if isinstance(value, str):
+                raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
+        if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
+            raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
         object.__setattr__(self, "needs", check_abilities(self.needs))
         object.__setattr__(self, "tags", frozenset(self.tags))
 

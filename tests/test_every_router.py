@@ -155,9 +155,9 @@ def decide(router: Router, query: Query | str) -> tuple[RoutingDecision, list[st
     decided: list[int] = []
     text = Query.of(query).text
 
-    def call(model: str) -> Answer:
+    def call(model: str, prompt: str = text) -> Answer:
         asked.append(model)
-        return answer(model, text)
+        return answer(model, prompt)
 
     def note(_: object) -> None:
         decided.append(len(asked))

@@ -23,7 +23,6 @@ from shared_core.errors import (
     ConfigError,
     CostCapReached,
     DeadlineExceeded,
-    RouterError,
     TimedOut,
 )
 from shared_core.events import Kind, Listener, RoutingEvent, tell
@@ -178,7 +177,7 @@ class Course:
         return self._conclude(decision, *found)
 
     def seconds_left(self) -> float | None:
-        """Until the deadline; None without one."""
+        """What is left until the deadline; None without one."""
         return (
             None if self.deadline is None else self.deadline - (time.perf_counter() - self._began)
         )
@@ -334,7 +333,12 @@ class Course:
     def _predicted(self, model: str, query: Query, cost: Mapping[str, float]) -> float:
         if model in cost:
             return cost[model]
-        return self.router.pool[model].cost(query.input_tokens, TYPICAL_OUTPUT) or 0.0
+        return (
+            self.router.pool[model].cost(
+                query.input_tokens, query.reserved_output or TYPICAL_OUTPUT
+            )
+            or 0.0
+        )
 
     def _win(self, entry: Entry, heard: Any) -> None:
         attempt = Attempt(entry.model, outcome="answered")
@@ -409,5 +413,5 @@ def advance(flow: Flow, answers: list[Answer] | None) -> Ask | RoutingDecision:
 
 def _checked(heard: Any, model: str) -> Answer:
     if not isinstance(heard, Answer) or heard.failed:
-        raise RouterError(f"the call of {model} gave {type(heard).__name__}, no Answer")
+        raise ConfigError(f"the call of {model} gave {type(heard).__name__}, no Answer")
     return heard

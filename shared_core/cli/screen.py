@@ -13,7 +13,7 @@ from rich.text import Text
 
 from shared_core._lazy import load
 from shared_core.decision import RoutingDecision
-from shared_core.evaluation.evaluate import Evaluation, Line
+from shared_core.evaluation.lines import Evaluation, Line
 from shared_core.routers.predictive.base import PredictiveRouter
 
 Report = Callable[[str], None]

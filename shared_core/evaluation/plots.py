@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from shared_core.evaluation.evaluate import Evaluation, Line
+from shared_core.evaluation.lines import Evaluation, Line
 
 _COLOURS = ("#0b6e4f", "#7b2d8b", "#b5651d", "#1f5fa8", "#a8324a", "#4d4d4d")
 

@@ -20,7 +20,7 @@ from shared_core.policies.base import Matrix
 
 N_RESAMPLES: Final = 1000
 EXACT_UP_TO: Final = 8192
-BLOCK: Final = 4096
+BLOCK: Final = 1024
 
 
 class Resamples:
@@ -38,15 +38,20 @@ class Resamples:
         self.n_resamples = n_resamples
 
     def blocks(self) -> Iterator[tuple[slice, Matrix]]:
-        """Rows, and their weights (n_resamples, rows), block by block; the same each time."""
+        """Rows, and their weights (n_resamples, rows), block by block; the same each time.
+
+        The weights are overwritten by the next block's.
+        """
         if self.n <= EXACT_UP_TO:
             yield slice(0, self.n), self._exact
             return
         rng = np.random.default_rng(self.seed)
+        counts = np.empty((self.n_resamples, BLOCK))
         for start in range(0, self.n, BLOCK):
             rows = slice(start, min(start + BLOCK, self.n))
-            size = (self.n_resamples, rows.stop - rows.start)
-            yield rows, _POISSON[rng.integers(0, len(_POISSON), size, dtype=np.uint16)]
+            drawn = np.frombuffer(rng.bytes(2 * counts.size), np.uint16).reshape(counts.shape)
+            np.take(_POISSON, drawn, out=counts, mode="clip")  # "clip" spares a copy of counts
+            yield rows, counts[:, : rows.stop - rows.start]
 
     def means(self, values: Callable[[slice], Matrix]) -> tuple[Vector, Matrix]:
         """Means (k,) over all rows, and in each resample (n_resamples, k).

@@ -1,8 +1,7 @@
 """Cost-quality metrics as pure functions of arrays (RouterBench, arXiv 2403.12031).
 
 A *point* is (mean cost, mean quality) over queries; a *curve* is the points of one router at many
-cost weights, (k,) and (k,). Arrays are (n queries, m models) unless said otherwise. Costs are USD per
-query.
+cost weights, (k,) and (k,). Arrays are (n queries, m models) unless said otherwise. Costs are USD.
 """
 
 from __future__ import annotations
@@ -111,9 +110,10 @@ def cost_save(
 
 
 def qnc(cost: Vector, quality: Vector, best_single: float, best_single_cost: float) -> float | None:
-    """Quality-neutral cost (UniRoute, arXiv 2502.08773): cost at the best model's quality / its cost.
+    """Quality-neutral cost: that at the best model's quality / the best model's cost.
 
-    1 means nothing saved, above 1 dearer; None when the curve never gets that good.
+    From UniRoute (arXiv 2502.08773). 1 means nothing saved, above 1 dearer; None when the curve
+    never gets that good.
 
     Raises:
         DataError: the best single model costs nothing.

@@ -163,13 +163,11 @@ def similarities(table: OutcomeTable, encoder: Encoder) -> Matrix:
         raise DataError("BERTSim needs columns 'reference' and 'answer.<model>'")
     found = np.full(table.score.shape, np.nan)
     for model, answers in table.answers.items():
-        pairs = [
-            (i, a, r) for i, (a, r) in enumerate(zip(answers, references, strict=True)) if a and r
-        ]
-        rows, said, wanted = zip(*pairs, strict=True) if pairs else ((), (), ())
+        pairs = zip(answers, references, strict=True)
+        rows = [i for i, (answer, reference) in enumerate(pairs) if answer and reference]
         if rows:
-            known = bert_sim([str(a) for a in said], [str(r) for r in wanted], encoder)
-            found[list(rows), table.models.index(model)] = known.values
+            said, wanted = [answers[i] for i in rows], [str(references[i]) for i in rows]
+            found[rows, table.models.index(model)] = bert_sim(said, wanted, encoder).values
     return found
 
 

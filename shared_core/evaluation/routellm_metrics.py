@@ -1,9 +1,9 @@
 """What RouteLLM's own evaluation computes, step by step (variant ``routellm``; arXiv 2406.18665).
 
 It differs from the paper's definitions: it looks at the deciles of the score only, integrates over
-the shares it happens to reach, and interpolates CPT on a curve that need not rise. Use it to compare
-with figures from that code, ``two_model_metrics`` otherwise. Checked against version 0.2.0 with
-pandas 2.3 (``pandas.qcut`` and ``numpy.interp`` decide the details).
+the shares it happens to reach, and interpolates CPT on a curve that need not rise. Use it beside
+figures from that code, ``two_model_metrics`` otherwise. Checked against version 0.2.0 with pandas
+2.3: ``pandas.qcut`` and ``numpy.interp`` decide the details.
 """
 
 from __future__ import annotations

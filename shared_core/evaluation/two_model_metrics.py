@@ -104,9 +104,8 @@ def _recovered(score: ArrayLike, strong: ArrayLike, weak: ArrayLike) -> tuple[Ve
 def _vectors(**columns: ArrayLike) -> list[Vector]:
     found = {name: np.asarray(values, float) for name, values in columns.items()}
     sizes = {name: values.shape for name, values in found.items()}
-    if len(set(sizes.values())) != 1 or any(
-        len(size) != 1 or not size[0] for size in sizes.values()
-    ):
+    first = next(iter(sizes.values()))
+    if len(first) != 1 or not first[0] or any(size != first for size in sizes.values()):
         raise DataError(f"needed are arrays of one length, one number per query, not {sizes}")
     for name, values in found.items():
         if not np.isfinite(values).all():

@@ -134,9 +134,9 @@ class Bench:
     @cached_property
     def _resampled_singles(self) -> tuple[Matrix, Matrix]:
         """Mean cost and score of every model in every resample, (resamples, m) each."""
-        test, m = self.test, len(self.test.models)
-        found = self.resamples.means(lambda rows: np.hstack([test.cost[rows], test.score[rows]]))
-        return found[1][:, :m], found[1][:, m:]
+        cost, score = self.test.cost, self.test.score
+        _, means = self.resamples.means(lambda rows: np.hstack([cost[rows], score[rows]]))
+        return means[:, : cost.shape[1]], means[:, cost.shape[1] :]
 
     @cached_property
     def _resampled_ends(self) -> list[tuple[float, float]]:

@@ -39,7 +39,7 @@ class Reliability:
         return float(np.abs(self.predicted - self.actual).max())
 
 
-def reliability(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10) -> Reliability:
+def reliability_diagram(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10) -> Reliability:
     """Bins of equal width over 0..1; predictions outside count in the bin at that end.
 
     Raises:
@@ -59,5 +59,5 @@ def reliability(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10) -> Re
 
 
 def expected_calibration_error(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10) -> float:
-    """ECE; arguments and errors as for ``reliability``."""
-    return reliability(predicted, actual, n_bins).ece
+    """ECE; arguments and errors as for ``reliability_diagram``."""
+    return reliability_diagram(predicted, actual, n_bins).ece

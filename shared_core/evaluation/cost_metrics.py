@@ -32,7 +32,8 @@ def cost_weights(n: int = N_WEIGHTS) -> Vector:
 
 def sweep(quality: Matrix, cost: Matrix, cost_unit: float) -> Choices:
     """The model (w, n) chosen at each cost weight, last the cheapest, from predictions (n, m)."""
-    chosen = [np.argmax(quality - w * cost / cost_unit, axis=1) for w in cost_weights()]
+    units = cost / cost_unit
+    chosen = [np.argmax(quality - w * units, axis=1) for w in cost_weights()]
     return np.stack([*chosen, np.argmin(cost, axis=1)])
 
 

@@ -89,7 +89,7 @@ def calibration(bench: Bench, found: Judged) -> calibration_metrics.Reliability 
         return None
     rows = np.arange(len(found.chosen))
     predicted = found.predictions.quality[rows, found.chosen]
-    return calibration_metrics.reliability(predicted, bench.test.score[rows, found.chosen])
+    return calibration_metrics.reliability_diagram(predicted, bench.test.score[rows, found.chosen])
 
 
 def resampled_apgr(pair: Pair, resamples: Resamples) -> Vector:

@@ -1,8 +1,8 @@
 """Traces and observations exported from Langfuse, as JSON, JSONL, CSV or parquet.
 
 Generations count, from the API and the interface (``traceId``, ``calculatedTotalCost`` …) as well
-as from the blob storage export (``trace_id``, ``total_cost`` …). Scores stand on the observation, on
-its trace, or in rows of their own in the same file.
+as from the blob storage export (``trace_id``, ``total_cost`` …). Scores stand on the observation,
+on its trace, or in rows of their own in the same file.
 """
 
 from __future__ import annotations

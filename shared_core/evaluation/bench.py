@@ -10,7 +10,7 @@ import numpy as np
 
 from shared_core.errors import DataError
 from shared_core.evaluation import cost_metrics, selection_metrics
-from shared_core.evaluation.bootstrap import Resamples, interval
+from shared_core.evaluation.bootstrap import N_RESAMPLES, Resamples, interval
 from shared_core.evaluation.cost_metrics import Choices, Vector
 from shared_core.evaluation.judged import Judgeable, Judged, Sweep, judged
 from shared_core.evaluation.lines import Line
@@ -36,6 +36,7 @@ class Bench:
         seed: of the bootstrap.
         policy: operating point of contestants that bring none.
         similarity: BERTSim (n, m) of each model's answers, where asked for.
+        n_resamples: of the bootstrap; 1 where nobody looks at the intervals.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Bench:
         seed: int = 0,
         policy: Policy = CostQuality(),
         similarity: Matrix | None = None,
+        n_resamples: int = N_RESAMPLES,
     ) -> None:
         self.test = test
         self.policy = policy
@@ -54,7 +56,7 @@ class Bench:
         self.best = int(np.argmax(_known_means(train.score, -np.inf)))
         self.train_cost = _known_means(train.cost, 0.0)
         self.cheapest = int(np.argmin(self.train_cost))
-        self.resamples = Resamples(len(test), seed)
+        self.resamples = Resamples(len(test), seed, n_resamples)
 
     def judged(self, router: Judgeable) -> Judged:
         """What ``router`` does on the test rows."""

@@ -121,13 +121,12 @@ def trial(
     found = {name: bench.judged(router) for name, router in routers.items()}
     lines = {name: line_figures.full_line(bench, one) for name, one in found.items()}
     reference = bench.lines()
-    joint = line_figures.compared({**{f" {k}": v for k, v in reference.items()}, **lines})
     evaluation = Evaluation(
         data,
         len(train),
         len(whole),
-        {**reference, "oracle": joint[" oracle"]},
-        {name: joint[name] for name in lines},
+        reference,
+        line_figures.compared(lines, reference["zero"]),
         bench.singles(),
         _notes(len(asked) - len(whole), asked, lines),
     )
@@ -180,8 +179,8 @@ def _notes(left_out: int, asked: OutcomeTable, lines: Mapping[str, Line]) -> tup
     for name, line in lines.items():
         if tied := line.metrics.get("tied"):
             notes.append(
-                f"{name}: models or queries tied on {tied:.1%} of the queries; the order of the "
-                "models decides between models, equal scores count in random order"
+                f"{name}: ties on {tied:.1%} of the queries; the first of the tied models counts, "
+                "equal scores in random order"
             )
     return tuple(notes)
 

@@ -18,8 +18,8 @@
 ``queries_per_second``      with those latencies, one query at a time
 ``decisions_per_second``    of routing itself, measured here and now
 ``bert_sim``                chosen answers against references, where asked for
-``aiq_routerbench``         RouterBench's own AIQ, x_max shared by all lines
-``pareto_dist``             mean distance to the joint Pareto front of all lines
+``aiq_routerbench``         RouterBench's own AIQ, x_max shared with the others
+``pareto_dist``             mean distance to the Pareto front of routers and models
 ==========================  =====================================================================
 """
 
@@ -67,15 +67,13 @@ def full_line(bench: Bench, found: Judged) -> Line:
     return replace(line, metrics=figures | _of_pair(pair), interval={**line.interval, "apgr": ends})
 
 
-def compared(lines: Mapping[str, Line]) -> dict[str, Line]:
-    """The lines with the figures that depend on which others they stand beside."""
-    swept = {name: line for name, line in lines.items() if line.points is not None}
-    if not swept:
-        return dict(lines)
-    points = [line.points for line in swept.values() if line.points is not None]
+def compared(routers: Mapping[str, Line], zero: Line) -> dict[str, Line]:
+    """The routers with the figures that hang on each other and on the single models."""
+    swept = {name: line for name, line in routers.items() if line.points is not None}
+    points = [_points(line) for line in (*swept.values(), zero)]
     front = np.concatenate([x for x, _ in points]), np.concatenate([y for _, y in points])
-    theirs = _routerbench(swept)
-    found = dict(lines)
+    theirs = _routerbench({**swept, "": zero})
+    found = dict(routers)
     for name, line in swept.items():
         distance = pareto_metrics.pareto_dist(*_points(line), *front)
         joint = {"aiq_routerbench": theirs.get(name), "pareto_dist": distance}

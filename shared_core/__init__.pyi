@@ -13,6 +13,7 @@ from .errors import AllModelsFailed as AllModelsFailed
 from .errors import ArtifactError as ArtifactError
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
+from .errors import LikelihoodFailed as LikelihoodFailed
 from .errors import MissingExtra as MissingExtra
 from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
@@ -40,11 +41,15 @@ from .evaluation.cost_metrics import perf_gain as perf_gain
 from .evaluation.cost_metrics import qnc as qnc
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.evaluate import judge as judge
+from .evaluation.likelihood.base import Likelihood as Likelihood
+from .evaluation.likelihood.llama_cpp import LlamaCppLikelihood as LlamaCppLikelihood
+from .evaluation.likelihood.transformers import TransformersLikelihood as TransformersLikelihood
 from .evaluation.lines import Evaluation as Evaluation
 from .evaluation.lines import Line as Line
 from .evaluation.pareto_metrics import pareto_dist as pareto_dist
 from .evaluation.pareto_metrics import pareto_front as pareto_front
 from .evaluation.pareto_metrics import pareto_ratio as pareto_ratio
+from .evaluation.report.document import Report as Report
 from .evaluation.routellm_metrics import RouteLLMCurve as RouteLLMCurve
 from .evaluation.routellm_metrics import routellm_curve as routellm_curve
 from .evaluation.routellm_metrics import with_ties_broken as with_ties_broken
@@ -56,6 +61,9 @@ from .evaluation.selection_metrics import regret as regret
 from .evaluation.selection_metrics import selection_entropy as selection_entropy
 from .evaluation.selection_metrics import tied_share as tied_share
 from .evaluation.selection_metrics import traffic as traffic
+from .evaluation.study import Plan as Plan
+from .evaluation.study import Study as Study
+from .evaluation.study import study as study
 from .evaluation.throughput_metrics import Throughput as Throughput
 from .evaluation.throughput_metrics import decisions_per_second as decisions_per_second
 from .evaluation.throughput_metrics import throughput as throughput
@@ -64,6 +72,7 @@ from .evaluation.two_model_metrics import calls_curve as calls_curve
 from .evaluation.two_model_metrics import cpt as cpt
 from .evaluation.two_model_metrics import optimal_quality as optimal_quality
 from .evaluation.two_model_metrics import performance_gap_recovered as performance_gap_recovered
+from .evaluation.verdict import verdict as verdict
 from .events import Listener as Listener
 from .events import RoutingEvent as RoutingEvent
 from .outcomes.formats.detect import FORMATS as FORMATS

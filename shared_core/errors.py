@@ -8,6 +8,7 @@ RouterError
 ├── NotFitted            predict or save before fit
 ├── ArtifactError        a saved router cannot be trusted or does not fit here
 ├── AllModelsFailed      every model that was asked failed
+├── LikelihoodFailed     a model's server did not weigh an answer
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
 
@@ -56,6 +57,10 @@ class AllModelsFailed(RouterError, RuntimeError):
         self.attempts = tuple(attempts)
         told = "; ".join(str(attempt) for attempt in self.attempts)
         super().__init__(f"all {len(self.attempts)} models that were asked failed: {told}")
+
+
+class LikelihoodFailed(RouterError, RuntimeError):
+    """A model's server could not be reached, or did not weigh the answer it was given."""
 
 
 class MissingExtra(RouterError, ImportError):

@@ -51,7 +51,7 @@ class Bench:
         self.test = test
         self.policy = policy
         self.similarity = similarity
-        self.mean_score, self.mean_cost = test.score.mean(axis=0), test.cost.mean(axis=0)
+        self.mean_score, self.mean_cost = _means(test.score), _means(test.cost)
         self.low, self.high = float(self.mean_cost.min()), float(self.mean_cost.max())
         self.best = int(np.argmax(_known_means(train.score, -np.inf)))
         self.train_cost = _known_means(train.cost, 0.0)
@@ -179,7 +179,13 @@ def complete(table: OutcomeTable) -> OutcomeTable:
     if not whole.any():
         raise DataError("no test row has a score and a cost for every model")
     filled = replace(table, measures={**table.measures, "cost": cost})
-    return filled if whole.all() else filled.rows(whole)
+    return filled.rows(whole)
+
+
+def _means(values: Matrix) -> Vector:
+    """Mean (m,) of columns, each summed pairwise, so that it depends on no memory layout."""
+    means: Vector = np.ascontiguousarray(values.T).mean(axis=1)
+    return means
 
 
 def _known_means(values: Matrix, unknown: float) -> Vector:

@@ -22,6 +22,8 @@ _MARKS: Final = ("o", "^", "D", "v", "P", "X")
 _DASHES: Final = ("-", "--", "-.", ":")
 _GREY: Final = "#6b6b6b"
 _FEW_MODELS: Final = 12
+_WIDE_RANGE: Final = 30
+"""Costs that differ by more than this factor need a logarithmic axis."""
 
 
 def save_cost_quality(evaluation: Evaluation, path: str | Path, title: str = "") -> Path:
@@ -43,8 +45,12 @@ def save_cost_quality(evaluation: Evaluation, path: str | Path, title: str = "")
         _draw_point(axes, line, colour, mark)
     axes.set_xlabel("mean cost, USD per 1,000 queries")
     axes.set_ylabel("mean quality")
-    axes.set_title(title or f"{evaluation.data}: {evaluation.n_test:,} held-out queries")
+    data = "/".join(Path(evaluation.data).parts[-2:])
+    axes.set_title(title or f"{data}: {evaluation.n_test:,} held-out queries")
     axes.margins(x=0.15)
+    costs = [line.cost or 0.0 for line in evaluation.singles.values()]
+    if min(costs) > 0 and max(costs) / min(costs) > _WIDE_RANGE:
+        axes.set_xscale("log")
     axes.legend(frameon=False, loc="lower right")
     return _saved(figure, Path(path))
 

@@ -23,9 +23,12 @@ from shared_core.routers.predictive.base import PredictiveRouter
 
 Progress = Callable[[str], None]
 Makers = Mapping[str, type[PredictiveRouter]]
+Steps = list[tuple[int, list[float]]]
+"""Rows learned from, and AIQ with each seed."""
 
 PARTS: Final = ("seeds", "domains", "budget", "held-out")
 BUDGETS: Final = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+BUDGET_SEEDS: Final = 3
 MOST_HELD_OUT: Final = 12
 FEWEST_HELD_OUT: Final = 10
 """Domains with fewer test rows than this say nothing by themselves."""
@@ -62,14 +65,14 @@ class Study:
         evaluation: with the first seed.
         close_ups: JSON-ready details by name, see ``evaluation.close_ups``.
         by_seed: router -> AIQ with each seed.
-        budget: router -> (rows learned from, AIQ with each seed), smallest first.
+        budget: router -> steps, the fewest rows first.
         held_out: per domain, what routers that never saw it do there.
     """
 
     evaluation: Evaluation
     close_ups: Mapping[str, Any] = field(default_factory=dict)
     by_seed: Mapping[str, list[float]] = field(default_factory=dict)
-    budget: Mapping[str, list[tuple[int, list[float]]]] = field(default_factory=dict)
+    budget: Mapping[str, Steps] = field(default_factory=dict)
     held_out: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,8 +117,8 @@ def study(
     return Study(
         evaluation=first.evaluation,
         close_ups=shown,
-        by_seed=look.by_seed(first) if "seeds" in plan.parts else {},
-        budget=look.budget() if "budget" in plan.parts else {},
+        by_seed=(each := look.by_seed(first)),
+        budget=look.budget(each) if "budget" in plan.parts else {},
         held_out=look.held_out() if "held-out" in plan.parts else [],
     )
 
@@ -151,21 +154,21 @@ class _Look:
     def by_seed(self, first: Trial) -> dict[str, list[float]]:
         lines = first.evaluation.routers
         found = {name: [lines[name].aiq_range or 0.0] for name in self.makers}
-        for seed in range(1, self.plan.seeds):
+        for seed in range(1, self.plan.seeds if "seeds" in self.plan.parts else 1):
             self.report(f"seed {seed + 1} of {self.plan.seeds}")
             for name, aiq in self._aiq(self.train, self.test, self.plan.seed + seed).items():
                 found[name].append(aiq)
         return found
 
-    def budget(self) -> dict[str, list[tuple[int, list[float]]]]:
-        found: dict[str, list[tuple[int, list[float]]]] = {name: [] for name in self.makers}
-        for size in [n for n in BUDGETS if n < len(self.train)] + [len(self.train)]:
-            seeds = range(1 if size == len(self.train) else min(3, self.plan.seeds))
+    def budget(self, all_rows: Mapping[str, list[float]]) -> dict[str, Steps]:
+        found: dict[str, Steps] = {name: [] for name in self.makers}
+        for size in [n for n in BUDGETS if n < len(self.train)]:
             self.report(f"learning from {size:,} rows")
+            seeds = range(min(BUDGET_SEEDS, self.plan.seeds))
             each = [self._aiq(_sample(self.train, size, seed), self.test, seed) for seed in seeds]
             for name in self.makers:
                 found[name].append((size, [one[name] for one in each]))
-        return found
+        return {name: [*steps, (len(self.train), all_rows[name])] for name, steps in found.items()}
 
     def held_out(self) -> list[dict[str, Any]]:
         domains = _sizes(self.test, self.plan.domain)

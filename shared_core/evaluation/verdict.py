@@ -21,9 +21,9 @@ def verdict(evaluation: Evaluation, line: Line) -> str:
 
 
 def _of_a_point(evaluation: Evaluation, line: Line) -> str:
-    above = line.metrics.get("above_zero") or 0.0
-    best = evaluation.lines["best_single"]
+    above, best = line.metrics.get("above_zero") or 0.0, evaluation.lines["best_single"]
     return (
         f"one point, no knob: quality {line.quality or 0.0:.4f} at ${line.cost or 0.0:.3g}, "
-        f"{above:+.4f} against random mixtures of single models ({best.model}: {best.quality or 0.0:.4f})"
+        f"{above:+.4f} against random mixtures of single models "
+        f"({best.model}: {best.quality or 0.0:.4f})"
     )

@@ -372,16 +372,18 @@ function showExamples(table, name) {
 }
 
 // --- the page
+const named = (data) => data.split(/[\\/]/).slice(-2).join("/") || "outcomes";
 let redraws = [];
 function show() {
   const table = report.tables[state.table], names = routers(table);
   state.router = Math.min(state.router, Math.max(0, names.length - 1));
   redraws = [];
   document.getElementById("main").replaceChildren();
-  document.getElementById("title").textContent = table.data;
+  document.getElementById("title").textContent = named(table.data);
+  document.title = `Routing report: ${named(table.data)}`;
   document.getElementById("subtitle").textContent = `${Object.keys(table.singles).length} models, ${table.n_test.toLocaleString("en")} held-out queries · ${table.split ?? ""}`;
   document.getElementById("made").textContent = `Made by ${report.made_by}, ${report.date}. Prompts shown under “Decisions” stay in this file; nothing is loaded from anywhere.`;
-  document.getElementById("tables").replaceChildren(...(report.tables.length > 1 ? report.tables.map((t, i) => el("button", { type: "button", "aria-pressed": String(i === state.table), onclick: () => { state.table = i; state.log = null; show(); } }, t.data)) : []));
+  document.getElementById("tables").replaceChildren(...(report.tables.length > 1 ? report.tables.map((t, i) => el("button", { type: "button", "aria-pressed": String(i === state.table), onclick: () => { state.table = i; state.log = null; show(); } }, named(t.data))) : []));
   showVerdicts(table);
   showCostQuality(table);
   showFigures(table);

@@ -196,6 +196,7 @@ class _Ask:
 
 def _plan(
     skip: str,
+    closely: bool,
     seeds: int,
     domain: str,
     cost_weight: float,
@@ -207,7 +208,7 @@ def _plan(
     if unknown := [name for name in skipped if name not in PARTS]:
         raise ConfigError(f"no part {', '.join(unknown)} to skip; there are {', '.join(PARTS)}")
     return Plan(
-        parts=tuple(name for name in PARTS if name not in skipped),
+        parts=tuple(name for name in PARTS if closely and name not in skipped),
         seeds=seeds,
         domain=domain,
         policy=CostQuality(cost_weight),

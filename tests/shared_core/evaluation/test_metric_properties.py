@@ -12,6 +12,7 @@ from shared_core import DataError, OutcomeTable, judge
 
 SEEDS = st.integers(0, 2**32 - 1)
 few = settings(max_examples=40, deadline=None)
+fewer = settings(max_examples=12, deadline=None)
 
 
 def outcomes(seed: int, n: int = 60, m: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +63,7 @@ def test_better_answers_never_lower_a_figure(seed: int) -> None:
     assert shares[-1] == 1
 
 
-@few
+@fewer
 @given(SEEDS)
 def test_no_choice_beats_the_oracle(seed: int) -> None:
     quality, cost = outcomes(seed)
@@ -101,7 +102,7 @@ def test_a_random_score_recovers_half_the_gap() -> None:
     assert metrics.apgr(np.zeros(20_000), strong, weak) == pytest.approx(0.5)  # all tied: exactly
 
 
-@few
+@fewer
 @given(SEEDS)
 def test_the_zero_router_is_the_hull_of_single_models(seed: int) -> None:
     quality, cost = outcomes(seed)

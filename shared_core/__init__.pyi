@@ -1,4 +1,6 @@
 from .artifacts import Artifact as Artifact
+from .conversation import Turn as Turn
+from .conversation import query_from as query_from
 from .decision import Answer as Answer
 from .decision import Ask as Ask
 from .decision import Attempt as Attempt
@@ -19,10 +21,14 @@ from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
+<<<<<<< HEAD
 from .evaluation.answer_metrics import BERTSim as BERTSim
 from .evaluation.answer_metrics import bert_sim as bert_sim
 from .evaluation.answer_metrics import negative_log_likelihood as negative_log_likelihood
 from .evaluation.answer_metrics import perplexity as perplexity
+=======
+from .errors import UnknownModel as UnknownModel
+>>>>>>> main
 from .evaluation.calibrate import match_best_single as match_best_single
 from .evaluation.calibration_metrics import Reliability as Reliability
 from .evaluation.calibration_metrics import expected_calibration_error as expected_calibration_error
@@ -93,3 +99,4 @@ from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
+from .routers.sticky import StickyRouter as StickyRouter

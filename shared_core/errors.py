@@ -3,6 +3,7 @@
 RouterError
 ├── ConfigError          an argument or a file of settings makes no sense
 ├── PoolError            the models on offer make no sense
+│   ├── UnknownModel     a name that no model of the pool has (also a KeyError)
 │   └── NoEligibleModel  no model can serve this query
 ├── DataError            outcome data cannot be read or learned from
 ├── NotFitted            predict or save before fit
@@ -34,6 +35,12 @@ class PoolError(RouterError, ValueError):
     """The pool of models makes no sense."""
 
 
+class UnknownModel(PoolError, KeyError):
+    """No model of the pool has that name."""
+
+    __str__ = PoolError.__str__  # a KeyError's would quote the message
+
+
 class NoEligibleModel(PoolError):
     """No model of the pool can serve the query; the message names why each was rejected."""
 
@@ -54,9 +61,12 @@ class AllModelsFailed(RouterError, RuntimeError):
     """Every model that was asked failed; ``attempts`` says how, in order."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
+        super().__init__(attempts)
         self.attempts = tuple(attempts)
+
+    def __str__(self) -> str:
         told = "; ".join(str(attempt) for attempt in self.attempts)
-        super().__init__(f"all {len(self.attempts)} models that were asked failed: {told}")
+        return f"all {len(self.attempts)} models that were asked failed: {told}"
 
 
 class LikelihoodFailed(RouterError, RuntimeError):

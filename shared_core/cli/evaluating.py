@@ -117,7 +117,7 @@ def evaluate(
     ask = _Ask(
         contestants.classes(chosen), function or [], scores or [], format, score,
         None if pool is None else ModelPool.from_json(pool), _plan(
-            skip if report is not None else ",".join(PARTS), seeds, domain, cost_weight, examples,
+            skip, report is not None, seeds, domain, cost_weight, examples,
             bert_sim, seed),
     )  # fmt: skip
     if test is not None and len(data) != 1:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from shared_core.errors import ConfigError
 from shared_core.evaluation.lines import Evaluation, Line
 from shared_core.evaluation.study import Study
 
@@ -33,6 +34,9 @@ def save_cost_quality(evaluation: Evaluation, path: str | Path, title: str = "")
         evaluation: what to draw.
         path: ``.png``, ``.svg`` or ``.pdf``.
         title: above the picture.
+
+    Raises:
+        ConfigError: no such format, or the place cannot be written.
     """
     figure = _figure()
     axes = figure.subplots()
@@ -91,8 +95,11 @@ def _saved(figure: Figure, path: Path) -> Path:
     for axes in figure.axes:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot draw to {path}: {error}") from error
     return path
 
 

@@ -110,21 +110,18 @@ def test_it_reads_well_at_its_width(opened: Opened) -> None:
     page = opened.page
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    scale = "[...document.querySelectorAll('main svg')].map(s => s.clientWidth / s.viewBox.baseVal.width)"
-    sizes = [12.5 * share for share in page.evaluate(scale)]
-    assert min(sizes) >= 11.5  # pixels of a chart's text
-    assert (
-        min(page.evaluate("[...document.querySelectorAll('button')].map(b => b.clientHeight)"))
-        >= 32
-    )
-    colours = page.evaluate(
-        "['color', 'backgroundColor'].map(n => getComputedStyle(document.querySelector('.card'))[n])"
-        ".concat(getComputedStyle(document.querySelector('.quiet')).color)"
-    )
-    ink, ground, quiet = (_luminance(colour) for colour in colours)
-    ink = _luminance(page.evaluate("getComputedStyle(document.body).color"))
-    assert _contrast(ink, ground) >= 7
-    assert _contrast(quiet, ground) >= 4.5
+    svg = "[...document.querySelectorAll('main svg')]"
+    scales = page.evaluate(f"{svg}.map(s => s.clientWidth / s.viewBox.baseVal.width)")
+    assert 12.5 * min(scales) >= 11.5  # pixels of a chart's text
+    buttons = page.evaluate("[...document.querySelectorAll('button')].map(b => b.clientHeight)")
+    assert min(buttons) >= 32
+    style = "(e, n) => getComputedStyle(e)[n]"
+    ink = page.locator("body").evaluate(style, "color")
+    ground = page.locator(".card").first.evaluate(style, "backgroundColor")
+    quiet = page.locator(".quiet").first.evaluate(style, "color")
+    against = _luminance(ground)
+    assert _contrast(_luminance(ink), against) >= 7
+    assert _contrast(_luminance(quiet), against) >= 4.5
 
 
 @pytest.mark.slow

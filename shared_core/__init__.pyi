@@ -21,14 +21,11 @@ from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
-<<<<<<< HEAD
+from .errors import UnknownModel as UnknownModel
 from .evaluation.answer_metrics import BERTSim as BERTSim
 from .evaluation.answer_metrics import bert_sim as bert_sim
 from .evaluation.answer_metrics import negative_log_likelihood as negative_log_likelihood
 from .evaluation.answer_metrics import perplexity as perplexity
-=======
-from .errors import UnknownModel as UnknownModel
->>>>>>> main
 from .evaluation.calibrate import match_best_single as match_best_single
 from .evaluation.calibration_metrics import Reliability as Reliability
 from .evaluation.calibration_metrics import expected_calibration_error as expected_calibration_error

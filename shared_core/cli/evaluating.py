@@ -30,77 +30,90 @@ REGRESSED = 3
 """Exit status of ``compare`` when a figure got worse by more than the margin."""
 
 
+Data = Annotated[
+    list[Path], typer.Argument(help="Outcomes: one or many files, or a folder of LLMRouterBench.")
+]
+Test = Annotated[
+    Path | None,
+    typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
+]
+Routers = Annotated[
+    str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
+]
+Functions = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge any function of a list of texts: NAME=module:function. It returns models' "
+        "names, or a quality for each text and model. Can be given again."
+    ),
+]
+Scores = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge what a router said, from a file: NAME=FILE, with a column query, and one for "
+        "each model, or model (its choice), or score. Can be given again."
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Look closely, and write report.html, .md, .json and figures there."),
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Of learning, in a report.")]
+Skip = Annotated[
+    str, typer.Option(help=f"Left out of a report, comma-separated: {', '.join(PARTS)}.")
+]
+Domain = Annotated[str, typer.Option(help="Column that names the domain.")]
+Examples = Annotated[
+    int, typer.Option(min=0, help="Queries shown in a report per router; 0 shows none.")
+]
+SimilarBy = Annotated[
+    str,
+    typer.Option(
+        help="Also compare chosen answers with the column 'reference': 'lexical', or a Hugging "
+        "Face encoder's folder or name."
+    ),
+]
+Format = Annotated[str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")]
+Score = Annotated[
+    str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
+]
+PoolFile = Annotated[
+    Path | None, typer.Option(help="JSON file of candidates: prices, context windows, abilities.")
+]
+CostWeight = Annotated[float, typer.Option(help="Where quality and cost are read off.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
+]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+
+
 def evaluate(
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Outcomes: one or many files, or a folder of LLMRouterBench."),
-    ],
-    test: Annotated[
-        Path | None,
-        typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
-    ] = None,
-    routers: Annotated[
-        str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
-    ] = "knn",
-    function: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Judge any function of a list of texts: NAME=module:function. It returns models' "
-            "names, or a quality for each text and model. Can be given again."
-        ),
-    ] = None,
-    scores: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Judge what a router said, from a file: NAME=FILE, with a column query, and one "
-            "for each model, or model (its choice), or score. Can be given again."
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Look closely, and write report.html, .md, .json and figures there."),
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Of learning, in a report.")] = 5,
-    skip: Annotated[
-        str, typer.Option(help=f"Left out of a report, comma-separated: {', '.join(PARTS)}.")
-    ] = "",
-    domain: Annotated[str, typer.Option(help="Column that names the domain.")] = "dataset",
-    examples: Annotated[
-        int, typer.Option(min=0, help="Queries shown in a report per router; 0 shows none.")
-    ] = 8,
-    bert_sim: Annotated[
-        str,
-        typer.Option(
-            help="Also compare chosen answers with the column 'reference': 'lexical', or a Hugging "
-            "Face encoder's folder or name."
-        ),
-    ] = "",
-    format: Annotated[
-        str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")
-    ] = "auto",
-    score: Annotated[
-        str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
-    ] = None,
-    pool: Annotated[
-        Path | None,
-        typer.Option(help="JSON file of candidates: prices, context windows, abilities."),
-    ] = None,
-    cost_weight: Annotated[float, typer.Option(help="Where quality and cost are read off.")] = 0.1,
-    picture: Annotated[
-        Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    data: Data,
+    test: Test = None,
+    routers: Routers = "knn",
+    function: Functions = None,
+    scores: Scores = None,
+    report: Folder = None,
+    seeds: Seeds = 5,
+    skip: Skip = "",
+    domain: Domain = "dataset",
+    examples: Examples = 8,
+    bert_sim: SimilarBy = "",
+    format: Format = "auto",
+    score: Score = None,
+    pool: PoolFile = None,
+    cost_weight: CostWeight = 0.1,
+    picture: Picture = None,
+    as_json: Json = False,
+    seed: Seed = 0,
 ) -> None:
     """Fit routers and judge them on held-out rows, beside the lines that matter.
 
     Fits on the rows with split 'train' and judges on those with split 'test'; without that column,
     70 % of the texts are drawn for training. Rows that cannot be read are counted and shown.
-
-    [bold]Is routing worth it on my traffic?[/]
-      llmrouter evaluate outcomes.csv
 
     [bold]The whole picture, to look at and to send on[/]
       llmrouter evaluate outcomes.parquet --routers knn --report out/
@@ -113,15 +126,21 @@ def evaluate(
 
     Example: [bold]llmrouter evaluate outcomes.parquet --routers knn[/]
     """
-    chosen = [name.strip() for name in routers.split(",") if name.strip()]
-    ask = _Ask(
-        contestants.classes(chosen), function or [], scores or [], format, score,
-        None if pool is None else ModelPool.from_json(pool), _plan(
-            skip, report is not None, seeds, domain, cost_weight, examples,
-            bert_sim, seed),
-    )  # fmt: skip
     if test is not None and len(data) != 1:
         raise ConfigError("--test goes with one DATA: it is fitted on all of that")
+    chosen = contestants.classes(_listed(routers))
+    parts = _parts(skip)
+    plan = Plan(
+        () if report is None else parts,
+        seeds,
+        domain,
+        CostQuality(cost_weight),
+        examples,
+        _encoder(bert_sim),
+        seed,
+    )
+    candidates = None if pool is None else ModelPool.from_json(pool)
+    ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
     with screen.working() as doing:
         found = [ask.study(path, test, doing) for path in data]
         made = Report([one for one, _ in found], [origin for _, origin in found])
@@ -150,8 +169,9 @@ def compare(
 
     Example: [bold]llmrouter compare main/report.json out/ --margin 0.01[/]
     """
-    names = [name.strip() for name in figures.split(",") if name.strip()]
-    changes = comparison.compare(comparison.read_run(before), comparison.read_run(after), names)
+    changes = comparison.compare(
+        comparison.read_run(before), comparison.read_run(after), _listed(figures)
+    )
     screen.compared(Console(), changes, margin)
     if any(change.regressed(margin) for change in changes):
         raise typer.Exit(REGRESSED)
@@ -194,28 +214,15 @@ class _Ask:
         return {**functions, **files}
 
 
-def _plan(
-    skip: str,
-    closely: bool,
-    seeds: int,
-    domain: str,
-    cost_weight: float,
-    examples: int,
-    bert_sim: str,
-    seed: int,
-) -> Plan:
-    skipped = [name.strip() for name in skip.split(",") if name.strip()]
+def _parts(skip: str) -> tuple[str, ...]:
+    skipped = _listed(skip)
     if unknown := [name for name in skipped if name not in PARTS]:
         raise ConfigError(f"no part {', '.join(unknown)} to skip; there are {', '.join(PARTS)}")
-    return Plan(
-        parts=tuple(name for name in PARTS if closely and name not in skipped),
-        seeds=seeds,
-        domain=domain,
-        policy=CostQuality(cost_weight),
-        examples=examples,
-        similar_by=_encoder(bert_sim),
-        seed=seed,
-    )
+    return tuple(name for name in PARTS if name not in skipped)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _encoder(name: str) -> Encoder | None:

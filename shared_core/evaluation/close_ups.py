@@ -5,6 +5,7 @@
 ``calls``        two models: router -> share of strong calls, quality; and the best possible
 ``curves``       router or line -> (cost, quality) at every setting
 ``latency``      router or model -> mean seconds, quality, where latencies are known
+``decisions_per_second``  router -> of routing itself, measured here and now
 ``examples``     decisions with their queries: the dearest mistakes and the best catches
 """
 
@@ -30,6 +31,9 @@ def of(trial: Trial, examples: int, domain: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {"curves": _curves(trial), "calibration": _calibration(trial)}
     found |= {"calls": _calls(trial), "latency": _latency(trial)}
     found |= {"examples": _examples(trial, examples)}
+    seconds = {name: one.seconds for name, one in trial.found.items()}
+    n = len(trial.bench.test)
+    found |= {"decisions_per_second": {name: n / s for name, s in seconds.items() if s}}
     return found | {"domains": _domains(trial, domain) if domain else []}
 
 

@@ -16,7 +16,6 @@
 ``apgr_routellm`` …         two models: what RouteLLM's code gives, ties broken at random
 ``latency``                 mean seconds of the chosen answers, where measured
 ``queries_per_second``      with those latencies, one query at a time
-``decisions_per_second``    of routing itself, measured here and now
 ``bert_sim``                chosen answers against references, where asked for
 ``aiq_routerbench``         RouterBench's own AIQ, x_max shared with the others
 ``pareto_dist``             mean distance to the Pareto front of routers and models
@@ -160,8 +159,6 @@ def _of_curve(bench: Bench, line: Line) -> Figures:
 
 def _of_predictions(bench: Bench, found: Judged) -> Figures:
     figures: Figures = {"tied": found.tied}
-    if found.seconds:
-        figures["decisions_per_second"] = len(found.chosen) / found.seconds
     shown = calibration(bench, found)
     return figures if shown is None else figures | {"ece": shown.ece}
 

@@ -136,8 +136,8 @@ class _Look:
         progress: Progress | None,
     ) -> None:
         self.makers, self.pool, self.plan = makers, pool, plan
-        self.train = train.of(pool.names)
-        self.test = complete(test.of(pool.names).priced(pool))
+        self.train = train
+        self.test = complete(test.of(train.models).priced(pool))
         self.whole_test = test
         self.report = progress or (lambda _: None)
 

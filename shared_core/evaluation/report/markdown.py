@@ -43,6 +43,8 @@ def _of_table(table: Table, pictures: Sequence[str]) -> list[str]:
     parts.append(_list([*origin, *table.get("notes", [])]))
     parts.append(_list(f"**{name}**: {told}" for name, told in table["verdicts"].items()))
     parts.append(_figures(table))
+    speeds = table.get("decisions_per_second", {}).items()
+    parts.append(_list(f"{name}: {each:,.0f} decisions a second" for name, each in speeds))
     parts += [f"![{name}]({name})" for name in pictures]
     parts += [_seeds(table), _budget(table), _domains(table), _held_out(table)]
     return [part for part in parts if part]

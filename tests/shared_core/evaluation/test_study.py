@@ -39,6 +39,7 @@ def test_every_side_is_there(found: Study) -> None:
     }  # fmt: skip
     assert set(told["curves"]) == {"zero", "knn", "oracle"}  # the other one has no knob
     assert set(told["calibration"]) == {"knn"}
+    assert told["decisions_per_second"]["knn"] > 0
     assert set(told["latency"]) == {"small", "middle", "large", "router knn", "router always large"}
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 

@@ -160,6 +160,8 @@ def similarities(table: OutcomeTable, encoder: Encoder) -> Matrix:
     references = table.columns.get("reference")
     if references is None or not table.answers:
         raise DataError("BERTSim needs columns 'reference' and 'answer.<model>'")
+    if not encoder.is_fitted:
+        encoder = encoder.fit([str(one) for one in references if one])
     found = np.full(table.score.shape, np.nan)
     for model, answers in table.answers.items():
         pairs = zip(answers, references, strict=True)

@@ -23,7 +23,7 @@ from shared_core.evaluation.splits import train_and_test
 @pytest.fixture(scope="module")
 def found(table: OutcomeTable) -> Study:
     train, test, _ = train_and_test(table)
-    plan = Plan(seeds=2, similar_by=LexicalEncoder().fit(table.columns["reference"]))
+    plan = Plan(seeds=2, similar_by=LexicalEncoder())
     always = {"always large": lambda texts: ["large"] * len(texts)}
     return study({"knn": KNNRouter}, train, test, data="made up", plan=plan, others=always)
 

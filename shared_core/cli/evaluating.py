@@ -211,7 +211,8 @@ class _Ask:
         said = map(_named, self.scores)
         models = train.models if self.pool is None else self.pool.names
         files = {name: outside.SaidInAFile(path, models) for name, path in said}
-        return {**functions, **files}
+        pair = {"prompt length": outside.prompt_length} if len(models) == 2 else {}
+        return {**(pair if self.plan.parts else {}), **functions, **files}
 
 
 def _parts(skip: str) -> tuple[str, ...]:

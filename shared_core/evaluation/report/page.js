@@ -180,8 +180,8 @@ function drawCostQuality(table, holder, detail) {
   const chart = plane(holder, { x, y: padded(qualities, 0.06), log, label: "Quality over cost", xName: "USD per 1,000 queries", yName: "mean quality", xFormat: usd, yFormat: (v) => v.toFixed(2) });
   const told = (name, cost, quality) => detail.replaceChildren(...explained(table, name, cost, quality));
   if (shown("mixing models")) path(chart, held(table.curves.zero.hull, x).map(([c, q]) => [perThousand(c), q]), "var(--zero)", { "stroke-dasharray": "6 5" });
+  for (const name of lines) drawRouter(chart, table, name, told);
   if (shown("single models")) drawSingles(chart, singles, told);
-  for (const name of lines) drawRouter(chart, table, name, told, x);
   if (shown("oracle")) mark(chart, perThousand(oracle.cost), oracle.quality, { shape: "star", r: 10, colour: "var(--oracle)", name: "oracle", pick: () => told("the oracle (knows every outcome)", oracle.cost, oracle.quality) });
 }
 function held(points, [low, high]) {

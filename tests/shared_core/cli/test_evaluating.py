@@ -58,7 +58,7 @@ def test_report_of_many_tables_and_any_router(
     told = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert [table["data"] for table in told["tables"]] == [str(one), str(two)]
     table = told["tables"][0]
-    assert set(table["routers"]) == {"knn", "mine"}
+    assert set(table["routers"]) == {"knn", "mine", "prompt length"}  # two models: the baseline
     assert table["routers"]["mine"]["quality"] == 1.0
     assert table["budget"] == {}
     assert table["routers"]["knn"]["apgr"] > 0.6

@@ -103,8 +103,9 @@ def _pair_table(pairs: Mapping[str, Line]) -> Table:
     for name in ("", "APGR (95 % interval)", "CPT 50 %", "CPT 80 %"):
         table.add_column(name, justify="left" if not name else "right")
     for name, line in pairs.items():
-        low, high = line.interval["apgr"]
-        apgr = f"{line.metrics['apgr']:.4f} ({low:.4f} to {high:.4f})"
+        ends = line.interval.get("apgr")
+        told = "" if ends is None else f" ({ends[0]:.4f} to {ends[1]:.4f})"
+        apgr = f"{line.metrics['apgr']:.4f}{told}"
         cpts = [f"{line.metrics[key]:.2f}" for key in ("cpt50", "cpt80")]
         table.add_row(name, apgr, *cpts)
     return table

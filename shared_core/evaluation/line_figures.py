@@ -62,8 +62,9 @@ def full_line(bench: Bench, found: Judged) -> Line:
     pair = bench.pair(found)
     if pair is None:
         return replace(line, metrics=figures)
-    ends = interval(resampled_apgr(pair, bench.resamples))
-    return replace(line, metrics=figures | _of_pair(pair), interval={**line.interval, "apgr": ends})
+    resampled = resampled_apgr(pair, bench.resamples)
+    ends = {"apgr": interval(resampled)} if len(resampled) else {}
+    return replace(line, metrics=figures | _of_pair(pair), interval={**line.interval, **ends})
 
 
 def compared(routers: Mapping[str, Line], zero: Line) -> dict[str, Line]:
@@ -90,7 +91,10 @@ def calibration(bench: Bench, found: Judged) -> calibration_metrics.Reliability 
 
 
 def resampled_apgr(pair: Pair, resamples: Resamples) -> Vector:
-    """APGR (resamples,), on groups of neighbouring scores, within which the curve is straight."""
+    """APGR in each resample that has a gap between the models, (resamples,) at most.
+
+    On groups of neighbouring scores, within which the curve is taken to be straight.
+    """
     group = _groups(pair.score)
     gain = pair.strong - pair.weak
     n_groups = int(group.max()) + 1
@@ -105,7 +109,7 @@ def resampled_apgr(pair: Pair, resamples: Resamples) -> Vector:
     whole = gained[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):
         apgr = (share * (before + gained)).sum(axis=1) / 2 / whole
-    return apgr[whole > 0] if (whole > 0).any() else np.array([np.nan])
+    return np.asarray(apgr[whole > 0])
 
 
 def _groups(score: Vector) -> Choices:
@@ -136,7 +140,9 @@ def _of_answers(bench: Bench, chosen: Choices) -> Figures:
     rows = np.arange(len(chosen))
     figures: Figures = {}
     if bench.similarity is not None:
-        figures["bert_sim"] = float(np.nanmean(bench.similarity[rows, chosen]))
+        similar = bench.similarity[rows, chosen]
+        known = similar[np.isfinite(similar)]
+        figures["bert_sim"] = float(known.mean()) if len(known) else None
     latency = bench.test.measures.get("latency")
     seconds = None if latency is None else latency[rows, chosen]
     if seconds is not None and np.isfinite(seconds).all() and seconds.any():

@@ -67,6 +67,7 @@ class Study:
         by_seed: router -> AIQ with each seed.
         budget: router -> steps, the fewest rows first.
         held_out: per domain, what routers that never saw it do there.
+        notes: looks that could not be taken, with the reason.
     """
 
     evaluation: Evaluation
@@ -74,6 +75,7 @@ class Study:
     by_seed: Mapping[str, list[float]] = field(default_factory=dict)
     budget: Mapping[str, Steps] = field(default_factory=dict)
     held_out: list[dict[str, Any]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: the evaluation's keys, and those of the closer looks."""
@@ -82,6 +84,7 @@ class Study:
             "by_seed": dict(self.by_seed),
             "budget": {name: [list(step) for step in steps] for name, steps in self.budget.items()},
             "held_out": self.held_out,
+            "notes": [*self.evaluation.notes, *self.notes],
             **self.close_ups,
         }
 
@@ -120,6 +123,7 @@ def study(
         by_seed=(each := look.by_seed(first)),
         budget=look.budget(each) if "budget" in plan.parts else {},
         held_out=look.held_out() if "held-out" in plan.parts else [],
+        notes=tuple(look.notes),
     )
 
 
@@ -140,6 +144,7 @@ class _Look:
         self.test = complete(test.of(train.models).priced(pool))
         self.whole_test = test
         self.report = progress or (lambda _: None)
+        self.notes: list[str] = []
 
     def trial(self, data: str, others: Mapping[str, Judgeable]) -> Trial:
         fitted = fit_all(
@@ -165,7 +170,11 @@ class _Look:
         for size in [n for n in BUDGETS if n < len(self.train)]:
             self.report(f"learning from {size:,} rows")
             seeds = range(min(BUDGET_SEEDS, self.plan.seeds))
-            each = [self._aiq(_sample(self.train, size, seed), self.test, seed) for seed in seeds]
+            try:
+                each = [self._aiq(_sample(self.train, size, s), self.test, s) for s in seeds]
+            except DataError as error:  # a look that cannot be taken must not cost the others
+                self.notes.append(f"label budget of {size:,} queries left out: {error}")
+                continue
             for name in self.makers:
                 found[name].append((size, [one[name] for one in each]))
         return {name: [*steps, (len(self.train), all_rows[name])] for name, steps in found.items()}
@@ -173,7 +182,15 @@ class _Look:
     def held_out(self) -> list[dict[str, Any]]:
         domains = _sizes(self.test, self.plan.domain)
         chosen = [name for name, n in domains.items() if n >= FEWEST_HELD_OUT][:MOST_HELD_OUT]
-        return [self._without(name) for name in chosen] if len(domains) > 1 else []
+        found = [self._tried_without(name) for name in chosen] if len(domains) > 1 else []
+        return [one for one in found if one is not None]
+
+    def _tried_without(self, domain: str) -> dict[str, Any] | None:
+        try:
+            return self._without(domain)
+        except DataError as error:
+            self.notes.append(f"held-out domain {domain} left out: {error}")
+            return None
 
     def _without(self, domain: str) -> dict[str, Any]:
         self.report(f"without {domain}")

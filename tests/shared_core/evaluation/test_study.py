@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shared_core import (
@@ -105,3 +107,17 @@ def test_without_a_split_equal_texts_share_a_side(table: OutcomeTable) -> None:
     assert "no column 'split'" in how
     with pytest.raises(DataError, match="too few"):
         train_and_test(plain.rows([0]))
+
+
+def test_a_look_that_cannot_be_taken_is_told_and_costs_no_other(table: OutcomeTable) -> None:
+    score = table.score.copy()
+    sums = np.array([domain == "sums" for domain in table.columns["dataset"]])
+    train_rows = np.array([side == "train" for side in table.columns["split"]])
+    score[train_rows & ~sums, 0] = np.nan  # the small model was tried on sums only
+    rare = replace(table, measures={**table.measures, "score": score})
+    train, test, _ = train_and_test(rare)
+    found = study({"knn": KNNRouter}, train, test, plan=Plan(seeds=1, parts=("held-out",)))
+    assert {one["domain"] for one in found.held_out} == {"poems", "facts"}
+    assert len(found.notes) == 1
+    assert "held-out domain sums left out" in found.notes[0]
+    assert found.notes[0] in found.to_dict()["notes"]

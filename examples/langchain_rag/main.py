@@ -30,7 +30,7 @@ class Shelf(BaseRetriever):
 def main() -> None:
     """One chain for each model; the router sees the question and picks the chain."""
     table, pool = small_models()
-    router = KNNRouter(pool).fit(table.split("train"))
+    router = KNNRouter(pool, k=40, shrinkage=10.0).fit(table.split("train"))
     prompt = ChatPromptTemplate.from_template("Answer from: {context}\n\n{question}")
     chains = {
         name: prompt | FakeListChatModel(responses=[f"(answer of {name})"]) | StrOutputParser()

@@ -15,7 +15,7 @@ from langchain_llmrouter import ChatLLMRouter, KNNRouter, routing_record, small_
 def main() -> None:
     """Two threads; "continue" is no new question, so it stays with the model that answered."""
     table, pool = small_models()
-    router = KNNRouter(pool).fit(table.split("train"))
+    router = KNNRouter(pool, k=40, shrinkage=10.0).fit(table.split("train"))
     models = {name: FakeListChatModel(responses=[f"(answer of {name})"]) for name in pool}
     chat = ChatLLMRouter(models=models, router=router)
 

@@ -13,7 +13,7 @@ from langchain_llmrouter import ChatLLMRouter, KNNRouter, small_models
 def main() -> None:
     """The same question with other weights, and with the model named."""
     table, pool = small_models()
-    router = KNNRouter(pool).fit(table.split("train"))
+    router = KNNRouter(pool, k=40, shrinkage=10.0).fit(table.split("train"))
     models = {name: FakeListChatModel(responses=[f"(answer of {name})"]) for name in pool}
     chat = ChatLLMRouter(models=models, router=router)
 

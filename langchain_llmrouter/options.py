@@ -81,7 +81,8 @@ def _twins(models: Mapping[str, AnyRunnable]) -> set[str]:
         for name, model in models.items()
         if isinstance(model, BaseChatModel) and model.cache is not False
     }
-    seen = list(keys.values())
+    different = {(key, id(models[name])) for name, key in keys.items()}
+    seen = [key for key, _ in different]
     return {name for name, key in keys.items() if seen.count(key) > 1}
 
 

@@ -19,7 +19,6 @@ from langchain_llmrouter import (
     ChatLLMRouter,
     ConfigError,
     Flow,
-    LLMRouterMiddleware,
     ModelPool,
     NoEligibleModel,
     Query,
@@ -45,6 +44,8 @@ from langchain_anthropic import ChatAnthropic
 from langchain_anthropic.middleware import AnthropicPromptCachingMiddleware
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
+
+from langchain_llmrouter import LLMRouterMiddleware
 
 
 class Weather(BaseModel):

@@ -6,7 +6,6 @@ from typing import Final
 
 from shared_core.evaluation.lines import Evaluation, Line
 
-
 _WORTH_NAMING: Final = 0.005
 """Savings that would print as 0 %."""
 

@@ -30,7 +30,7 @@ from .evaluation.answer_metrics import bert_sim as bert_sim
 from .evaluation.answer_metrics import negative_log_likelihood as negative_log_likelihood
 from .evaluation.answer_metrics import perplexity as perplexity
 from .evaluation.calibrate import match_best_single as match_best_single
-from .evaluation.calibration_metrics import Reliability as Reliability
+from .evaluation.calibration_metrics import ReliabilityDiagram as ReliabilityDiagram
 from .evaluation.calibration_metrics import expected_calibration_error as expected_calibration_error
 from .evaluation.calibration_metrics import reliability_diagram as reliability_diagram
 from .evaluation.cascade_metrics import cascade_auc as cascade_auc

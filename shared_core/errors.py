@@ -9,13 +9,10 @@ RouterError
 ├── NotFitted            predict or save before fit
 ├── ArtifactError        a saved router cannot be trusted or does not fit here
 ├── AllModelsFailed      every model that was asked failed
-<<<<<<< HEAD
-├── LikelihoodFailed     a model's server did not weigh an answer
-=======
 │   ├── DeadlineExceeded the time for the call was up before one answered (also a TimeoutError)
 │   └── CostCapReached   what was left to spend did not suffice for any model
 ├── TimedOut             one attempt took too long (also a TimeoutError)
->>>>>>> main
+├── LikelihoodFailed     a model's server did not weigh an answer
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
 

@@ -15,7 +15,7 @@ from shared_core.evaluation.cost_metrics import Vector
 
 
 @dataclass(frozen=True)
-class Reliability:
+class ReliabilityDiagram:
     """A reliability diagram's bins, those without a prediction left out.
 
     Args:
@@ -39,7 +39,9 @@ class Reliability:
         return float(np.abs(self.predicted - self.actual).max())
 
 
-def reliability_diagram(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10) -> Reliability:
+def reliability_diagram(
+    predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10
+) -> ReliabilityDiagram:
     """Bins of equal width over 0..1; predictions outside count in the bin at that end.
 
     Raises:
@@ -55,7 +57,7 @@ def reliability_diagram(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 1
     filled = count > 0
     sums = [np.bincount(bins, weights=values, minlength=n_bins) for values in (guessed, true)]
     means = [(total[filled] / count[filled]) for total in sums]
-    return Reliability(means[0], means[1], count[filled])
+    return ReliabilityDiagram(means[0], means[1], count[filled])
 
 
 def expected_calibration_error(predicted: ArrayLike, actual: ArrayLike, n_bins: int = 10) -> float:

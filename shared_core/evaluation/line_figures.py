@@ -81,7 +81,7 @@ def compared(routers: Mapping[str, Line], zero: Line) -> dict[str, Line]:
     return found
 
 
-def calibration(bench: Bench, found: Judged) -> calibration_metrics.Reliability | None:
+def calibration(bench: Bench, found: Judged) -> calibration_metrics.ReliabilityDiagram | None:
     """Predicted against actual quality of the chosen models, where it predicts any."""
     if found.predictions is None:
         return None

@@ -1,4 +1,6 @@
 from .artifacts import Artifact as Artifact
+from .conversation import Turn as Turn
+from .conversation import query_from as query_from
 from .decision import Answer as Answer
 from .decision import Ask as Ask
 from .decision import Attempt as Attempt
@@ -18,6 +20,7 @@ from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
+from .errors import UnknownModel as UnknownModel
 from .evaluation.calibrate import match_best_single as match_best_single
 from .evaluation.evaluate import Evaluation as Evaluation
 from .evaluation.evaluate import Line as Line
@@ -41,3 +44,4 @@ from .routers.baselines import Random as Random
 from .routers.descriptions import DescriptionRouter as DescriptionRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
+from .routers.sticky import StickyRouter as StickyRouter

@@ -67,9 +67,7 @@ def write(artifact: Artifact, folder: str | Path) -> Path:
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
             fresh = Path(scratch) / "fresh"
             _write_folder(artifact, fresh)
-            if place.exists():
-                place.rename(Path(scratch) / "old")
-            fresh.rename(place)
+            _exchange(place, fresh, Path(scratch) / "old")
     except (OSError, TypeError, ValueError) as error:
         raise ArtifactError(f"cannot save to {place}: {error}") from error
     return place
@@ -82,18 +80,12 @@ def read(folder: str | Path, kind: str) -> Artifact:
         ArtifactError: not there, of another format, damaged or changed.
     """
     place = Path(folder)
+    if place.is_file():
+        raise ArtifactError(f"{place} is a file, not the folder of a saved {kind}")
     document = _read_document(place / f"{kind}.json")
-    if document.pop("format", None) != FORMAT:
-        raise ArtifactError(
-            f"{place / kind}.json is not of format {FORMAT}, the one this version reads: "
-            "save it again with this version, or install the version that wrote it"
-        )
-    checksum = document.pop("checksum", None)
-    if checksum != _digest(_canonical(document)):
-        raise ArtifactError(f"{place / kind}.json was damaged or edited: its checksum differs")
-    arrays = _read_arrays(place / f"{kind}.safetensors", document.pop("arrays_sha256", None))
+    arrays = _read_arrays(place / f"{kind}.safetensors", document.pop("arrays_sha256", ""))
     kinds: dict[str, str] = document.pop("parts", {})
-    parts = {name: read(place / _plain(name), kind) for name, kind in kinds.items()}
+    parts = {name: read(place / _plain(name), _plain(kind)) for name, kind in kinds.items()}
     return Artifact(kind, document, arrays, parts)
 
 
@@ -117,34 +109,68 @@ def _write_folder(artifact: Artifact, folder: Path) -> None:
         "arrays_sha256": _digest(packed),
         "parts": {name: part.kind for name, part in artifact.parts.items()},
     }
-    document |= {"checksum": _digest(_canonical(document)), "format": FORMAT}
-    text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
-    (folder / f"{artifact.kind}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{artifact.kind}.json").write_bytes(_sealed(document))
     (folder / f"{artifact.kind}.safetensors").write_bytes(packed)
     for name, part in artifact.parts.items():
         _write_folder(part, folder / _plain(name))
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def _exchange(place: Path, fresh: Path, old: Path) -> None:
+    """Put ``fresh`` in its place and what was there aside, or else change nothing."""
+    if not place.exists():
+        fresh.rename(place)
+        return
+    place.rename(old)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        fresh.rename(place)
+    except OSError:
+        old.rename(place)
+        raise
+
+
+def _sealed(document: Mapping[str, Any]) -> bytes:
+    """The document as a file holds it, with its format and checksum; equal for equal documents."""
+    whole = {**document, "checksum": _digest(_canonical(document)), "format": FORMAT}
+    return (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """The document as it was before it was sealed."""
+    try:
+        held = path.read_bytes()
+        document = json.loads(held, parse_constant=_refuse)
     except FileNotFoundError as error:
         raise ArtifactError(f"nothing saved at {path.parent}: no {path.name} there") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(document, dict):
         raise ArtifactError(f"{path} is no saved {path.stem}: not a JSON object")
+    if document.pop("format", None) != FORMAT:
+        raise ArtifactError(
+            f"{path} is not of format {FORMAT}, the one this version reads: "
+            "save it again with this version, or install the version that wrote it"
+        )
+    document.pop("checksum", None)
+    if held != _sealed(document):
+        raise ArtifactError(f"{path} was damaged or edited: its checksum differs")
     return document
 
 
-def _read_arrays(path: Path, expected: str | None) -> Arrays:
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _read_arrays(path: Path, expected: str) -> Arrays:
     try:
         packed = path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error}") from error
     if _digest(packed) != expected:
         raise ArtifactError(f"{path} was truncated or changed: its checksum differs")
-    return dict(safetensors.numpy.load(packed))
+    try:
+        return dict(safetensors.numpy.load(packed))
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise ArtifactError(f"{path} holds no arrays: {error}") from error
 
 
 def _plain(name: str) -> str:
@@ -154,7 +180,7 @@ def _plain(name: str) -> str:
 
 
 def _sorted(arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
-    return {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    return {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,18 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Cause = Literal["policy", "baseline", "forced", "only_candidate", "default", "failover"]
+from shared_core.errors import ConfigError
+
+Cause = Literal[
+    "policy",
+    "baseline",
+    "forced",
+    "only_candidate",
+    "default",
+    "failover",
+    "tool_loop",
+    "sticky",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,10 @@ class RoutingDecision:
     failed: tuple[Attempt, ...] = ()
     answer: Answer | None = field(default=None, repr=False)
     id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def __post_init__(self) -> None:
+        if not self.ranking:
+            raise ConfigError(f"{self.router} made a decision that ranks no model")
 
     @property
     def model(self) -> str:

@@ -9,8 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    aclosing,
+    closing,
+    nullcontext,
+)
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shared_core.decision import Answer, Ask, Attempt, Flow, RoutingDecision
 from shared_core.errors import AllModelsFailed, ConfigError
@@ -143,17 +150,18 @@ class Dispatcher:
             yield Streamed(course.answered(decision, decision.model), None)
             return
         for model in self._order(decision):
-            pieces = iter(stream(model))
             try:
+                pieces = iter(stream(model))
                 first = next(pieces, None)
             except self.failover_on as error:
                 course.note_failure(decision, model, error)
                 continue
             final = course.answered(decision, model)
-            if first is not None:
-                yield Streamed(final, first)
-            for piece in pieces:
-                yield Streamed(final, piece)
+            with _closing(pieces):
+                if first is not None:
+                    yield Streamed(final, first)
+                for piece in pieces:
+                    yield Streamed(final, piece)
             return
         raise course.gave_up(decision) from course.errors[-1]
 
@@ -167,17 +175,18 @@ class Dispatcher:
             yield Streamed(course.answered(decision, decision.model), None)
             return
         for model in self._order(decision):
-            pieces = stream(model)
             try:
+                pieces = aiter(stream(model))
                 first = await anext(pieces, None)
             except self.failover_on as error:
                 course.note_failure(decision, model, error)
                 continue
             final = course.answered(decision, model)
-            if first is not None:
-                yield Streamed(final, first)
-            async for piece in pieces:
-                yield Streamed(final, piece)
+            async with _aclosing(pieces):
+                if first is not None:
+                    yield Streamed(final, first)
+                async for piece in pieces:
+                    yield Streamed(final, piece)
             return
         raise course.gave_up(decision) from course.errors[-1]
 
@@ -200,6 +209,15 @@ class Dispatcher:
             answers = list(await asyncio.gather(*(call(model) for model in step.models)))
             step = await asyncio.to_thread(_advance, flow, answers)
         return step
+
+
+def _closing(pieces: Iterator[Any]) -> AbstractContextManager[Any]:
+    """Closes the model's stream as soon as nobody reads on, where it can be closed."""
+    return closing(pieces) if hasattr(pieces, "close") else nullcontext()
+
+
+def _aclosing(pieces: AsyncIterator[Any]) -> AbstractAsyncContextManager[Any]:
+    return aclosing(pieces) if hasattr(pieces, "aclose") else nullcontext()
 
 
 def _advance(flow: Flow, answers: list[Answer] | None) -> Ask | RoutingDecision:

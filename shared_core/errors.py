@@ -3,6 +3,7 @@
 RouterError
 ├── ConfigError          an argument or a file of settings makes no sense
 ├── PoolError            the models on offer make no sense
+│   ├── UnknownModel     a name that no model of the pool has (also a KeyError)
 │   └── NoEligibleModel  no model can serve this query
 ├── DataError            outcome data cannot be read or learned from
 ├── NotFitted            predict or save before fit
@@ -31,6 +32,12 @@ class ConfigError(RouterError, ValueError):
 
 class PoolError(RouterError, ValueError):
     """The pool of models makes no sense."""
+
+
+class UnknownModel(PoolError, KeyError):
+    """No model of the pool has that name."""
+
+    __str__ = PoolError.__str__  # a KeyError's would quote the message
 
 
 class NoEligibleModel(PoolError):

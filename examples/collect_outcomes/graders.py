@@ -126,11 +126,12 @@ def _first_mention(text: str, phrases: Iterable[str]) -> int | None:
 
 
 def plain(text: str) -> str:
-    """Lower case, no accents, and single spaces for all that is no letter or digit."""
+    """Lower case, no accents, and single spaces for the rest; can't is cant."""
     bare = "".join(
         c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c)
     )
-    return re.sub(r"[\W_]+", " ", bare.replace("ß", "ss")).strip()
+    whole = re.sub(r"(?<=n)['’](?=t\b)", "", bare.replace("ß", "ss"))
+    return re.sub(r"[\W_]+", " ", whole).strip()
 
 
 def exact(answer: str, expected: str, ignore_case: bool = False) -> float:

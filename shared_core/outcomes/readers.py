@@ -44,7 +44,7 @@ def _read_jsonl(path: Path) -> Columns:
 def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is no JSON: {error}") from error
     if not isinstance(row, dict):
         raise DataError(f"{where} is no JSON object")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,7 +38,13 @@ class Router(ABC):
     def start(self, query: Query | str) -> Flow:
         """The flow for this query; where the query names its model, a flow that obeys."""
         asked = Query.of(query)
-        return self.flow(asked) if asked.model is None else self._obey(asked, asked.model)
+        flow = self.flow(asked) if asked.model is None else self._obey(asked, asked.model)
+        if not isinstance(flow, Generator):
+            raise ConfigError(
+                f"{type(self).__name__}.flow is no generator: it yields whom to ask; where it asks "
+                "nobody, a `yield` after its `return` makes it one"
+            )
+        return flow
 
     def route(self, query: Query | str) -> RoutingDecision:
         """Decide without calling any model.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -56,7 +58,7 @@ class Cheapest(Router):
 
 
 class Random(Router):
-    """A model at random, the same for the same text and seed.
+    """A model at random, the same for the same text, models and seed.
 
     Args:
         pool: the candidates.
@@ -70,13 +72,15 @@ class Random(Router):
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         rng = random.Random(f"{self.seed} {query.text}".encode("utf-8", "surrogatepass"))  # noqa: S311
-        ranking = tuple(rng.sample(eligible, len(eligible)))
+        ranking = tuple(rng.sample(sorted(eligible), len(eligible)))
         return RoutingDecision(ranking, "Random", "baseline", "at random", rejected=rejected)
         yield
 
 
 class Oracle(Router):
     """Knows the outcome of every query it was given: an upper bound, for evaluation only.
+
+    Of a query that was given twice it knows the first outcome. It keeps digests, not texts.
 
     Args:
         pool: the candidates.
@@ -92,15 +96,15 @@ class Oracle(Router):
         table = outcomes.of(self.pool.names)
         self.score_ = table.score
         self.cost_ = np.nan_to_num(table.cost)
-        self.queries_ = list(table.queries)
+        keys = [_digest(text) for text in table.queries]
+        self.row_of_ = {key: row for row, key in reversed(list(enumerate(keys)))}
         return self
 
     def flow(self, query: Query) -> Flow:
-        if not hasattr(self, "queries_"):
-            raise NotFitted("the oracle knows no outcomes yet: call fit(outcomes) first")
-        if query.text not in self.queries_:
+        self._check_fitted()
+        row = self.row_of_.get(_digest(query.text))
+        if row is None:
             raise DataError("the oracle knows no outcome of this query")
-        row = self.queries_.index(query.text)
         eligible, rejected = self.pool.eligible(query)
         known = self._outcome(row).of(eligible)
         order = np.argsort(-self.policy(known)[0], kind="stable")
@@ -113,6 +117,14 @@ class Oracle(Router):
         )  # fmt: skip
         yield
 
+    def artifact(self) -> Artifact:
+        self._check_fitted()
+        return super().artifact()
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "row_of_"):
+            raise NotFitted("the oracle knows no outcomes yet: call fit(outcomes) first")
+
     def _outcome(self, row: int) -> Predictions:
         unit = float(self.cost_.mean(axis=0).max()) or 1.0
         quality = np.nan_to_num(self.score_[row : row + 1])
@@ -121,3 +133,7 @@ class Oracle(Router):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"policy": CostQuality(cost_weight=0.01)}]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

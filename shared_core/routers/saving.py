@@ -54,16 +54,15 @@ def router_of(
     Raises:
         ArtifactError: it names what is not there, or does not fit the pool or the encoder.
     """
-    router_class = _find(artifact.document["router"], base, "llmrouter.routers")
     unpack = _Unpacker(artifact.parts, base, pool, encoder)
+    name = artifact.document.get("router")
+    router_class = _find(name, base, "llmrouter.routers")
     try:
         config = {name: unpack(value) for name, value in artifact.document["config"].items()}
         router = router_class(**config)
         state = {name: unpack(value) for name, value in artifact.document["state"].items()}
     except (TypeError, KeyError, AttributeError) as error:
-        raise ArtifactError(
-            f"the saved {router_class.__name__} does not fit this version: {error}"
-        ) from error
+        raise ArtifactError(f"the saved {name} does not fit this version: {error}") from error
     for name, value in (*state.items(), *artifact.arrays.items()):
         setattr(router, name, value)
     return router
@@ -144,10 +143,10 @@ class _Unpacker:
         return ModelPool(self._pool[name] for name in saved.names)
 
 
-def _find(name: str, base: type[Any], group: str) -> Any:
+def _find(name: Any, base: type[Any], group: str) -> Any:
     """The class of that name: one of our public names, or a plug-in's entry point; nothing else."""
     names = public_names("shared_core")
-    if name in names:
+    if isinstance(name, str) and name in names:
         found = getattr(load(names[name], wanted_by=name), name)
     else:
         found = _plugin(name, group)
@@ -156,7 +155,7 @@ def _find(name: str, base: type[Any], group: str) -> Any:
     return found
 
 
-def _plugin(name: str, group: str) -> Any:
+def _plugin(name: object, group: str) -> Any:
     found = [entry for entry in importlib.metadata.entry_points(group=group) if entry.name == name]
     if not found:
         raise ArtifactError(

@@ -14,12 +14,15 @@ from .encoders.transformer import TransformerEncoder as TransformerEncoder
 from .errors import AllModelsFailed as AllModelsFailed
 from .errors import ArtifactError as ArtifactError
 from .errors import ConfigError as ConfigError
+from .errors import CostCapReached as CostCapReached
 from .errors import DataError as DataError
+from .errors import DeadlineExceeded as DeadlineExceeded
 from .errors import MissingExtra as MissingExtra
 from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
+from .errors import TimedOut as TimedOut
 from .errors import UnknownModel as UnknownModel
 from .evaluation.calibrate import match_best_single as match_best_single
 from .evaluation.evaluate import Evaluation as Evaluation
@@ -36,6 +39,10 @@ from .policies.cost_quality import CostQuality as CostQuality
 from .pool import Candidate as Candidate
 from .pool import ModelPool as ModelPool
 from .query import Query as Query
+from .reliability import BreakerRule as BreakerRule
+from .reliability import Limits as Limits
+from .reliability import Reliability as Reliability
+from .reliability import Retry as Retry
 from .routers.base import Router as Router
 from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest

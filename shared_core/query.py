@@ -50,6 +50,8 @@ class Query:
         prefix_tokens: part of the input that the previous candidate has read already.
         cost_weight: the trade-off of cost against quality for this query alone, in place of the
             policy's; see ``CostQuality``.
+        deadline: seconds the whole call may take, in place of the dispatcher's own.
+        max_cost: USD the whole call may cost, in place of the dispatcher's own.
     """
 
     text: str
@@ -65,6 +67,8 @@ class Query:
     reserved_output: int | None = None
     prefix_tokens: int = 0
     cost_weight: float | None = None
+    deadline: float | None = None
+    max_cost: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -74,6 +78,9 @@ class Query:
                 raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
         if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
             raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
+        for name in ("deadline", "max_cost"):
+            if (given := getattr(self, name)) is not None and not given > 0:
+                raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
         object.__setattr__(self, "needs", check_abilities(self.needs))
         object.__setattr__(self, "tags", frozenset(self.tags))
 

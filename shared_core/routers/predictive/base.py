@@ -96,6 +96,10 @@ class PredictiveRouter(Router):
         quality, cost = self._predict(self.encoder_(texts))
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
 
+    @property
+    def is_quick(self) -> bool:
+        return hasattr(self, "encoder_") and self.encoder_.is_quick
+
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         predictions = self.predict([query.text]).of(eligible)

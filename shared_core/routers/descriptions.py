@@ -58,6 +58,10 @@ class DescriptionRouter(Router):
         self.encoder = encoder
         self.examples = {name: list(texts) for name, texts in (examples or {}).items()}
 
+    @property
+    def is_quick(self) -> bool:
+        return self.encoder is None or self.encoder.is_quick
+
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         found = self.probabilities(query.text, eligible)

@@ -57,7 +57,9 @@ async def test_one_pair_of_events_and_one_decision(form: str, make: Any, heard: 
     assert heard.names(*pair, "RoutingDecisionEvent") == ["RoutingDecisionEvent", *pair]
     (event,) = heard.named("RoutingDecisionEvent")
     told_later = {"attempts", "usage"}
-    assert {key for key, value in routing_record(last).items() if event.decision[key] != value} <= told_later
+    assert {
+        key for key, value in routing_record(last).items() if event.decision[key] != value
+    } <= told_later
     if form.endswith(("chat", "complete")):  # the others have no span in LlamaIndex
         assert event.span_id.startswith(f"RouterLLM.{form}-")
 

@@ -9,9 +9,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
-from llamaindex_llmrouter.messages import turns_of
 from shared_core.conversation import Turn
 from shared_core.routers.sticky import Memory
 
@@ -34,44 +33,39 @@ class Authors:
     def __init__(self) -> None:
         self._memory = Memory(REMEMBERED, TTL)
 
-    def note(self, asked: Sequence[ChatMessage], answer: ChatMessage, model: str) -> None:
-        """Remember that the model answered so."""
-        self._memory.note(_digest(*_said(_request_before(asked, len(asked)), answer)), model)
-        requests = _requests(turns_of(asked))
-        self._memory.note(_digest("requests", *requests[-_REQUESTS:]), model)
+    def note(self, turns: Sequence[Turn], answer: ChatMessage, model: str) -> None:
+        """Remember that the model answered these turns so."""
+        requests = _requests(turns)
+        text = answer.content or ""
+        self._memory.note(_digest(*requests[-1:], text, *_calls(answer)), model)
+        self._memory.note(_digest("", *requests[-_REQUESTS:]), model)
 
-    def of(self, messages: Sequence[ChatMessage]) -> list[str | None]:
+    def of(self, messages: Sequence[ChatMessage], turns: Sequence[Turn]) -> list[str | None]:
         """For each message who wrote it; None where that is not known."""
-        return [
-            self._memory.model_of(_digest(*_said(_request_before(messages, place), message)))
-            if message.role == MessageRole.ASSISTANT
-            else None
-            for place, message in enumerate(messages)
-        ]
+        request: list[str] = []
+        found: list[str | None] = []
+        for message, turn in zip(messages, turns, strict=True):
+            if turn.is_request:
+                request = [turn.request]
+            is_answer = turn.role == "assistant"
+            key = _digest(*request, turn.text, *_calls(message)) if is_answer else None
+            found.append(self._memory.model_of(key))
+        return found
 
-    def last(self, messages: Sequence[ChatMessage]) -> str | None:
+    def last(self, turns: Sequence[Turn]) -> str | None:
         """Who answered last in this conversation, by its requests; None where nobody did."""
-        turns = turns_of(messages)
         answered = [place for place, turn in enumerate(turns) if turn.role == "assistant"]
         if not answered:
             return None
         requests = _requests(turns[: answered[-1] + 1])
-        return self._memory.model_of(_digest("requests", *requests[-_REQUESTS:]))
+        return self._memory.model_of(_digest("", *requests[-_REQUESTS:]))
 
 
 def _requests(turns: Sequence[Turn]) -> list[str]:
     return [turn.request for turn in turns if turn.is_request]
 
 
-def _request_before(messages: Sequence[ChatMessage], place: int) -> str:
-    """The newest user message before this place."""
-    before = (messages[i] for i in range(place - 1, -1, -1))
-    return next((m.content or "" for m in before if m.role == MessageRole.USER), "")
-
-
-def _said(request: str, answer: ChatMessage) -> Iterator[str]:
-    yield request
-    yield answer.content or ""
+def _calls(answer: ChatMessage) -> Iterator[str]:
     for block in answer.blocks:
         if isinstance(block, ToolCallBlock):
             yield f"{block.tool_call_id}\n{block.tool_name}\n{block.tool_kwargs}"

@@ -27,7 +27,6 @@ from shared_core.dispatch import Dispatcher
 from shared_core.errors import ConfigError
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
-from shared_core.query import Query
 from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode, StickyRouter
@@ -103,9 +102,8 @@ class RouterBase(FunctionCallingLLM):
         self._lend_callbacks()
         own, options = split(kwargs)
         conversation = Conversation(messages, self._authors, self._providers)
-        about |= {"authors": conversation.written_by, "previous": conversation.previous}
-        query = self._query(messages, options, **about, **own)
-        return Request(query, conversation.note), conversation, options
+        query = conversation.query(**_of_call(options), **about, **own)
+        return Request(self._known.narrowed(query), conversation.note), conversation, options
 
     def _text_request(
         self, prompt: str, kwargs: Mapping[str, Any]
@@ -113,7 +111,8 @@ class RouterBase(FunctionCallingLLM):
         """A text to route, and the keyword arguments to hand on."""
         self._lend_callbacks()
         own, options = split(kwargs)
-        return Request(self._query(prompt, options, **own)), options
+        query = query_of(prompt, **_of_call(options), **own)
+        return Request(self._known.narrowed(query)), options
 
     def _prompt_request(
         self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
@@ -124,7 +123,7 @@ class RouterBase(FunctionCallingLLM):
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
             about["text"] = text
-        return Request(self._query(messages, {}, **about, **own)), args
+        return Request(self._known.narrowed(query_of(messages, **about, **own))), args
 
     def _structured_request(
         self,
@@ -139,23 +138,18 @@ class RouterBase(FunctionCallingLLM):
         request, args = self._prompt_request(prompt, {**prompt_args, **ours}, needs=needs)
         return request, None if llm_kwargs is None else extra, args
 
-    def _query(
-        self,
-        messages: Sequence[ChatMessage] | str,
-        options: Mapping[str, Any],
-        tools: Sequence[Any] = (),
-        **about: Any,
-    ) -> Query:
-        about.setdefault("reserved_output", options.get("max_tokens"))
-        shown = tools or options.get("tools") or ()
-        return self._known.narrowed(query_of(messages, tools=shown, **about))
-
     def _lend_callbacks(self) -> None:
         """Have models without handlers of their own report to the router's callback manager."""
         for model in self.models.values():
             if not model.callback_manager.handlers or model.callback_manager is self._lent:
                 model.callback_manager = self.callback_manager
         self._lent = self.callback_manager
+
+
+def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the keyword arguments of a call say about the query."""
+    said = {"reserved_output": options.get("max_tokens"), "tools": options.get("tools")}
+    return {name: value for name, value in said.items() if value}
 
 
 def _staying(router: Router, mode: Mode) -> Router:

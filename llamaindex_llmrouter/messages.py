@@ -43,31 +43,22 @@ Value = TypeVar("Value")
 
 
 def query_of(
-    messages: Sequence[ChatMessage] | str,
-    *,
-    tools: Sequence[Any] = (),
-    authors: Sequence[str | None] = (),
-    **about: Any,
+    messages: Sequence[ChatMessage] | str, *, tools: Sequence[Any] = (), **about: Any
 ) -> Query:
     """What the router judges of a conversation; see ``shared_core.conversation``.
 
     Args:
         messages: the conversation, or a single text.
         tools: tools the model may call.
-        authors: for each message the name of the model that wrote it, where that is known.
         about: further arguments of ``query_from``, such as ``text``, ``needs`` or ``model``.
     """
-    turns = [Turn("user", messages)] if isinstance(messages, str) else turns_of(messages, authors)
-    return query_from(turns, tools=map(_shown, tools), **about)
+    turns = [Turn("user", messages)] if isinstance(messages, str) else turns_of(messages)
+    return query_from(turns, tools=map(shown_of, tools), **about)
 
 
-def turns_of(messages: Sequence[ChatMessage], authors: Sequence[str | None] = ()) -> list[Turn]:
-    """The messages as far as choosing a model goes; ``authors`` as in ``query_of``."""
-    written = authors or [None] * len(messages)
-    return [
-        _turn(message, _role(messages, place), author)
-        for place, (message, author) in enumerate(zip(messages, written, strict=True))
-    ]
+def turns_of(messages: Sequence[ChatMessage]) -> list[Turn]:
+    """The messages as far as choosing a model goes."""
+    return [_turn(message, _role(messages, place)) for place, message in enumerate(messages)]
 
 
 def with_record(value: Value, record: Mapping[str, Any]) -> Value:
@@ -116,18 +107,20 @@ def _is_observation(message: ChatMessage, before: ChatMessage) -> bool:
     )
 
 
-def _turn(message: ChatMessage, role: Role, model: str | None) -> Turn:
-    blocks = list(_blocks(message))
-    text = "\n".join(block.text for block in blocks if isinstance(block, TextBlock))
-    hidden = "".join(map(_hidden_text, blocks))
+def _turn(message: ChatMessage, role: Role) -> Turn:
+    blocks = message.blocks
+    if len(blocks) == 1 and type(blocks[0]) is TextBlock and not message.additional_kwargs:
+        return Turn(role, blocks[0].text)
+    parts = list(_parts(message))
+    text = "\n".join(part.text for part in parts if isinstance(part, TextBlock))
+    hidden = "".join(map(_hidden_text, parts))
     result = message.additional_kwargs.get("tool_call_id")
     return Turn(
         role,
         text,
-        abilities=tuple(filter(None, map(_ability, blocks))),
-        calls=tuple(str(b.tool_call_id) for b in blocks if isinstance(b, ToolCallBlock)),
+        abilities=tuple(filter(None, map(_ability, parts))),
+        calls=tuple(str(b.tool_call_id) for b in parts if isinstance(b, ToolCallBlock)),
         answers=None if result is None else str(result),
-        model=model,
         tokens=estimate_tokens(text + hidden) if hidden else None,
     )
 
@@ -147,16 +140,16 @@ def _ability(block: BaseContentBlock) -> str | None:
     return _ABILITY_OF.get(getattr(block, "block_type", ""))
 
 
-def _blocks(block: BaseContentBlock) -> Iterator[BaseContentBlock]:
+def _parts(block: BaseContentBlock) -> Iterator[BaseContentBlock]:
     """The block's parts, and theirs; a block without parts is its own only one."""
     if not isinstance(block, BaseRecursiveContentBlock):
         yield block
         return
     for part in block.nested_blocks:
-        yield from _blocks(part)
+        yield from _parts(part)
 
 
-def _shown(tool: Any) -> str:
+def shown_of(tool: Any) -> str:
     """What a model is told of a tool, roughly."""
     if not isinstance(tool, BaseTool):
         return str(tool)

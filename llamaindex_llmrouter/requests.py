@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import LLM
 
 from llamaindex_llmrouter.authors import Authors
 from llamaindex_llmrouter.histories import has_strange_calls, readable
+from llamaindex_llmrouter.messages import shown_of, turns_of
+from shared_core.conversation import Turn, query_from
 from shared_core.errors import ConfigError
 from shared_core.query import Query
 
@@ -54,16 +56,25 @@ class Conversation:
     providers: Mapping[str, str]
 
     @cached_property
+    def turns(self) -> list[Turn]:
+        """The messages as far as choosing a model goes."""
+        return turns_of(self.messages)
+
+    @cached_property
     def written_by(self) -> list[str | None]:
         """For each message the model that wrote it, where that is known."""
-        if not any(message.role == MessageRole.ASSISTANT for message in self.messages):
-            return [None] * len(self.messages)
-        return self.authors.of(self.messages)
+        return self.authors.of(self.messages, self.turns)
 
     @property
     def previous(self) -> str | None:
-        """Who answered last, where no message tells."""
-        return None if any(self.written_by) else self.authors.last(self.messages)
+        """Who answered last."""
+        known = (name for name in reversed(self.written_by) if name is not None)
+        return next(known, None) or self.authors.last(self.turns)
+
+    def query(self, tools: Sequence[Any] = (), **about: Any) -> Query:
+        """What the router judges; see ``query_from``."""
+        shown = map(shown_of, tools)
+        return query_from(self.turns, tools=shown, previous=self.previous, **about)
 
     def told_to(self, model: LLM) -> Sequence[ChatMessage]:
         """The messages as this model can read them."""
@@ -75,7 +86,7 @@ class Conversation:
     def note(self, model: str, answer: Any) -> None:
         """Remember who answered."""
         if isinstance(answer, ChatResponse):
-            self.authors.note(self.messages, answer.message, model)
+            self.authors.note(self.turns, answer.message, model)
 
     @property
     def _places(self) -> range:

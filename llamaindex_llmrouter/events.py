@@ -8,6 +8,7 @@ from llama_index.core.instrumentation import (  # type: ignore[attr-defined]
     Dispatcher,
     get_dispatcher,
 )
+from llama_index.core.instrumentation.event_handlers import NullEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 
 from shared_core.decision import RoutingDecision
@@ -48,7 +49,7 @@ def _is_heard() -> bool:
     """Whether an event reaches any handler; making one costs more than many a decision."""
     dispatcher: Dispatcher | None = _instrumentation
     while dispatcher is not None:
-        if dispatcher.event_handlers:
+        if any(not isinstance(one, NullEventHandler) for one in dispatcher.event_handlers):
             return True
         dispatcher = dispatcher.parent if dispatcher.propagate else None
     return False

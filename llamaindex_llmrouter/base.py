@@ -106,11 +106,11 @@ class RouterBase(FunctionCallingLLM):
         return Request(self._known.narrowed(query), conversation.note), conversation, options
 
     def _text_request(
-        self, prompt: str, kwargs: Mapping[str, Any]
+        self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
     ) -> tuple[Request, dict[str, Any]]:
-        """A text to route, and the keyword arguments to hand on."""
+        """A text to route, and the keyword arguments to hand on: those the caller gave."""
         self._lend_callbacks()
-        own, options = split(kwargs)
+        own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
         query = query_of(prompt, **_of_call(options), **own)
         return Request(self._known.narrowed(query)), options
 

@@ -52,35 +52,33 @@ class ChatMethods(RouterBase):
         )
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        request, options = self._text_request(prompt, kwargs)
-        return self._delegation.run(
-            request, lambda model: model.complete(prompt, formatted=formatted, **options)
-        )
+        request, options = self._text_request(prompt, formatted, kwargs)
+        return self._delegation.run(request, lambda model: model.complete(prompt, **options))
 
     async def acomplete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
-        request, options = self._text_request(prompt, kwargs)
+        request, options = self._text_request(prompt, formatted, kwargs)
         return await self._delegation.arun(
-            request, lambda model: model.acomplete(prompt, formatted=formatted, **options)
+            request, lambda model: model.acomplete(prompt, **options)
         )
 
     def stream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
-        request, options = self._text_request(prompt, kwargs)
+        request, options = self._text_request(prompt, formatted, kwargs)
         return self._delegation.stream(
             request,
-            lambda model: model.complete(prompt, formatted=formatted, **options),
-            lambda model: model.stream_complete(prompt, formatted=formatted, **options),
+            lambda model: model.complete(prompt, **options),
+            lambda model: model.stream_complete(prompt, **options),
         )
 
     async def astream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
-        request, options = self._text_request(prompt, kwargs)
+        request, options = self._text_request(prompt, formatted, kwargs)
         return await self._delegation.astream(
             request,
-            lambda model: model.acomplete(prompt, formatted=formatted, **options),
-            lambda model: model.astream_complete(prompt, formatted=formatted, **options),
+            lambda model: model.acomplete(prompt, **options),
+            lambda model: model.astream_complete(prompt, **options),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from typing import Any
 
@@ -26,12 +27,14 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
 class FakeProvider(FunctionCallingLLM):
     """Answers ``hello from <name>``; raises ``fail`` before or, ``late``, after its first piece.
 
-    Calls every tool it is given once, with its own name for every argument.
+    With ``hangs``, its asynchronous forms never answer. Calls every tool it is given once, with
+    its own name for every argument.
     """
 
     name: str
     fail: Any = None
     late: bool = False
+    hangs: bool = False
     calls_tools: bool = True
     is_chat: bool = True
     window: int = 4000
@@ -80,6 +83,10 @@ class FakeProvider(FunctionCallingLLM):
         self._note(list(messages), {"tools": list(tools), **kwargs})
         return ChatResponse(message=self._message(messages, tools), additional_kwargs=dict(USAGE))
 
+    async def _hang(self) -> None:
+        while self.hangs:
+            await asyncio.sleep(0.01)
+
     def _pieces(self, response: ChatResponse) -> Iterator[ChatResponse]:
         words = (response.message.content or "").split()
         for i, word in enumerate(words or [""]):
@@ -97,7 +104,9 @@ class FakeProvider(FunctionCallingLLM):
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._chat(messages, **kwargs)
+        response = self._chat(messages, **kwargs)
+        await self._hang()
+        return response
 
     @llm_chat_callback()
     def stream_chat(
@@ -113,7 +122,9 @@ class FakeProvider(FunctionCallingLLM):
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> AsyncGenerator[ChatResponse, None]:
         async def pieces() -> AsyncGenerator[ChatResponse, None]:
-            for piece in self._pieces(self._chat(messages, **kwargs)):
+            response = self._chat(messages, **kwargs)
+            await self._hang()
+            for piece in self._pieces(response):
                 yield piece
 
         return pieces()

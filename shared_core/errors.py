@@ -63,10 +63,13 @@ class AllModelsFailed(RouterError, RuntimeError):
     """Every model that was asked failed; ``attempts`` says how, in order."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
+        super().__init__(attempts)
         self.attempts = tuple(attempts)
+
+    def __str__(self) -> str:
         told = "; ".join(str(attempt) for attempt in self.attempts)
         n_models = len({attempt.model for attempt in self.attempts})
-        super().__init__(f"all {n_models} models that were asked failed: {told}")
+        return f"all {n_models} models that were asked failed: {told}"
 
 
 class DeadlineExceeded(AllModelsFailed, TimeoutError):

@@ -215,5 +215,8 @@ def _candidate(item: Candidate | str | Mapping[str, Any]) -> Candidate:
         return item
     try:
         return Candidate.model_validate({"name": item} if isinstance(item, str) else dict(item))
-    except (ValidationError, ValueError, TypeError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise PoolError(f"not a candidate: {item!r}: {wrong}") from error
+    except (ValueError, TypeError) as error:
         raise PoolError(f"not a candidate: {item!r}: {error}") from error

@@ -35,7 +35,8 @@ class Predictions:
 
     def of(self, models: Sequence[str]) -> Predictions:
         """These predictions for some of the models, in the order given."""
-        columns = [self.models.index(name) for name in models]
+        place = {name: column for column, name in enumerate(self.models)}
+        columns = [place[name] for name in models]
         return Predictions(
             tuple(models), self.quality[:, columns], self.cost[:, columns], self.cost_unit
         )

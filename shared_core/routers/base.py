@@ -66,8 +66,9 @@ class Router(ABC):
         try:
             ask = next(flow)
         except StopIteration as done:
-            decision: RoutingDecision = done.value
-            return decision
+            if not isinstance(done.value, RoutingDecision):
+                raise ConfigError(f"the flow returned {done.value!r}, no RoutingDecision") from None
+            return done.value
         flow.close()
         raise ConfigError(
             f"{type(self).__name__} decides only after hearing {', '.join(ask.models)}: "

@@ -129,6 +129,8 @@ class PredictiveRouter(Router):
             )
 
     def _checked(self, outcomes: OutcomeTable) -> OutcomeTable:
+        if not len(outcomes):
+            raise DataError("the table has no rows: nothing to learn from")
         if unknown := [name for name in outcomes.models if name not in self.pool]:
             raise DataError(
                 f"the table has outcomes of {', '.join(unknown)}, not in the pool of "

@@ -1,4 +1,4 @@
-"""How hard to try: time limits, retries, breakers, places. Policies; the dispatcher applies them."""
+"""How hard to try: time limits, retries, breakers, places. Policies, which the calls apply."""
 
 from __future__ import annotations
 

@@ -168,15 +168,19 @@ class Course:
         found = yield from self._first_of(order, decision, is_streamed)
         if found is None and all(self._lost.get(model) == OPEN for model in order):
             # Better one call too many to a model that is down than a call that nobody serves.
-            found = yield from self._pursue(order[0], None, decision.cost, is_streamed, is_last=True)
+            found = yield from self._pursue(
+                order[0], None, decision.cost, is_streamed, is_last=True
+            )
         if found is None:
             cause = self.books.errors[-1] if self.books.errors else None
             raise self._gave_up(decision) from cause
         return self._conclude(decision, *found)
 
     def seconds_left(self) -> float | None:
-        """Until the deadline; None without one."""
-        return None if self.deadline is None else self.deadline - (time.perf_counter() - self._began)
+        """What is left until the deadline; None without one."""
+        return (
+            None if self.deadline is None else self.deadline - (time.perf_counter() - self._began)
+        )
 
     def seconds_for(self, model: str) -> float | None:
         """What one attempt, or one piece of a stream, may take; None for as long as it likes."""
@@ -211,7 +215,9 @@ class Course:
             raise DeadlineExceeded(self.books.attempts)
         name, answer = list(self._heard.items())[-1]
         reason = "the time was up before the router had decided; this answer was there"
-        return RoutingDecision((name,), type(self.router).__name__, "default", reason, answer=answer)
+        return RoutingDecision(
+            (name,), type(self.router).__name__, "default", reason, answer=answer
+        )
 
     def _hear(self, ask: Ask) -> Steps[list[Answer]]:
         courses = [self._answer_of(model, ask) for model in ask.models]

@@ -27,7 +27,11 @@ STREAMS = 60
 QUESTION = [ChatMessage("Which of the three is the largest, and why?")]
 HISTORY = [
     ChatMessage("Be brief.", role="system"),
-    *(ChatMessage(f"{role} says {i}", role=role) for i in range(5) for role in ("user", "assistant")),
+    *(
+        ChatMessage(f"{role} says {i}", role=role)
+        for i in range(5)
+        for role in ("user", "assistant")
+    ),
     *QUESTION,
 ]
 
@@ -48,7 +52,9 @@ class Instant(CustomLLM):
         return ANSWER
 
     @llm_chat_callback()
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Generator[ChatResponse]:
+    def stream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Any
+    ) -> Generator[ChatResponse]:
         return (piece for piece in STREAM)
 
     @llm_chat_callback()
@@ -142,7 +148,9 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def show(told: str, bare: float, routed: float, deciding: float) -> None:
     added = routed - bare - deciding
-    print(f"{told:24}{bare * 1e6:9.1f}{routed * 1e6:12.1f}{deciding * 1e6:14.1f}{added * 1e6:11.1f}")
+    print(
+        f"{told:24}{bare * 1e6:9.1f}{routed * 1e6:12.1f}{deciding * 1e6:14.1f}{added * 1e6:11.1f}"
+    )
 
 
 def show_pieces(told: str, bare: float, routed: float) -> None:

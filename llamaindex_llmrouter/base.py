@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.callbacks import CallbackManager
@@ -72,12 +72,13 @@ class RouterBase(FunctionCallingLLM):
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
         _check_models(models, router.pool)
+        deciding = _staying(router, options.get("sticky", "tool_loop"))
         given = {name: value for name, value in options.items() if name in _OPTIONS}
         super().__init__(models=dict(models), router=router, **given)
         warn_of_undeclared_windows(router.pool, self.models)
         self._known = router.pool.completed({name: facts_of(m) for name, m in models.items()})
         self._providers = {name: provider_of(model) for name, model in models.items()}
-        self._deciding = _staying(router, self.sticky)
+        self._deciding = deciding
         dispatcher = Dispatcher(
             self._deciding,
             failover=self.failover,
@@ -167,6 +168,8 @@ def _check_options(options: Mapping[str, Any]) -> None:
         )
     if unknown := sorted(set(options) - set(_OPTIONS) - set(_SET_ON_MODELS)):
         raise ConfigError(f"RouterLLM has no option {', '.join(unknown)}; it has {list(_OPTIONS)}")
+    if (mode := options.get("metadata_mode", "union")) not in get_args(MetadataMode):
+        raise ConfigError(f"metadata_mode is conservative or union, not {mode!r}")
 
 
 def _check_models(models: Mapping[str, LLM], pool: ModelPool) -> None:

@@ -50,9 +50,7 @@ def respond(messages: Sequence[ChatMessage], tools: Any = (), **_: Any) -> ChatM
 
 
 def _calling(tool: str, arguments: dict[str, Any]) -> ChatMessage:
-    call = ToolCallBlock(
-        tool_call_id=f"call_{next(_ids)}", tool_name=tool, tool_kwargs=arguments
-    )
+    call = ToolCallBlock(tool_call_id=f"call_{next(_ids)}", tool_name=tool, tool_kwargs=arguments)
     return ChatMessage(role="assistant", blocks=[call])
 
 

@@ -1,4 +1,4 @@
-"""Selecting among query engines, retrievers and tools by their descriptions: no LLM, no data, no key.
+"""Selecting among query engines, retrievers and tools by descriptions: no LLM, no data, no key.
 
     python examples/llamaindex_engines/main.py
 
@@ -48,7 +48,7 @@ def main() -> None:
         print(f"{question} -> {response} with probability {score:.2f}")
 
     selector = RouterSelector(threshold=0.5, default="facts")
-    unsure = selector.select([tool.metadata for tool in tools], "Sing me a song.")
+    unsure = selector.select([tool.metadata for tool in tools], "Tell me a joke.")
     print(unsure.reason)
 
     retriever = router_retriever([_retriever_of(name) for name in ENGINES])

@@ -102,6 +102,7 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
+from .routers.descriptions import DescriptionRouter as DescriptionRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
 from .routers.sticky import StickyRouter as StickyRouter

@@ -56,7 +56,8 @@ class LangChainChat:
             name: LangChainFake(name_of_model=name, fail=b.fail, late=b.late, hangs=b.hangs)
             for name, b in models.items()
         }
-        return cls(ChatLLMRouter(doubles, router, **options), Noting(router))
+        llm = ChatLLMRouter(doubles, router, **options)
+        return cls(llm, Noting(llm._exchange.routing.router))
 
     async def reply(
         self,

@@ -88,6 +88,9 @@ class FakeProvider(BaseChatModel):
             yield ChatGenerationChunk(message=AIMessageChunk(word))
             if self.fail is not None:
                 raise self.fail
+        for i, tool in enumerate(kwargs.get("tools", ())):
+            piece = {"name": tool["function"]["name"], "args": "{}", "id": f"call-{i}", "index": i}
+            yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=[piece]))
         last = AIMessageChunk(
             "", usage_metadata=USAGE, response_metadata=self._metadata(), chunk_position="last"
         )

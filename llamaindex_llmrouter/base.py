@@ -56,7 +56,7 @@ class RouterBase(FunctionCallingLLM):
 
     models: dict[str, LLM] = Field(exclude=True, repr=False)
     router: Router = Field(exclude=True, repr=False)
-    sticky: Mode = "tool_loop"
+    sticky: Mode = "turn"
     failover: bool = True
     failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
     reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
@@ -72,7 +72,7 @@ class RouterBase(FunctionCallingLLM):
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
         _check_models(models, router.pool)
-        deciding = _staying(router, options.get("sticky", "tool_loop"))
+        deciding = _staying(router, options.get("sticky", "turn"))
         given = {name: value for name, value in options.items() if name in _OPTIONS}
         super().__init__(models=dict(models), router=router, **given)
         warn_of_undeclared_windows(router.pool, self.models)

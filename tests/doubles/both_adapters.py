@@ -180,7 +180,7 @@ class LlamaIndexChat:
         return [[m.content or "" for m in call["asked"]] for call in self.llm.models[model].calls]
 
     def shown(self) -> str:
-        dumps = (self.llm.to_dict(), self.llm.to_payload(), self.llm.to_config())
+        dumps = (self.llm.to_dict(), self.llm.to_payload())
         return f"{self.llm!r} {self.llm} {self.llm.model_dump()} {dumps}"
 
     @staticmethod

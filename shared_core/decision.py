@@ -18,6 +18,7 @@ Cause = Literal[
     "failover",
     "tool_loop",
     "sticky",
+    "heard",
 ]
 Outcome = Literal["answered", "failed", "skipped", "cancelled"]
 Purpose = Literal["answer", "score"]

@@ -43,6 +43,8 @@ class Query:
         tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
         exclude: models the caller rules out, each with the reason.
         model: the model the caller insists on, if any; the router then only obeys.
+        deadline: seconds the whole call may take, in place of the dispatcher's own.
+        max_cost: USD the whole call may cost, in place of the dispatcher's own.
         previous: the candidate that answered last in this conversation, if known.
         in_tool_loop: that candidate has called tools and waits for their results.
         is_follow_up: nothing new is asked: a mere "yes" or "continue".
@@ -50,8 +52,6 @@ class Query:
         prefix_tokens: part of the input that the previous candidate has read already.
         cost_weight: the trade-off of cost against quality for this query alone, in place of the
             policy's; see ``CostQuality``.
-        deadline: seconds the whole call may take, in place of the dispatcher's own.
-        max_cost: USD the whole call may cost, in place of the dispatcher's own.
     """
 
     text: str
@@ -61,26 +61,26 @@ class Query:
     tags: frozenset[str] = frozenset()
     exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
+    deadline: float | None = None
+    max_cost: float | None = None
     previous: str | None = None
     in_tool_loop: bool = False
     is_follow_up: bool = False
     reserved_output: int | None = None
     prefix_tokens: int = 0
     cost_weight: float | None = None
-    deadline: float | None = None
-    max_cost: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
+        for name in ("deadline", "max_cost"):
+            if (given := getattr(self, name)) is not None and not given > 0:
+                raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
         for name, value in (("needs", self.needs), ("tags", self.tags)):
             if isinstance(value, str):
                 raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
         if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
             raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
-        for name in ("deadline", "max_cost"):
-            if (given := getattr(self, name)) is not None and not given > 0:
-                raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
         object.__setattr__(self, "needs", check_abilities(self.needs))
         object.__setattr__(self, "tags", frozenset(self.tags))
 

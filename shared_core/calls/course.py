@@ -333,7 +333,12 @@ class Course:
     def _predicted(self, model: str, query: Query, cost: Mapping[str, float]) -> float:
         if model in cost:
             return cost[model]
-        return self.router.pool[model].cost(query.input_tokens, TYPICAL_OUTPUT) or 0.0
+        return (
+            self.router.pool[model].cost(
+                query.input_tokens, query.reserved_output or TYPICAL_OUTPUT
+            )
+            or 0.0
+        )
 
     def _win(self, entry: Entry, heard: Any) -> None:
         attempt = Attempt(entry.model, outcome="answered")
@@ -408,5 +413,5 @@ def advance(flow: Flow, answers: list[Answer] | None) -> Ask | RoutingDecision:
 
 def _checked(heard: Any, model: str) -> Answer:
     if not isinstance(heard, Answer) or heard.failed:
-        raise TypeError(f"the call of {model} gave {type(heard).__name__}, no Answer")
+        raise ConfigError(f"the call of {model} gave {type(heard).__name__}, no Answer")
     return heard

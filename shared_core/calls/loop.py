@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
 from shared_core.calls.workers import Outcome
-from shared_core.errors import TimedOut
+from shared_core.errors import ConfigError, TimedOut
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class OnLoop:
 
     async def _open(self, call: Call) -> Opened[AsyncIterator[Any]]:
         if self._stream is None:
-            raise TypeError("this course was begun without a way to stream")
+            raise ConfigError("this course was begun without a way to stream")
         pieces = aiter(self._stream(call.model))
         if call.seconds() is not None:
             pieces = Pumped(pieces, call.seconds)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
 from shared_core.calls.workers import Outcome, Workers
-from shared_core.errors import TimedOut
+from shared_core.errors import ConfigError, TimedOut
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class InThreads:
 
     def _open(self, call: Call) -> Opened[Iterator[Any]]:
         if self._stream is None:
-            raise TypeError("this course was begun without a way to stream")
+            raise ConfigError("this course was begun without a way to stream")
         stream = partial(self._stream, call.model)
         is_limited = call.seconds() is not None
         pieces = Pumped(stream, call.seconds, self._workers) if is_limited else iter(stream())

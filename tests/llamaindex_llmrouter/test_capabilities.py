@@ -110,6 +110,17 @@ def test_a_required_tool_call_goes_where_calls_can_be_required(make: Any) -> Non
     assert [len(llm.models[name].calls) for name in "ab"] == [1, 1]
 
 
+def test_a_candidate_cannot_claim_tools_that_its_llm_has_not(make: Any) -> None:
+    def noop() -> str:
+        """Does nothing."""
+        return ""
+
+    pool = [Candidate(name="a", abilities=["tools"]), Candidate(name="b")]
+    llm = make(router=Always(pool), a={"calls_tools": False})
+    decision = llm.route("hi", tools=[FunctionTool.from_defaults(noop)])
+    assert decision.rejected == {"a": "cannot call tools"}
+
+
 def test_settings_are_json_without_secrets_and_come_back(make: Any, tmp_path: Path) -> None:
     llm = make(options={"sticky": "conversation", "failover": False, "metadata_mode": "union"})
     told = json.dumps(llm.to_config(tmp_path / "router"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
-from langchain_llmrouter.routing import Routing, turn, wishes_of
+from langchain_llmrouter.routing import Routing, own_errors, wishes_of
 from langchain_llmrouter.runs import (
     AsyncEndsRun,
     EndsRun,
@@ -21,6 +22,7 @@ from langchain_llmrouter.runs import (
     own_run,
 )
 from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
+from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
 from shared_core.query import Query
@@ -47,7 +49,8 @@ class Exchange:
 
     def query(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Query:
         """What is asked, for a decision that calls nobody."""
-        return self.routing.dry(self._query(input, ensure_config(config), kwargs, None))
+        messages = self._messages(input)
+        return self.routing.dry(self._query(messages, ensure_config(config), kwargs, None))
 
     def run(
         self,
@@ -58,7 +61,7 @@ class Exchange:
     ) -> tuple[RoutingDecision, Any]:
         """The decision and the chosen model's answer."""
         full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run:
+        with own_run(full, self._name, {"input": input}) as run, own_errors(self.routing.known):
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             decision, answer = self.routing.dispatcher.run(query, delegation.call)
             run.decision = self.routing.explained(decision, query)
@@ -72,11 +75,12 @@ class Exchange:
         derive: Derive | None = None,
     ) -> tuple[RoutingDecision, Any]:
         """``run`` for coroutines."""
-        async with turn():
-            full = self._config(config)
+        await my_turn()
+        full = self._config(config)
         async with own_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, derive)
-            decision, answer = await self.routing.dispatcher.arun(query, delegation.acall)
+            with own_errors(self.routing.known):
+                decision, answer = await self.routing.dispatcher.arun(query, delegation.acall)
             run.decision = self.routing.explained(decision, query)
         return run.decision, answer.value
 
@@ -89,7 +93,7 @@ class Exchange:
     ) -> Iterator[Streamed[Any]]:
         """The decision and the chosen model's answer piece by piece."""
         full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run:
+        with own_run(full, self._name, {"input": input}) as run, own_errors(self.routing.known):
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             pieces = self.routing.dispatcher.stream(query, delegation.call, delegation.stream)
             for streamed in pieces:
@@ -107,8 +111,8 @@ class Exchange:
         derive: Derive | None = None,
     ) -> AsyncIterator[Streamed[Any]]:
         """``stream`` for coroutines."""
-        async with turn():
-            full = self._config(config)
+        await my_turn()
+        full = self._config(config)
         async with own_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             pieces = self.routing.dispatcher.astream(query, delegation.acall, delegation.astream)
@@ -123,12 +127,14 @@ class Exchange:
         """The chosen model's ``stream_events(version="v3")``; our run ends with the model's."""
         full = self._config(config)
         run = begin(full, self._name, {"input": input})
-        run.config["callbacks"].add_handler(EndsRun(run), inherit=False)  # type: ignore[union-attr]
+        if run.manager is not None:
+            run.config["callbacks"].add_handler(EndsRun(run), inherit=False)  # type: ignore[union-attr]
         try:
             query, delegation = self._prepared(input, full, run, kwargs, None)
             decision, answer = self.routing.dispatcher.run(query, delegation.events)
         except BaseException as error:
-            run.manager.on_chain_error(error)
+            if run.manager is not None:
+                run.manager.on_chain_error(error)
             raise
         run.decision = self.routing.explained(decision, query)
         if run.is_over:
@@ -141,17 +147,24 @@ class Exchange:
         """``events`` for coroutines."""
         full = self._config(config)
         run = await abegin(full, self._name, {"input": input})
-        run.config["callbacks"].add_handler(AsyncEndsRun(run), inherit=False)  # type: ignore[union-attr]
+        if run.manager is not None:
+            run.config["callbacks"].add_handler(AsyncEndsRun(run), inherit=False)  # type: ignore[union-attr]
         try:
             query, delegation = self._prepared(input, full, run, kwargs, None)
             decision, answer = await self.routing.dispatcher.arun(query, delegation.aevents)
         except BaseException as error:
-            await run.manager.on_chain_error(error)
+            if run.manager is not None:
+                await run.manager.on_chain_error(error)
             raise
         run.decision = self.routing.explained(decision, query)
         if run.is_over:
             await run.manager.on_chain_end(run.outputs)
         return answer.value
+
+    def _messages(self, input: Any) -> list[BaseMessage]:
+        if isinstance(input, str):
+            return [HumanMessage(input)]
+        return self._chat._convert_input(input).to_messages()
 
     @property
     def _name(self) -> str:
@@ -159,15 +172,20 @@ class Exchange:
 
     def _config(self, config: RunnableConfig | None) -> RunnableConfig:
         full, chat = ensure_config(config), self._chat
-        if chat.tags is None and chat.metadata is None and chat.callbacks is None:
-            return full
-        own: RunnableConfig = {"tags": chat.tags or [], "metadata": chat.metadata or {}}
         if chat.callbacks is not None:
-            own["callbacks"] = chat.callbacks
-        return merge_configs(own, full)
+            full = merge_configs({"callbacks": chat.callbacks}, full)
+        if chat.metadata:
+            full["metadata"] = {**chat.metadata, **(full.get("metadata") or {})}
+        if chat.tags:
+            full["tags"] = [*chat.tags, *(full.get("tags") or ())]
+        return full
 
     def _query(
-        self, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any], derive: Derive | None
+        self,
+        messages: list[BaseMessage],
+        config: RunnableConfig,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None,
     ) -> Query:
         options = {**self._chat.defaults, **kwargs}
         if (tools := options.get(BOUND)) is not None:
@@ -177,7 +195,6 @@ class Exchange:
             about["model"] = kwargs["model"]
         needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
         reserved = next((options[name] for name in _RESERVED if options.get(name)), None)
-        messages = self._chat._convert_input(input).to_messages()
         told = options.get("tools") or ()
         query = query_of(messages, tools=told, needs=needs, reserved_output=reserved, **about)
         return self.routing.narrowed(query)
@@ -191,16 +208,14 @@ class Exchange:
         derive: Derive | None,
     ) -> tuple[Query, Delegation]:
         """The query to route and the call to hand on; ``derive`` makes answers structured."""
-        prompt = self._chat._convert_input(input)
+        messages = self._messages(input)
         options = {**self._chat.defaults, **kwargs}
         options.pop("model", None)
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:
             options.pop("tools", None)
             options.pop("tool_choice", None)
-        query = self._query(prompt, config, kwargs, derive)
+        query = self._query(messages, config, kwargs, derive)
         models, limiter = self.routing.models, self._chat.rate_limiter
-        delegation = Delegation(
-            models, prompt.to_messages(), run.config, options, derive or tools, limiter
-        )
+        delegation = Delegation(models, messages, run.config, options, derive or tools, limiter)
         return query, delegation

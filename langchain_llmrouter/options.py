@@ -117,6 +117,17 @@ class Corner(BaseCache):
         if (shared := self._shared) is not None:
             shared.update(prompt, f"{self._name}:{llm_string}", return_val)
 
+    async def alookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
+        """``lookup`` for coroutines."""
+        shared = self._shared
+        key = f"{self._name}:{llm_string}"
+        return None if shared is None else await shared.alookup(prompt, key)
+
+    async def aupdate(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
+        """``update`` for coroutines."""
+        if (shared := self._shared) is not None:
+            await shared.aupdate(prompt, f"{self._name}:{llm_string}", return_val)
+
     def clear(self, **kwargs: Any) -> None:
         """Clear the shared cache."""
         if (shared := self._shared) is not None:

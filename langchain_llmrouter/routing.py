@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.utils import ConfigurableFieldSpec
@@ -14,7 +13,7 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 from langchain_llmrouter.profiles import facts_of
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Dispatcher
-from shared_core.errors import ConfigError
+from shared_core.errors import AllModelsFailed, ConfigError
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
@@ -88,6 +87,17 @@ class Routing:
         return replace(decision, reason=told)
 
 
+@contextmanager
+def own_errors(pool: ModelPool) -> Iterator[None]:
+    """Where there is only one model, its error is its own: callers may be waiting for it."""
+    try:
+        yield
+    except AllModelsFailed as error:
+        if len(pool) == 1 and type(error) is AllModelsFailed and error.__cause__ is not None:
+            raise error.__cause__ from None
+        raise
+
+
 def check_models(models: Mapping[str, Any], pool: ModelPool) -> None:
     """ConfigError unless there is one runnable for each name of the pool, and no other."""
     if set(models) != set(pool):
@@ -111,17 +121,3 @@ def wishes_of(config: RunnableConfig) -> dict[str, Any]:
         "cost_weight": configurable.get(COST_WEIGHT),
         "conversation": None if thread is None else str(thread),
     }
-
-
-_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-
-
-def turn() -> asyncio.Lock:
-    """Held while a call is prepared: of a thousand calls at once, one begins per turn of the loop.
-
-    All of them beginning in the same turn would keep everything else on the loop waiting.
-    """
-    loop = asyncio.get_running_loop()
-    if (lock := _TURNS.get(loop)) is None:
-        lock = _TURNS[loop] = asyncio.Lock()
-    return lock

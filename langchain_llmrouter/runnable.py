@@ -13,8 +13,9 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from langchain_llmrouter.bubble import carried, delivered
 from langchain_llmrouter.delegation import Delegation
 from langchain_llmrouter.inputs import query_of_input
-from langchain_llmrouter.routing import CONFIG_SPECS, Routing, turn, wishes_of
+from langchain_llmrouter.routing import CONFIG_SPECS, Routing, wishes_of
 from langchain_llmrouter.runs import own_arun, own_run
+from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.dispatch import Streamed
 from shared_core.events import Listener
@@ -109,8 +110,8 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         return answer.value
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        async with turn():
-            full = ensure_config(config)
+        await my_turn()
+        full = ensure_config(config)
         async with own_arun(full, self.get_name(), {"input": input}) as run:
             query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
             with delivered():
@@ -130,8 +131,8 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
-        async with turn():
-            full = ensure_config(config)
+        await my_turn()
+        full = ensure_config(config)
         async with own_arun(full, self.get_name(), {"input": input}) as run:
             query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
             pieces = self._routing.dispatcher.astream(query, passing.acall, passing.astream)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
-    patch_config,
 )
 
 from langchain_llmrouter.messages import RECORD
@@ -26,13 +25,13 @@ class OwnRun:
     """The router's run while it is open.
 
     Args:
-        manager: of the run.
+        manager: of the run; None where nobody listens.
         config: of the call.
     """
 
     def __init__(self, manager: Any, config: RunnableConfig) -> None:
         self.manager = manager
-        self.config = patch_config(config, callbacks=manager.get_child())
+        self.config = config if manager is None else _child(config, manager)
         self.decision: RoutingDecision | None = None
         self.is_over = False
 
@@ -46,6 +45,9 @@ class OwnRun:
 def own_run(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> Iterator[OwnRun]:
     """The run around a call; it ends with the decision, or with the error that passes through."""
     run = begin(config, name, inputs)
+    if run.manager is None:
+        yield run
+        return
     try:
         yield run
     except GeneratorExit:  # nobody reads on: no error
@@ -63,6 +65,9 @@ async def own_arun(
 ) -> AsyncIterator[OwnRun]:
     """``own_run`` for coroutines."""
     run = await abegin(config, name, inputs)
+    if run.manager is None:
+        yield run
+        return
     try:
         yield run
     except GeneratorExit:
@@ -75,14 +80,18 @@ async def own_arun(
 
 
 def begin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> OwnRun:
-    """Open a run that the caller ends."""
+    """Open a run that the caller ends; where nobody listens, there is none."""
     manager = get_callback_manager_for_config(config)
+    if not manager.handlers:
+        return OwnRun(None, config)
     return OwnRun(manager.on_chain_start(None, dict(inputs), **_names(config, name)), config)
 
 
 async def abegin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> OwnRun:
     """``begin`` for coroutines."""
     manager = get_async_callback_manager_for_config(config)
+    if not manager.handlers:
+        return OwnRun(None, config)
     begun = await manager.on_chain_start(None, dict(inputs), **_names(config, name))
     return OwnRun(begun, config)
 
@@ -117,6 +126,14 @@ class AsyncEndsRun(AsyncCallbackHandler):
     async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         if self._run.decision is not None:
             await self._run.manager.on_chain_error(error)
+
+
+def _child(config: RunnableConfig, manager: Any) -> RunnableConfig:
+    """The config of a call within the run: its name and id are the run's, not the model's."""
+    child = {**config, "callbacks": manager.get_child()}
+    child.pop("run_name", None)
+    child.pop("run_id", None)
+    return cast("RunnableConfig", child)
 
 
 def _names(config: RunnableConfig, name: str) -> dict[str, Any]:

@@ -61,6 +61,7 @@ from .evaluation.routellm_metrics import routellm_curve as routellm_curve
 from .evaluation.routellm_metrics import with_ties_broken as with_ties_broken
 from .evaluation.routerbench_metrics import aiq_routerbench as aiq_routerbench
 from .evaluation.routerbench_metrics import routerbench_hull as routerbench_hull
+from .evaluation.selection_metrics import abstained_share as abstained_share
 from .evaluation.selection_metrics import arena_score as arena_score
 from .evaluation.selection_metrics import gap_at_oracle as gap_at_oracle
 from .evaluation.selection_metrics import regret as regret

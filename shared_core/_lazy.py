@@ -28,6 +28,7 @@ _EXTRA_OF = {
     "matplotlib": "eval",
     "typer": "eval",
     "rich": "eval",
+    "jsonschema": "scorers",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -203,7 +204,7 @@ class RoutingDecision:
 
 
 def _sum(values: Iterable[float | None]) -> float:
-    return sum(value for value in values if value is not None)
+    return math.fsum(value for value in values if value is not None)
 
 
 Flow = Generator[Ask, list[Answer], RoutingDecision]

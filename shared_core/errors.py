@@ -12,6 +12,7 @@ RouterError
 │   ├── DeadlineExceeded the time for the call was up before one answered (also a TimeoutError)
 │   └── CostCapReached   what was left to spend did not suffice for any model
 ├── TimedOut             one attempt took too long (also a TimeoutError)
+├── LikelihoodFailed     a model's server did not weigh an answer
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
 
@@ -82,6 +83,10 @@ class CostCapReached(AllModelsFailed):
 
 class TimedOut(RouterError, TimeoutError):
     """One attempt took longer than it may."""
+
+
+class LikelihoodFailed(RouterError, RuntimeError):
+    """A model's server could not be reached, or did not weigh the answer it was given."""
 
 
 class MissingExtra(RouterError, ImportError):

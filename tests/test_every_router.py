@@ -167,9 +167,11 @@ def decide(router: Router, query: Query | str) -> tuple[RoutingDecision, list[st
 
 
 def facts(router: Router, query: Query | str) -> dict[str, Any]:
-    """All that a decision says, but for its id and what calls took."""
+    """All that a decision says, but for its id and how long its calls took."""
     told = decide(router, query)[0].to_dict()
-    del told["id"], told["attempts"]
+    del told["id"]
+    for attempt in told["attempts"]:
+        attempt.pop("seconds", None)
     return told
 
 

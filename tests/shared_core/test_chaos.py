@@ -183,10 +183,10 @@ def test_ten_thousand_calls_at_two_hundred_at_once() -> None:
     check(ends, late, 10_000)
     breakers = [made.health_of(name).breaker for made in dispatchers for name in NAMES]
     assert sum(breaker.times_opened for breaker in breakers if breaker is not None) > 10
-    assert all(is_closable(dispatcher) for dispatcher in dispatchers)
-    del ends, late, dispatchers
-    gc.collect()
     assert threading.active_count() <= threads
+    assert all(is_closable(dispatcher) for dispatcher in dispatchers)
+    del ends, late, dispatchers, breakers
+    gc.collect()
     assert len(gc.get_objects()) < objects + 2000
 
 

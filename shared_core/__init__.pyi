@@ -108,8 +108,8 @@ from .routers.non_predictive.hybrid import HybridRouter as HybridRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
 from .routers.sticky import StickyRouter as StickyRouter
+from .scorers.answer_similarity import AnswerSimilarity as AnswerSimilarity
 from .scorers.base import Scorer as Scorer
-from .scorers.bert_sim import BERTSim as BERTSim
 from .scorers.calibration import Calibrated as Calibrated
 from .scorers.code_tests import PassesTests as PassesTests
 from .scorers.consistency import Agreement as Agreement

@@ -35,7 +35,9 @@ def _cases() -> Iterator[Any]:
 
 def _parameters(scorer_class: type[Scorer]) -> Sequence[Any]:
     if "encoder" in inspect.signature(scorer_class).parameters:
-        return [{"encoder": LexicalEncoder().fit(["What is 2 + 2?", "What is 3 + 3?", "The sum is 4."])}]
+        return [
+            {"encoder": LexicalEncoder().fit(["What is 2 + 2?", "What is 3 + 3?", "The sum is 4."])}
+        ]
     return scorer_class.test_parameters()
 
 

@@ -71,12 +71,17 @@ class ListeningRouter(Router):
         """Ask, and decide; ``heard`` keeps what is said."""
 
     def flow(self, query: Query) -> Flow:
+        heard = yield from self.begin(query)
+        return (yield from self.listen(heard))
+
+    def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
+        """Who may be asked, and in which order."""
         eligible, rejected = self.pool.eligible(query)
         if self.inner is None:
             names = tuple(name for name in self.pool.by_price() if name in eligible)
-            return (yield from self.listen(Heard(query, names, rejected)))
+            return Heard(query, names, rejected)
         inner = yield from self.inner.flow(query)
-        return (yield from self.listen(Heard(query, inner.ranking, inner.rejected)))
+        return Heard(query, inner.ranking, inner.rejected)
 
     def hear(self, heard: Heard, models: Sequence[str]) -> Hearing:
         """Ask these, score those that answer beside all answers so far; the new answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from shared_core.policies.base import Matrix
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _USUAL = 2.1
+_WORTH_A_CALL = 1e-4
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,67 @@ class Beliefs:
         rest = [k for k in range(len(price)) if k != model and k not in heard]
         gone_on = (moved[:, rest] - price[rest]).max(axis=1, initial=-np.inf)
         return moved[:, [*heard, model]], gone_on
+
+
+@dataclass
+class Outlook:
+    """One query's beliefs and prices, and whose answers are there.
+
+    Args:
+        models: the m models.
+        beliefs: what is expected of them.
+        price: (m,) cost in quality points; infinite once a model failed.
+        cost: predicted cost in USD.
+    """
+
+    models: tuple[str, ...]
+    beliefs: Beliefs
+    price: Matrix
+    cost: dict[str, float]
+    present: list[int] = field(default_factory=list)
+
+    @property
+    def quality(self) -> dict[str, float]:
+        """Expected quality per model, 0..1."""
+        return dict(zip(self.models, np.clip(self.beliefs.quality, 0, 1).tolist(), strict=True))
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The models, the one worth most first."""
+        order = np.argsort(-(self.beliefs.quality - self.price), kind="stable")
+        return tuple(self.models[i] for i in order)
+
+    def best_step(self) -> int | None:
+        """The model to ask next; None when the best answer that is there will do."""
+        rest = [k for k in range(len(self.models)) if self._can_be_asked(k)]
+        value = {k: self.beliefs.value_of_asking(k, self.present, self.price) for k in rest}
+        best = max(value, key=lambda k: value[k], default=None)
+        if best is None or not self.present:
+            return best
+        least = float(self.beliefs.quality[self.present].max()) + _WORTH_A_CALL
+        return best if value[best] > least else None
+
+    def is_settled_by(self, model: int) -> bool:
+        """Whether its answer would be kept whatever its score."""
+        return self.beliefs.is_settled_by(model, self.present, self.price)
+
+    def learn(self, model: int, score: float | None) -> None:
+        """The model's answer scored so; None: it failed."""
+        if score is None:
+            self.price = np.where(np.arange(len(self.price)) == model, np.inf, self.price)
+            return
+        self.present.append(model)
+        self.beliefs = self.beliefs.after(model, score)
+
+    def best_present(self) -> int:
+        """The best answer that is there, or where none is, the model worth most."""
+        worth = self.beliefs.quality
+        if not self.present:
+            return int(np.argmax(worth - self.price))
+        return max(self.present, key=lambda k: worth[k])
+
+    def _can_be_asked(self, model: int) -> bool:
+        return model not in self.present and bool(np.isfinite(self.price[model]))
 
 
 def covariance_of(quality: Matrix, expected: Matrix, score: Matrix) -> tuple[Matrix, Matrix]:

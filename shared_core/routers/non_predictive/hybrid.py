@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
-from shared_core.decision import Flow, RoutingDecision
+from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.query import Query
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
-from shared_core.routers.non_predictive.beliefs import Beliefs, covariance_of
+from shared_core.routers.non_predictive.beliefs import Beliefs, Outlook, covariance_of
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.knn import KNNRouter
 from shared_core.scorers.base import Scorer
-from shared_core.scorers.learned import answer_of
-from shared_core.scorers.likelihood import MeanLogprob
+from shared_core.scorers.learned import LearnedScorer, answer_of
 
 N_FOLDS = 3
 
@@ -88,57 +86,46 @@ class HybridRouter(ListeningRouter):
         )
         return self
 
-    def flow(self, query: Query) -> Flow:
+    def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
         if not hasattr(self, "covariance_"):
             raise NotFitted("this HybridRouter has not learned yet: call fit(outcomes) or load")
-        eligible, rejected = self.pool.eligible(query)
-        predicted = self.inner.predict([query.text]).of(eligible)
-        weight = self.cost_weight if query.cost_weight is None else query.cost_weight
-        price = weight * predicted.cost[0] / predicted.cost_unit
-        cost = dict(zip(eligible, predicted.cost[0].tolist(), strict=True))
-        heard = Heard(query, eligible, rejected)
-        beliefs = self._beliefs(eligible, predicted.quality[0])
-        present: list[int] = []
-        price = price.copy()
+        return Heard(query, *self.pool.eligible(query))
+        yield
+
+    def listen(self, heard: Heard) -> Flow:
+        predicted = self.inner.predict([heard.query.text]).of(heard.ranking)
+        asked_for = heard.query.cost_weight
+        weight = self.cost_weight if asked_for is None else asked_for
+        outlook = Outlook(
+            heard.ranking,
+            self._beliefs(heard.ranking, predicted.quality[0]),
+            weight * predicted.cost[0] / predicted.cost_unit,
+            dict(zip(heard.ranking, predicted.cost[0].tolist(), strict=True)),
+        )
         for _ in range(self.longest):
-            step = _best_step(beliefs, present, price)
+            step = outlook.best_step()
             if step is None:
                 break
-            if beliefs.is_settled_by(step, present, price) or len(present) + 1 == self.longest:
-                return self._decided(heard, beliefs, price, cost, eligible[step])
-            for answer in (yield from self.hear(heard, [eligible[step]])):
-                present.append(step)
-                beliefs = beliefs.after(step, heard.scores[answer.model])
-            if eligible[step] not in heard.scores:
-                price[step] = math.inf
-        best = max(present, key=lambda k: beliefs.quality[k], default=None)
-        chosen = int(np.argmax(beliefs.quality - price)) if best is None else best
-        return self._decided(heard, beliefs, price, cost, eligible[chosen])
+            if outlook.is_settled_by(step):
+                return self._decided(heard, outlook, step)
+            (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
+            outlook.learn(step, heard.scores[fresh[0].model] if fresh else None)
+        return self._decided(heard, outlook, outlook.best_present())
 
-    def _decided(
-        self,
-        heard: Heard,
-        beliefs: Beliefs,
-        price: Matrix,
-        cost: Mapping[str, float],
-        model: str,
-    ) -> RoutingDecision:
-        utility = np.argsort(-(beliefs.quality - price), kind="stable")
-        names = heard.ranking
-        heard.ranking = tuple(names[i] for i in utility)
-        quality = dict(zip(names, np.clip(beliefs.quality, 0, 1).tolist(), strict=True))
-        told = f"expected quality {quality[model]:.2f} at ${cost[model]:.2g}"
+    def _decided(self, heard: Heard, outlook: Outlook, chosen: int) -> RoutingDecision:
+        model, quality = outlook.models[chosen], outlook.quality
+        heard.ranking = outlook.ranking
+        told = f"expected quality {quality[model]:.2f} at ${outlook.cost[model]:.2g}"
         after = ", ".join(f"{name} scored {score:.2f}" for name, score in heard.scores.items())
-        answer = next((one for one in heard.answers if one.model == model), None)
         return RoutingDecision(
             heard.order(model),
             type(self).__name__,
             "heard" if heard.answers else "policy",
             f"{told}; {after or 'no answer was worth hearing first'}",
             quality=quality,
-            cost=dict(cost),
+            cost=outlook.cost,
             rejected=heard.rejected,
-            answer=answer,
+            answer=next((one for one in heard.answers if one.model == model), None),
         )
 
     def _beliefs(self, models: Sequence[str], expected: Matrix) -> Beliefs:
@@ -168,16 +155,4 @@ class HybridRouter(ListeningRouter):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         inner = partial(KNNRouter, k=8)
-        return [{"inner": inner, "scorer": MeanLogprob()}]
-
-
-def _best_step(beliefs: Beliefs, present: list[int], price: Matrix) -> int | None:
-    """The model to ask next; None when the best answer that is there will do."""
-    rest = [k for k in range(len(price)) if k not in present and np.isfinite(price[k])]
-    if not rest:
-        return None
-    value = {k: beliefs.value_of_asking(k, present, price) for k in rest}
-    best = max(value, key=lambda k: value[k])
-    if present and beliefs.quality[present].max() >= value[best]:
-        return None
-    return best
+        return [{"inner": inner, "scorer": LearnedScorer(**LearnedScorer.test_parameters()[0])}]

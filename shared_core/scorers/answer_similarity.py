@@ -15,8 +15,8 @@ from shared_core.scorers.base import UNKNOWN, Scorer
 
 
 @dataclass(frozen=True)
-class BERTSim(Scorer):
-    """Mean cosine of the answer's vector to those of the other answers (TO-Router, 2408.12320).
+class AnswerSimilarity(Scorer):
+    """Mean BERTSim to the other answers: cosine of their vectors (TO-Router, arXiv 2408.12320).
 
     Args:
         encoder: answers -> vectors; a sentence encoder for meaning, a lexical one for words.

@@ -43,10 +43,10 @@ from shared_core.routers.base import Router
 from shared_core.scorers.calibration import Calibrated
 from shared_core.scorers.learned import answer_of, answers_of
 
-WEIGHTS = (0.0, *np.geomspace(3e-3, 3.0, 8).tolist())
+WEIGHTS = (0.0, *np.geomspace(3e-3, 3.0, 16).tolist())
 THRESHOLDS = np.linspace(0.1, 0.9, 7).tolist()
 ERRORS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4)
-N_RESAMPLES = 200
+N_RESAMPLES = 100
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from shared_core.scorers.base import Scorer
 from shared_core.scorers.similarity import token_f1, words_of
 
 Vector = NDArray[np.float64]
+_LEAST_SPREAD = 1e-6
 _REFUSALS = ("sorry", "cannot", "can't", "unable", "don't know", "as an ai")
 
 
@@ -26,7 +27,7 @@ class LearnedScorer(Scorer):
     """Regularised linear regression of quality on a few signs that need no model.
 
     The signs: mean log-probability and entropy, length, numbers, code, refusals, words repeated,
-    words shared with the question.
+    words shared with the question. What is not known of an answer counts as average.
 
     Args:
         ridge: strength of the regularisation.
@@ -47,8 +48,12 @@ class LearnedScorer(Scorer):
             raise DataError("the table has no answers with a score: give answer.<model> columns")
         signs = np.array([_signs(query, answer) for query, answer, _ in cases])
         quality = np.array([score for _, _, score in cases])
-        centre, scale = signs.mean(axis=0), signs.std(axis=0) + 1e-9
-        x = (signs - centre) / scale
+        known = np.where(np.isfinite(signs), 1.0, 0.0)
+        count = np.maximum(known.sum(axis=0), 1.0)
+        centre = np.nan_to_num(signs).sum(axis=0) / count
+        spread = np.sqrt((np.nan_to_num(signs - centre) ** 2).sum(axis=0) / count)
+        scale = np.where(spread > _LEAST_SPREAD, spread, 1.0)
+        x = np.nan_to_num((signs - centre) / scale)
         weights = np.linalg.solve(
             x.T @ x + self.ridge * np.eye(x.shape[1]), x.T @ (quality - quality.mean())
         )
@@ -59,7 +64,7 @@ class LearnedScorer(Scorer):
         if not self.learned:
             raise NotFitted("this scorer has not learned yet: take fitted(outcomes)")
         centre, scale, weights, mean = (np.array(part) for part in self.learned)
-        x = (np.array(_signs(query, answer)) - centre) / scale
+        x = np.nan_to_num((np.array(_signs(query, answer)) - centre) / scale)
         return float(np.clip(x @ weights + mean[0], 0.0, 1.0))
 
     @classmethod
@@ -102,9 +107,8 @@ def _signs(query: Query, answer: Answer) -> list[float]:
     text, words = answer.text, words_of(answer.text)
     lowered = text.lower()
     return [
-        answer.logprob if answer.logprob is not None else -0.5,
-        -answer.entropy if answer.entropy is not None else -0.5,
-        float(answer.logprob is not None),
+        math.nan if answer.logprob is None else answer.logprob,
+        math.nan if answer.entropy is None else answer.entropy,
         float(np.log1p(len(text))),
         float(any(character.isdigit() for character in text)),
         float("```" in text or "def " in text),

@@ -32,8 +32,8 @@ class Beliefs:
 
     @property
     def quality(self) -> Matrix:
-        """Expected quality (m,)."""
-        return self.mean[: len(self.mean) // 2]
+        """Expected quality (m,), 0..1: a normal distribution knows no bounds, quality does."""
+        return np.clip(self.mean[: len(self.mean) // 2], 0.0, 1.0)
 
     def after(self, model: int, score: float) -> Self:
         """The beliefs once this model's answer scored so."""
@@ -68,7 +68,8 @@ class Beliefs:
 
     def _afterwards(self, model: int, heard: list[int], price: Matrix) -> tuple[Matrix, Matrix]:
         """At each node: quality of the answers that are there, and the best of going on."""
-        moved = self.quality[None] + _NODES[:, None] * self.shift(model)[None]
+        middle = self.mean[: len(self.mean) // 2]
+        moved = np.clip(middle + _NODES[:, None] * self.shift(model), 0.0, 1.0)
         rest = [k for k in range(len(price)) if k != model and k not in heard]
         gone_on = (moved[:, rest] - price[rest]).max(axis=1, initial=-np.inf)
         return moved[:, [*heard, model]], gone_on
@@ -94,7 +95,7 @@ class Outlook:
     @property
     def quality(self) -> dict[str, float]:
         """Expected quality per model, 0..1."""
-        return dict(zip(self.models, np.clip(self.beliefs.quality, 0, 1).tolist(), strict=True))
+        return dict(zip(self.models, self.beliefs.quality.tolist(), strict=True))
 
     @property
     def ranking(self) -> tuple[str, ...]:

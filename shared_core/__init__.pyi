@@ -61,6 +61,7 @@ from .evaluation.routellm_metrics import routellm_curve as routellm_curve
 from .evaluation.routellm_metrics import with_ties_broken as with_ties_broken
 from .evaluation.routerbench_metrics import aiq_routerbench as aiq_routerbench
 from .evaluation.routerbench_metrics import routerbench_hull as routerbench_hull
+from .evaluation.selection_metrics import abstained_share as abstained_share
 from .evaluation.selection_metrics import arena_score as arena_score
 from .evaluation.selection_metrics import gap_at_oracle as gap_at_oracle
 from .evaluation.selection_metrics import regret as regret
@@ -101,6 +102,7 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
+from .routers.descriptions import DescriptionRouter as DescriptionRouter
 from .routers.non_predictive.cascade import CascadeRouter as CascadeRouter
 from .routers.non_predictive.ensemble import BestOfNRouter as BestOfNRouter
 from .routers.non_predictive.ensemble import EnsembleRouter as EnsembleRouter

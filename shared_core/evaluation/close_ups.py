@@ -123,21 +123,20 @@ def _domain(trial: Trial, name: str, rows: Choices) -> dict[str, Any]:
 
 
 def _examples(trial: Trial, n: int) -> dict[str, list[dict[str, Any]]]:
-    """Per router: half of them queries it got much from, half where it lost most, dearest first."""
+    """Per router, of queries it sent elsewhere than to the best single model: where it gained most
+    (as good for less money counts too), and where it lost most."""
     return {name: _examples_of(trial.bench, found, n) for name, found in trial.found.items()}
 
 
 def _examples_of(bench: Bench, found: Judged, n: int) -> list[dict[str, Any]]:
-    rows = np.arange(len(found.chosen))
-    score, cost = bench.test.score, bench.test.cost
-    gained = score[rows, found.chosen] - score[rows, bench.best]
-    saved = cost[rows, bench.best] - cost[rows, found.chosen]
-    good = np.lexsort((-saved, -gained))[: (n + 1) // 2]
-    bad = np.lexsort((-score.max(axis=1), gained))[: n // 2]
-    lost = [int(i) for i in bad if gained[i] < 0]
-    return [_example(bench, found, int(i)) for i in good] + [
-        _example(bench, found, i) for i in lost
-    ]
+    rows = np.flatnonzero(found.chosen != bench.best)
+    score, cost, chosen = bench.test.score[rows], bench.test.cost[rows], found.chosen[rows]
+    each = np.arange(len(rows))
+    gained = score[each, chosen] - score[:, bench.best]
+    saved = cost[:, bench.best] - cost[each, chosen]
+    good = rows[np.lexsort((-saved, -gained))][: (n + 1) // 2]
+    bad = rows[np.argsort(gained, kind="stable")][: min(n // 2, int((gained < 0).sum()))]
+    return [_example(bench, found, int(row)) for row in (*good, *bad)]
 
 
 def _example(bench: Bench, found: Judged, row: int) -> dict[str, Any]:

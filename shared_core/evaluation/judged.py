@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +47,7 @@ class Judged:
         gain: (n,) for two models, how much it prefers the better one.
         tied: share of queries that two models tied for.
         seconds: to decide all n, where it was timed.
+        abstained: share of the decisions that a guard made, where decisions say who did.
     """
 
     chosen: Choices
@@ -55,6 +56,7 @@ class Judged:
     gain: Vector | None = field(default=None, repr=False)
     tied: float = 0.0
     seconds: float | None = None
+    abstained: float | None = None
 
 
 def judged(
@@ -81,7 +83,10 @@ def judged(
     if isinstance(router, PredictiveRouter):
         given, policy = router.predict(table.queries), router.policy
     elif isinstance(router, Router):
-        given = [router.route(text).model for text in table.queries]
+        decisions = [router.route(text) for text in table.queries]
+        found = _of_names([one.model for one in decisions], table, time.perf_counter() - began)
+        causes = [one.cause for one in decisions]
+        return replace(found, abstained=selection_metrics.abstained_share(causes))
     elif callable(router):
         given = router(table.queries)
     timed = given is not router

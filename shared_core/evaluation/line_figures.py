@@ -11,6 +11,7 @@
 ``arena_score``             RouterArena's, at the operating point
 ``selection_entropy``       in nats; 0 for a router that always takes the same model
 ``ece``                     calibration error of the predicted quality of the chosen models
+``abstained``               share of the decisions that a guard made in the router's place
 ``tied``                    share of queries that models tied for: the order of the models decided
 ``apgr``, ``cpt50/80``      two models: RouteLLM, variant ``paper``; CPT in percent of calls
 ``apgr_routellm`` …         two models: what RouteLLM's code gives, ties broken at random
@@ -164,7 +165,7 @@ def _of_curve(bench: Bench, line: Line) -> Figures:
 
 
 def _of_predictions(bench: Bench, found: Judged) -> Figures:
-    figures: Figures = {"tied": found.tied}
+    figures: Figures = {"tied": found.tied, "abstained": found.abstained}
     shown = calibration(bench, found)
     return figures if shown is None else figures | {"ece": shown.ece}
 

@@ -8,10 +8,11 @@ dark page.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from shared_core.errors import ConfigError
@@ -132,7 +133,9 @@ def _draw_curve(axes: Any, line: Line, label: str, colour: str, style: str) -> N
     if line.curve is None:
         return
     cost, quality = line.curve
-    axes.plot(cost * 1000, quality, style, color=colour, label=label)
+    # Straight in cost, so that mixtures are right on a logarithmic axis too.
+    grid = np.unique(np.concatenate([np.linspace(a, b, 25) for a, b in pairwise(cost)] or [cost]))
+    axes.plot(grid * 1000, np.interp(grid, cost, quality), style, color=colour, label=label)
 
 
 def _draw_point(axes: Any, line: Line, colour: str, mark: str) -> None:

@@ -24,8 +24,8 @@ class RouteLLMCurve:
     Args:
         thresholds: (k,) scores from which a query goes to the strong model.
         strong_percentage: (k,) percent of queries that do, rising.
-        quality: (k,) mean quality there, in percent of a score of 1.
-        strong_quality, weak_quality: of each model alone, in percent.
+        quality: (k,) mean quality there, in percent unless scaled otherwise.
+        strong_quality, weak_quality: of each model alone, on the same scale.
     """
 
     thresholds: Vector
@@ -59,7 +59,7 @@ class RouteLLMCurve:
 
 
 def routellm_curve(
-    score: ArrayLike, strong: ArrayLike, weak: ArrayLike, n_bins: int = 10
+    score: ArrayLike, strong: ArrayLike, weak: ArrayLike, n_bins: int = 10, scale: float = 100.0
 ) -> RouteLLMCurve:
     """Sweep the edges of ``n_bins`` equally filled bins of the score.
 
@@ -67,6 +67,8 @@ def routellm_curve(
         score: (n,) strong-win rates; a NaN never reaches a threshold.
         strong, weak: (n,) quality of each model's answers, 0 to 1.
         n_bins: bins; 10 in the published figures.
+        scale: of the curve's quality: percent as for MMLU and GSM8K; 1 as for MT-Bench, whose
+            scores they take as they are. APGR and CPT do not depend on it.
 
     Raises:
         DataError: different lengths, no query, or edges that coincide: too many equal scores for so
@@ -78,9 +80,9 @@ def routellm_curve(
     thresholds = _bin_edges(rates, n_bins)
     chosen = [rates >= edge for edge in thresholds[:-1]] + [rates > thresholds[-1]]
     share = np.array([mask.sum() / len(rates) * 100 for mask in chosen])
-    quality = np.array([_mean(np.where(mask, best, cheap)) * 100 for mask in chosen])
+    quality = np.array([_mean(np.where(mask, best, cheap)) * scale for mask in chosen])
     order = np.argsort(share, kind="stable")
-    ends = _mean(best) * 100, _mean(cheap) * 100
+    ends = _mean(best) * scale, _mean(cheap) * scale
     return RouteLLMCurve(thresholds[order], share[order], quality[order], *ends)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -78,6 +79,17 @@ def tied_share(utility: ArrayLike) -> float:
     if worth.shape[1] < 2:
         return 0.0
     return float(((worth == worth.max(axis=1, keepdims=True)).sum(axis=1) > 1).mean())
+
+
+def abstained_share(causes: Sequence[str]) -> float:
+    """Share of decisions that a guard made in the router's place (cause ``default``).
+
+    Raises:
+        DataError: there is no decision.
+    """
+    if not causes:
+        raise DataError("no decision: nobody could have abstained")
+    return sum(cause == "default" for cause in causes) / len(causes)
 
 
 def _choices(choices: ArrayLike) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from shared_core.evaluation.lines import Evaluation, Line
+
+_WORTH_NAMING: Final = 0.005
+"""Savings that would print as 0 %."""
 
 
 def verdict(evaluation: Evaluation, line: Line) -> str:
@@ -17,6 +22,8 @@ def verdict(evaluation: Evaluation, line: Line) -> str:
     if line.cost_at_best_single is None or not best.cost:
         return f"better than mixing models ({by}), but never as good as {best.model}"
     saved = 1 - line.cost_at_best_single / best.cost
+    if saved < _WORTH_NAMING:
+        return f"better than mixing models ({by}), but not cheaper than {best.model} at its quality"
     return f"route: {saved:.0%} cheaper than {best.model} at its quality ({by})"
 
 

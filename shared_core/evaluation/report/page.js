@@ -81,6 +81,13 @@ function drawAxes(chart, { x, y, log, xName, yName, xFormat, yFormat }) {
   svg.append(el("text", { class: "tick", x: box.left + chart.inner.width / 2, y: height - 6, "text-anchor": "middle" }, xName));
   svg.append(el("text", { class: "tick", x: 12, y: box.top + chart.inner.height / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${box.top + chart.inner.height / 2})` }, yName));
 }
+// Mixing two points at random is a straight line in cost: on a logarithmic axis it has to be bent.
+function dense(points) {
+  return points.flatMap(([x, y], i) => i === 0 ? [[x, y]] : Array.from({ length: 24 }, (_, k) => {
+    const [a, b] = points[i - 1], share = (k + 1) / 24;
+    return [a + share * (x - a), b + share * (y - b)];
+  }));
+}
 function path(chart, points, colour, attributes = {}) {
   const d = points.map(([x, y], i) => `${i ? "L" : "M"}${chart.x(x).toFixed(1)} ${chart.y(y).toFixed(1)}`).join("");
   chart.svg.append(el("path", { d, fill: "none", stroke: colour, "stroke-width": 2.2, ...attributes }));
@@ -179,7 +186,7 @@ function drawCostQuality(table, holder, detail) {
   const x = log ? [Math.min(...costs.filter((c) => c > 0)) / 1.25, Math.max(...costs) * 1.25] : padded(costs, 0.05);
   const chart = plane(holder, { x, y: padded(qualities, 0.06), log, label: "Quality over cost", xName: "USD per 1,000 queries", yName: "mean quality", xFormat: usd, yFormat: (v) => v.toFixed(2) });
   const told = (name, cost, quality) => detail.replaceChildren(...explained(table, name, cost, quality));
-  if (shown("mixing models")) path(chart, held(table.curves.zero.hull, x).map(([c, q]) => [perThousand(c), q]), "var(--zero)", { "stroke-dasharray": "6 5" });
+  if (shown("mixing models")) path(chart, dense(held(table.curves.zero.hull, x)).map(([c, q]) => [perThousand(c), q]), "var(--zero)", { "stroke-dasharray": "6 5" });
   for (const name of lines) drawRouter(chart, table, name, told);
   if (shown("single models")) drawSingles(chart, singles, told);
   if (shown("oracle")) mark(chart, perThousand(oracle.cost), oracle.quality, { shape: "star", r: 10, colour: "var(--oracle)", name: "oracle", pick: () => told("the oracle (knows every outcome)", oracle.cost, oracle.quality) });
@@ -203,7 +210,7 @@ function drawSingles(chart, singles, told) {
 function drawRouter(chart, table, name, told) {
   const line = table.routers[name], curve = table.curves[name], colour = colourOf(table, name), shape = shapeOf(table, name);
   if (curve) {
-    path(chart, curve.hull.filter(([c]) => c > 0 || !isLog(table)).map(([c, q]) => [perThousand(c), q]), colour);
+    path(chart, dense(curve.hull.filter(([c]) => c > 0 || !isLog(table))).map(([c, q]) => [perThousand(c), q]), colour);
     for (const [c, q] of curve.points) if (c > 0 || !isLog(table)) mark(chart, perThousand(c), q, { r: 3.4, colour, name: `${name}, one setting`, pick: () => told(`${name}, at this setting`, c, q) });
   }
   if (line.interval?.quality) spread(chart, perThousand(line.cost), line.interval.quality, colour);

@@ -54,6 +54,8 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
         raise DataError(f"no format {format!r}; there are {', '.join(FORMATS)}")
     if format == "llmrouterbench" or (format == "auto" and llmrouterbench.fits_path(where)):
         return llmrouterbench.read_path(where)
+    if format in ("auto", "table") and (whole := table.read_whole(where)) is not None:
+        return whole
     tally = Tally()
     found = records(where, tally)
     if not found:

@@ -85,6 +85,7 @@ def test_our_routers_and_baselines(pair: OutcomeTable) -> None:
     found = judge({"knn": KNNRouter(pool).fit(pair), "weak": Always(pool, "weak")}, pair, pair)
     assert found.routers["knn"].quality == 1.0
     assert verdict(found, found.routers["knn"]).startswith("route")
+    assert found.routers["weak"].metrics["abstained"] == 0
     assert verdict(found, found.routers["weak"]).startswith("one point, no knob: quality 0.5000")
 
 

@@ -75,6 +75,16 @@ def test_routellm(path: Path) -> None:
         assert optimal == pytest.approx(list(expected["optimal"].values()), **EXACT)
 
 
+def test_the_scale_changes_the_curve_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    score, strong, weak = rng.random(72), 9 + rng.random(72), 8 + rng.random(72)
+    plain, percent = (routellm_curve(score, strong, weak, scale=scale) for scale in (1.0, 100.0))
+    assert plain.strong_quality == pytest.approx(strong.mean())
+    assert percent.quality == pytest.approx(100 * plain.quality)
+    assert percent.apgr == pytest.approx(plain.apgr)
+    assert percent.cpt(0.5) == pytest.approx(plain.cpt(0.5))
+
+
 @needs_fixtures
 def test_routerbench() -> None:
     fixture = told("routerbench_aiq.json")

@@ -66,6 +66,7 @@ def test_examples_show_gains_first_and_can_be_left_out(table: OutcomeTable, foun
     gains = [one["quality"] - one["best_single_quality"] for one in shown]
     assert gains[0] == max(gains)
     assert all(gain < 0 for gain in gains[4:])
+    assert all(one["model"] != one["best_single"] for one in shown)
     train, test, _ = train_and_test(table)
     quiet = study({"knn": KNNRouter}, train, test, plan=Plan(parts=(), examples=0))
     assert quiet.close_ups["examples"] == {"knn": []}

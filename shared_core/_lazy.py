@@ -29,6 +29,7 @@ _EXTRA_OF = {
     "matplotlib": "eval",
     "typer": "eval",
     "rich": "eval",
+    "jsonschema": "scorers",
 }
 
 _NEWER_THAN_NEEDED = {"langchain_core.decisions": "langchain-core>=1.8"}

@@ -73,6 +73,14 @@ class Dispatcher:
         self.reliability = reliability
         self.workers = Workers()
         self._health: dict[str, Health] = {}
+        self._terms = Terms(
+            router=router,
+            reliability=reliability,
+            health_of=self.health_of,
+            catches=(*failover_on, TimedOut),
+            failover=failover,
+            listeners=self.listeners,
+        )
 
     def run(self, query: Query | str, call: Call) -> tuple[RoutingDecision, Answer]:
         """Decide and answer.
@@ -132,14 +140,3 @@ class Dispatcher:
 
     def _course(self, query: Query | str) -> Course:
         return Course(Query.of(query), self._terms)
-
-    @property
-    def _terms(self) -> Terms:
-        return Terms(
-            router=self.router,
-            reliability=self.reliability,
-            health_of=self.health_of,
-            catches=(*self.failover_on, TimedOut),
-            failover=self.failover,
-            listeners=self.listeners,
-        )

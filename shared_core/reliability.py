@@ -156,6 +156,7 @@ class Breaker:
         self._failures = 0
         self._opened: float | None = None
         self._is_probing = False
+        self.times_opened = 0
 
     @property
     def state(self) -> Literal["closed", "open", "half_open"]:
@@ -188,6 +189,7 @@ class Breaker:
                 self._failures += 1
                 if self._opened is not None or self._failures >= self.rule.failures:
                     self._opened = self._clock()
+                    self.times_opened += 1
 
 
 class Gate:

@@ -172,6 +172,7 @@ def facts(router: Router, query: Query | str) -> dict[str, Any]:
     del told["id"]
     for attempt in told["attempts"]:
         attempt.pop("seconds", None)
+    told["attempts"].sort(key=lambda attempt: attempt["model"])  # at once: any may end first
     return told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from shared_core.decision import Attempt, Purpose
 
@@ -26,8 +26,17 @@ class Entry:
 
     def ended(self, attempt: Attempt) -> Attempt:
         """The attempt with what the entry knows of it."""
-        seconds = round(time.perf_counter() - self.began, 6)
-        return replace(attempt, purpose=self.purpose, seconds=seconds)
+        return Attempt(
+            attempt.model,
+            attempt.error,
+            attempt.status,
+            attempt.outcome,
+            self.purpose,
+            attempt.in_tokens,
+            attempt.out_tokens,
+            attempt.cost,
+            round(time.perf_counter() - self.began, 6),
+        )
 
 
 class Books:

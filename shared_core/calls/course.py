@@ -192,7 +192,8 @@ class Course:
             decision = yield from self._flow()
         except TimedOut:
             decision = self._in_haste()
-        return replace(decision, attempts=tuple(self.books.attempts))
+        tried = tuple(self.books.attempts)
+        return replace(decision, attempts=tried) if tried else decision
 
     def _flow(self) -> Steps[RoutingDecision]:
         flow, step = yield self._think(self._begin)

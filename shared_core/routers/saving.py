@@ -20,6 +20,7 @@ from shared_core.encoders.base import Encoder
 from shared_core.errors import ArtifactError, RouterError
 from shared_core.policies.base import Policy
 from shared_core.pool import ModelPool
+from shared_core.scorers.base import Scorer
 
 DISTRIBUTION = "llmrouter-integrations"
 
@@ -81,6 +82,10 @@ def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:
         return {"$pool": value.to_list()}
     if isinstance(value, Policy):
         return {"$policy": type(value).__name__, **dataclasses.asdict(value)}  # type: ignore[call-overload]
+    if isinstance(value, Scorer):
+        fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))  # type: ignore[arg-type]
+        packed = {key: _packed(f"{name}_{key}", one, parts) for key, one in fields}
+        return {"$scorer": type(value).__name__, "fields": packed}
     if isinstance(value, (list, tuple)):
         return [_packed(f"{name.rstrip('_')}_{i}", item, parts) for i, item in enumerate(value)]
     if value is None or isinstance(value, (bool, int, float, str, dict)):
@@ -112,6 +117,9 @@ class _Unpacker:
             return self._part(self._parts[value["$part"]])
         if "$pool" in value:
             return self._checked_pool(ModelPool(value["$pool"]))
+        if "$scorer" in value:
+            fields = {name: _frozen(self(one)) for name, one in value["fields"].items()}
+            return _find(value["$scorer"], Scorer, "llmrouter.scorers")(**fields)
         if "$policy" in value:
             fields = dict(value)
             return _find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)
@@ -141,6 +149,11 @@ class _Unpacker:
                 f"the pool has {', '.join(self._pool.names)}"
             )
         return ModelPool(self._pool[name] for name in saved.names)
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as the tuples they were."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _find(name: Any, base: type[Any], group: str) -> Any:

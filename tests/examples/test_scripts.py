@@ -67,6 +67,24 @@ def test_llamaindex_rag(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Who opened the first shop? -> history" in told
 
 
+def test_cascade_langchain(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("cascade_langchain", capsys).splitlines()
+    assert all(line.endswith("(recorded answers)") for line in told)
+    asked = [line.partition(":")[0].count("->") + 1 for line in told]
+    assert min(asked) < max(asked)  # some questions need the next model, some do not
+
+
+def test_ensemble_llamaindex(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("ensemble_llamaindex", capsys)
+    assert told.count("of 3 asked, the best of the answers heard") == len(told.splitlines())
+
+
+def test_hybrid_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("langchain.agents", reason="LangChain's agents are not installed")
+    told = run("hybrid_agent", capsys)
+    assert "(policy)" in told  # some questions are routed unheard
+
+
 def test_every_example_is_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     folders = [

@@ -93,6 +93,6 @@ def test_the_record_is_json_and_holds_no_answer() -> None:
                 "seconds": 0.5,
             }
         ],
-        "usage": {"in_tokens": 0, "out_tokens": 0, "cost": 0},
+        "usage": {"in_tokens": 0, "out_tokens": 0, "cost": 0.0},
     }
     assert "secret" not in repr(made)

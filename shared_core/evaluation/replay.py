@@ -1,0 +1,92 @@
+"""What a router would have cost and scored on recorded outcomes, every answer it hears paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared_core.decision import Ask, RoutingDecision
+from shared_core.errors import ConfigError
+from shared_core.evaluation import cost_metrics
+from shared_core.evaluation.cost_metrics import Vector
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.query import Query
+from shared_core.routers.base import Router
+from shared_core.scorers.learned import answer_of
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How n recorded queries would have gone.
+
+    Args:
+        quality: of the answers given (n,).
+        cost: of all models asked (n,), USD.
+        asked: how many models were asked (n,).
+    """
+
+    quality: Vector
+    cost: Vector
+    asked: Vector
+
+    @property
+    def point(self) -> tuple[float, float]:
+        """Mean cost and mean quality."""
+        return float(self.cost.mean()), float(self.quality.mean())
+
+
+def replay(router: Router, outcomes: OutcomeTable) -> Replay:
+    """Walk the router's flow over every row; models answer as recorded.
+
+    Raises:
+        ConfigError: the router asks models something else than the query, which nobody recorded.
+    """
+    rows = np.array([_walk(router, outcomes, row) for row in range(len(outcomes))])
+    return Replay(*rows.T)
+
+
+def ibc_lift(replayed: Replay, outcomes: OutcomeTable, small: str, large: str) -> float:
+    """Incremental benefit per cost over the small model, against always the large: per cent.
+
+    AutoMix, arXiv 2310.12963, section 4: IBC = (P - P_small) / (C - C_small).
+    """
+    table = outcomes.of([small, large])
+    (low_cost, high_cost), (low, high) = table.cost.mean(axis=0), table.score.mean(axis=0)
+    cost, quality = replayed.point
+    base = (high - low) / (high_cost - low_cost)
+    if cost <= low_cost:
+        return 0.0
+    return float(((quality - low) / (cost - low_cost) / base - 1) * 100)
+
+
+def cascade_auc(points: list[tuple[float, float]], outcomes: OutcomeTable) -> float:
+    """Mean quality of the points' hull from the cheapest to the dearest single model's cost.
+
+    Args:
+        points: (mean cost, mean quality) at several operating points.
+        outcomes: says what single models cost.
+    """
+    cost, quality = np.array(points).T
+    singles = outcomes.cost.mean(axis=0)
+    return cost_metrics.aiq_range(cost, quality, float(singles.min()), float(singles.max()))
+
+
+def _walk(router: Router, outcomes: OutcomeTable, row: int) -> tuple[float, float, int]:
+    asked: list[str] = []
+    flow = router.flow(Query(outcomes.queries[row]))
+    step: Ask | RoutingDecision
+    try:
+        step = next(flow)
+        while True:
+            if step.prompt is not None:
+                raise ConfigError(f"{router!r} asks what nobody recorded: its scorer asks models")
+            asked += step.models
+            step = flow.send([answer_of(outcomes, row, model) for model in step.models])
+    except StopIteration as done:
+        decision: RoutingDecision = done.value
+    if decision.model not in asked:
+        asked.append(decision.model)
+    column = {name: i for i, name in enumerate(outcomes.models)}
+    cost = sum(outcomes.cost[row, column[name]] for name in asked)
+    return float(outcomes.score[row, column[decision.model]]), float(cost), len(asked)

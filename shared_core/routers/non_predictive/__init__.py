@@ -1,0 +1,1 @@
+"""Routers that hear answers before they choose."""

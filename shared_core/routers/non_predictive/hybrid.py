@@ -1,0 +1,158 @@
+"""Predict, and listen only where that pays (cascade routing, arXiv 2410.10347)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from shared_core.decision import Answer, Ask, Flow, RoutingDecision
+from shared_core.errors import ConfigError, DataError, NotFitted
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix
+from shared_core.query import Query
+from shared_core.routers.non_predictive.base import Heard, ListeningRouter
+from shared_core.routers.non_predictive.beliefs import Beliefs, Outlook, covariance_of
+from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.knn import KNNRouter
+from shared_core.scorers.base import Scorer
+from shared_core.scorers.learned import LearnedScorer, answer_of
+
+N_FOLDS = 3
+
+
+class HybridRouter(ListeningRouter):
+    """Cascade routing: before every step, stop or ask any of the remaining models.
+
+    What a model is worth is predicted; every score moves that expectation for all models, and a
+    model is asked when the expected best of the answers, less its price, is above stopping. Where
+    an answer would be kept whatever its score, nobody listens: that is routing, and can stream.
+
+    Args:
+        inner: predicts quality and cost.
+        scorer: how good an answer is.
+        cost_weight: quality points one gives up to save a call to the dearest model.
+        longest: most models asked for one query.
+    """
+
+    def __init__(
+        self,
+        inner: PredictiveRouter,
+        scorer: Scorer,
+        cost_weight: float = 0.1,
+        longest: int = 4,
+    ) -> None:
+        if cost_weight < 0 or longest < 1:
+            raise ConfigError(
+                f"cost_weight is from 0 up, longest from 1 up, not {cost_weight}, {longest}"
+            )
+        super().__init__(inner.pool, scorer, inner)
+        self.inner: PredictiveRouter = inner
+        self.cost_weight = cost_weight
+        self.longest = longest
+
+    def fit(
+        self,
+        outcomes: OutcomeTable,
+        progress: Callable[[str], None] | None = None,
+        scores: Matrix | None = None,
+    ) -> Self:
+        """Fit the inner router, and learn what scores tell.
+
+        Args:
+            outcomes: the training table, with the recorded answers or their log-probabilities.
+            progress: told what is being done.
+            scores: the scorer's scores (n, m) of the answers, where it has to ask models for them.
+
+        Raises:
+            DataError: the scorer can judge none of the recorded answers.
+        """
+        table = outcomes.of(self.pool.names).priced(self.pool)
+        score = self._scores(table) if scores is None else scores
+        whole = np.isfinite(table.score).all(axis=1)
+        if not (np.isfinite(score[whole]).any() and whole.sum() > len(self.pool)):
+            raise DataError(
+                f"{type(self.scorer).__name__} can judge none of the recorded answers: give "
+                "answer.<model> or logprob.<model> columns, or scores"
+            )
+        expected = self._out_of_fold(table)
+        self.inner.fit(table, progress)
+        self.line_, self.covariance_ = covariance_of(
+            table.score[whole], expected[whole], score[whole]
+        )
+        return self
+
+    def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
+        if not hasattr(self, "covariance_"):
+            raise NotFitted("this HybridRouter has not learned yet: call fit(outcomes) or load")
+        return Heard(query, *self.pool.eligible(query))
+        yield
+
+    def listen(self, heard: Heard) -> Flow:
+        predicted = self.inner.predict([heard.query.text]).of(heard.ranking)
+        asked_for = heard.query.cost_weight
+        weight = self.cost_weight if asked_for is None else asked_for
+        outlook = Outlook(
+            heard.ranking,
+            self._beliefs(heard.ranking, predicted.quality[0]),
+            weight * predicted.cost[0] / predicted.cost_unit,
+            dict(zip(heard.ranking, predicted.cost[0].tolist(), strict=True)),
+        )
+        for _ in range(self.longest):
+            step = outlook.best_step()
+            if step is None:
+                break
+            if outlook.is_settled_by(step):
+                return self._decided(heard, outlook, step)
+            (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
+            outlook.learn(step, heard.scores[fresh[0].model] if fresh else None)
+        return self._decided(heard, outlook, outlook.best_present())
+
+    def _decided(self, heard: Heard, outlook: Outlook, chosen: int) -> RoutingDecision:
+        model, quality = outlook.models[chosen], outlook.quality
+        heard.ranking = outlook.ranking
+        told = f"expected quality {quality[model]:.2f} at ${outlook.cost[model]:.2g}"
+        after = ", ".join(f"{name} scored {score:.2f}" for name, score in heard.scores.items())
+        return RoutingDecision(
+            heard.order(model),
+            type(self).__name__,
+            "heard" if heard.answers else "policy",
+            f"{told}; {after or 'no answer was worth hearing first'}",
+            quality=quality,
+            cost=outlook.cost,
+            rejected=heard.rejected,
+            answer=next((one for one in heard.answers if one.model == model), None),
+        )
+
+    def _beliefs(self, models: Sequence[str], expected: Matrix) -> Beliefs:
+        columns = np.array([self.pool.names.index(name) for name in models])
+        both = np.concatenate([columns, columns + len(self.pool)])
+        score = self.line_[0, columns] * expected + self.line_[1, columns]
+        mean = np.concatenate([expected, score])
+        return Beliefs(mean, self.covariance_[np.ix_(both, both)])
+
+    def _scores(self, table: OutcomeTable) -> Matrix:
+        return np.array(
+            [
+                [self.scorer(text, answer_of(table, row, model)) for model in table.models]
+                for row, text in enumerate(table.queries)
+            ]
+        )
+
+    def _out_of_fold(self, table: OutcomeTable) -> Matrix:
+        fold = folds(table.queries, N_FOLDS, self.inner.seed)
+        expected = np.empty_like(table.score)
+        for held_out in range(N_FOLDS):
+            rows = np.flatnonzero(fold == held_out)
+            inner = copy.copy(self.inner).fit(table.rows(fold != held_out))
+            expected[rows] = inner.predict([table.queries[i] for i in rows]).quality
+        return expected
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        inner = partial(KNNRouter, k=8)
+        return [{"inner": inner, "scorer": LearnedScorer(**LearnedScorer.test_parameters()[0])}]

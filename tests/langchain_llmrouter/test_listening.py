@@ -1,0 +1,60 @@
+"""Routers that listen before they choose, behind a LangChain chat model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_fakes import FakeProvider
+
+from langchain_llmrouter import ChatLLMRouter, routing_record
+from shared_core import Agreement, CascadeRouter, EnsembleRouter, ModelPool, ReferenceMatch
+
+POOL = ModelPool(
+    {"name": name, "input_price": i, "output_price": i} for i, name in enumerate("abc")
+)
+NEVER = ReferenceMatch({"hi": "something else"})
+AT_ONCE = ReferenceMatch({"hi": "hello from a"})
+
+
+async def ask(chat: ChatLLMRouter, form: str) -> Any:
+    """The whole message, in any form of calling."""
+    if form == "invoke":
+        return chat.invoke("hi")
+    if form == "ainvoke":
+        return await chat.ainvoke("hi")
+    if form == "stream":
+        chunks = list(chat.stream("hi"))
+    else:
+        chunks = [chunk async for chunk in chat.astream("hi")]
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    return whole
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize(
+    ("router", "answers", "asked"),
+    [
+        (CascadeRouter(POOL, AT_ONCE), "a", 1),
+        (CascadeRouter(POOL, NEVER), "c", 3),
+        (EnsembleRouter(POOL, Agreement(), k=3), "a", 3),
+        (EnsembleRouter(POOL, AT_ONCE, k=2), "a", 2),
+    ],
+)
+async def test_every_attempt_is_in_the_record_and_paid_once(
+    form: str, router: Any, answers: str, asked: int
+) -> None:
+    models = {name: FakeProvider(name_of_model=name) for name in POOL}
+    with get_usage_metadata_callback() as counted:
+        message = await ask(ChatLLMRouter(models, router), form)
+    record = routing_record(message) or {}
+    assert message.text == f"hello from {answers}"
+    assert record["model"] == answers
+    assert [len(model.calls) for model in models.values()].count(1) == asked
+    assert [attempt["outcome"] for attempt in record["attempts"]] == ["answered"] * asked
+    assert sum(one["total_tokens"] for one in counted.usage_metadata.values()) == 10 * asked
+    heard = asked if record["cause"] == "heard" and answers == "a" else asked - 1
+    assert record["usage"]["in_tokens"] >= 7 * heard

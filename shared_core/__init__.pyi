@@ -40,4 +40,13 @@ from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
+from .routers.predictive.cluster import ClusterRouter as ClusterRouter
+from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
+from .routers.predictive.elo import EloRouter as EloRouter
+from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
+from .routers.predictive.linear import LinearRouter as LinearRouter
+from .routers.predictive.matrix_factorization import (
+    MatrixFactorizationRouter as MatrixFactorizationRouter,
+)
+from .routers.predictive.ngram import NgramRouter as NgramRouter

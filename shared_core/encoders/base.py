@@ -18,6 +18,13 @@ from shared_core.errors import ConfigError
 Vectors = NDArray[np.float32]
 
 
+def unit(vectors: Vectors) -> Vectors:
+    """The vectors at length 1; zero vectors stay zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Vectors = vectors / np.maximum(lengths, np.float32(1e-30))
+    return scaled
+
+
 class VectorCache:
     """The vectors of the texts seen last; keyed by digest, so it keeps no text. Thread-safe."""
 
@@ -91,9 +98,7 @@ class Encoder(ABC):
         vectors = np.concatenate(batches or [np.zeros((0, 1), np.float32)])
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             raise ConfigError(f"{self!r} gave no finite (n, d) vectors for {len(texts)} texts")
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Vectors = vectors / np.maximum(lengths, np.float32(1e-30))
-        return unit
+        return unit(vectors)
 
     def config(self) -> Mapping[str, Any]:
         """JSON-ready constructor arguments."""

@@ -39,6 +39,7 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
+from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter
 from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter

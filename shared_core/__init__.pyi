@@ -1,4 +1,6 @@
 from .artifacts import Artifact as Artifact
+from .conversation import Turn as Turn
+from .conversation import query_from as query_from
 from .decision import Answer as Answer
 from .decision import Ask as Ask
 from .decision import Attempt as Attempt
@@ -51,3 +53,4 @@ from .routers.predictive.matrix_factorization import (
     MatrixFactorizationRouter as MatrixFactorizationRouter,
 )
 from .routers.predictive.ngram import NgramRouter as NgramRouter
+from .routers.sticky import StickyRouter as StickyRouter

@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 from shared_core.errors import ConfigError
 
-Cause = Literal["policy", "baseline", "forced", "only_candidate", "default", "failover"]
+Cause = Literal[
+    "policy",
+    "baseline",
+    "forced",
+    "only_candidate",
+    "default",
+    "failover",
+    "tool_loop",
+    "sticky",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +24,8 @@ Abilities = Annotated[
 class Candidate(BaseModel):
     """A model that can answer.
 
-    Prices are USD per million tokens; ``None`` means unknown. Unknown abilities and an unknown
-    context window never exclude a model.
+    Prices are USD per million tokens; ``None`` means unknown. Unknown abilities, among them those
+    named in ``unknown_abilities``, and unknown limits never exclude a model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,8 +34,12 @@ class Candidate(BaseModel):
     input_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     cached_input_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     output_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    context_window: int | None = Field(default=None, gt=0)
+    context_window: int | None = Field(default=None, gt=0, description="input and output tokens")
+    max_output: int | None = Field(default=None, gt=0, description="tokens")
     abilities: Abilities = None
+    unknown_abilities: Annotated[frozenset[str], BeforeValidator(check_abilities), _sorted] = (
+        frozenset()
+    )
     latency: float | None = Field(default=None, ge=0, description="seconds to a typical answer")
     description: str = ""
     tags: Annotated[frozenset[str], _sorted] = frozenset()
@@ -56,10 +61,38 @@ class Candidate(BaseModel):
         """Why this model cannot serve the query; None when it can."""
         if self.name in query.exclude:
             return query.exclude[self.name]
-        if self.abilities is not None and (lacking := sorted(query.needs - self.abilities)):
-            return f"lacks {', '.join(lacking)}"
-        if self.context_window is not None and query.input_tokens > self.context_window:
-            return f"{query.input_tokens} input tokens exceed its window of {self.context_window}"
+        if self.abilities is not None and query.needs:
+            lacking = sorted(query.needs - self.abilities - self.unknown_abilities)
+            if lacking:
+                return f"lacks {', '.join(lacking)}"
+        return self._too_long(query) or self._not_cleared(query)
+
+    def unsure(self, query: Query) -> tuple[str, ...]:
+        """Needs of the query of which nobody knows whether this model meets them."""
+        if self.abilities is None:
+            return tuple(sorted(query.needs))
+        return tuple(sorted((query.needs & self.unknown_abilities) - self.abilities))
+
+    def completed(self, facts: Mapping[str, Any]) -> Candidate:
+        """This candidate with ``facts`` for the fields that are not set on it."""
+        missing = {name: value for name, value in facts.items() if name not in self._given}
+        return self.model_validate({**self.model_dump(exclude_unset=True), **missing})
+
+    @property
+    def _given(self) -> set[str]:
+        stated = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        return stated | {"unknown_abilities"} if "abilities" in stated else stated
+
+    def _too_long(self, query: Query) -> str | None:
+        size, output = query.input_tokens, query.reserved_output or 0
+        if self.context_window is not None and size + output > self.context_window:
+            told = f"{size} input tokens" + (f" and {output} of output" if output else "")
+            return f"{told} exceed its window of {self.context_window}"
+        if self.max_output is not None and output > self.max_output:
+            return f"{output} output tokens exceed its limit of {self.max_output}"
+        return None
+
+    def _not_cleared(self, query: Query) -> str | None:
         if forbidden := sorted(query.tags - self.tags):
             return f"not cleared for {', '.join(forbidden)}"
         return None
@@ -125,6 +158,23 @@ class ModelPool(Mapping[str, Candidate]):
             raise NoEligibleModel(f"no model can serve this query: {told}")
         return tuple(name for name in self.names if name not in rejected), rejected
 
+    def completed(self, facts: Mapping[str, Mapping[str, Any]]) -> ModelPool:
+        """This pool with a framework's knowledge of the models; what is set on a candidate wins.
+
+        Args:
+            facts: model -> fields of ``Candidate``; models may be missing.
+        """
+        return ModelPool(self[name].completed(facts.get(name, {})) for name in self.names)
+
+    def narrowed(self, query: Query) -> Query:
+        """The query with every model excluded, and why, that this pool knows cannot serve it.
+
+        What an adapter knows of its models so binds a router that was made without knowing it.
+        """
+        objections = {name: member.objection(query) for name, member in self._members.items()}
+        excluded = {name: why for name, why in objections.items() if why is not None}
+        return replace(query, exclude={**query.exclude, **excluded}) if excluded else query
+
     def by_price(self) -> tuple[str, ...]:
         """Names from cheapest to dearest (one input plus one output token); needs all prices."""
         costs = {name: member.cost(1, 1) for name, member in self._members.items()}
@@ -165,5 +215,8 @@ def _candidate(item: Candidate | str | Mapping[str, Any]) -> Candidate:
         return item
     try:
         return Candidate.model_validate({"name": item} if isinstance(item, str) else dict(item))
-    except (ValidationError, ValueError, TypeError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise PoolError(f"not a candidate: {item!r}: {wrong}") from error
+    except (ValueError, TypeError) as error:
         raise PoolError(f"not a candidate: {item!r}: {error}") from error

@@ -8,7 +8,9 @@ from typing import Final
 
 from shared_core.errors import ConfigError
 
-ABILITIES: Final = frozenset({"tools", "vision", "audio", "pdf", "structured_output"})
+ABILITIES: Final = frozenset(
+    {"tools", "tool_choice", "structured_output", "vision", "audio", "pdf"}
+)
 """What a query may need of a model beyond answering text."""
 
 _BYTES_PER_TOKEN: Final = 3.0
@@ -41,6 +43,13 @@ class Query:
         tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
         exclude: models the caller rules out, each with the reason.
         model: the model the caller insists on, if any; the router then only obeys.
+        previous: the candidate that answered last in this conversation, if known.
+        in_tool_loop: that candidate has called tools and waits for their results.
+        is_follow_up: nothing new is asked: a mere "yes" or "continue".
+        reserved_output: tokens the answer may take.
+        prefix_tokens: part of the input that the previous candidate has read already.
+        cost_weight: the trade-off of cost against quality for this query alone, in place of the
+            policy's; see ``CostQuality``.
     """
 
     text: str
@@ -50,6 +59,12 @@ class Query:
     tags: frozenset[str] = frozenset()
     exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
+    previous: str | None = None
+    in_tool_loop: bool = False
+    is_follow_up: bool = False
+    reserved_output: int | None = None
+    prefix_tokens: int = 0
+    cost_weight: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):

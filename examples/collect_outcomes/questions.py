@@ -92,7 +92,7 @@ def _number(
     value: float,
     tolerance: float = 0.0,
     language: str = "en",
-    max_tokens: int = SHORT,
+    max_tokens: int = MEDIUM,
 ) -> Draft:
     args: dict[str, Any] = {"expected": value, "given": graders.numbers_in(prompt)}
     if tolerance:
@@ -326,7 +326,7 @@ def _small(rng: random.Random, count: int) -> list[int]:
 
 
 def _story(prompt: str, value: float) -> Draft:
-    return _number(prompt, value, max_tokens=MEDIUM)
+    return _number(prompt, value, max_tokens=LONG)
 
 
 # --- code -----------------------------------------------------------------------------------------

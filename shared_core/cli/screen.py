@@ -14,6 +14,7 @@ from rich.text import Text
 from shared_core._lazy import load
 from shared_core.decision import RoutingDecision
 from shared_core.evaluation.evaluate import Evaluation, Line
+from shared_core.routers.predictive.auto import AutoRouter
 from shared_core.routers.predictive.base import PredictiveRouter
 
 Report = Callable[[str], None]
@@ -30,6 +31,8 @@ def working() -> Iterator[Report]:
 
 def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
     """What was trained, and how to go on."""
+    if isinstance(router, AutoRouter):
+        _tried(console, router)
     learned = {name: value for name, value in vars(router).items() if name in ("k_", "shrinkage_")}
     told = ", ".join(f"{name.rstrip('_')} {value:g}" for name, value in learned.items())
     rows = router.provenance_["rows"]
@@ -40,6 +43,21 @@ def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
     console.print(
         f"Saved to {folder}. Try: llmrouter route {folder} 'your question'", soft_wrap=True
     )
+
+
+def _tried(console: Console, router: AutoRouter) -> None:
+    """What was tried, and whether to route."""
+    table = Table(box=None, header_style="dim")
+    for name in ("tried", "gain per query (± error)", "weight", "seconds"):
+        table.add_column(name, justify="left" if name == "tried" else "right")
+    for note in router.leaderboard_:
+        gained = note.get(
+            "left_out", f"{note.get('gain', 0):+.4f} ± {note.get('gain_error', 0):.4f}"
+        )
+        told = (gained, *(str(note.get(name, "")) for name in ("weight", "seconds")))
+        table.add_row(note["router"], *told)
+    console.print(table)
+    console.print(Text(router.verdict_, style="bold"))
 
 
 def decided(console: Console, decision: RoutingDecision) -> None:

@@ -95,10 +95,9 @@ class Encoder(ABC):
     def _in_batches(self, texts: Sequence[str]) -> Vectors:
         step = self.batch_size
         batches = [self._encode(texts[i : i + step]) for i in range(0, len(texts), step)]
-        vectors = np.concatenate(batches or [np.zeros((0, 1), np.float32)])
-        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+        if not _are_vectors(batches, len(texts)):
             raise ConfigError(f"{self!r} gave no finite (n, d) vectors for {len(texts)} texts")
-        return unit(vectors)
+        return unit(np.concatenate(batches or [np.zeros((0, 1), np.float32)]))
 
     def config(self) -> Mapping[str, Any]:
         """JSON-ready constructor arguments."""
@@ -130,3 +129,10 @@ class Encoder(ABC):
     def __repr__(self) -> str:
         told = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({told})"
+
+
+def _are_vectors(batches: Sequence[Vectors], n: int) -> bool:
+    """Whether the batches are n finite vectors of one length; checked, since others write these."""
+    shapes = {batch.shape[1:] for batch in batches}
+    whole = len(shapes) <= 1 and all(len(shape) == 1 for shape in shapes)
+    return whole and sum(map(len, batches)) == n and all(np.isfinite(b).all() for b in batches)

@@ -57,7 +57,11 @@ class FunctionEncoder(Encoder):
         return cls(embed, name or _name_of(embeddings))
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        return np.asarray(self._embed(list(texts)), dtype=np.float32)
+        found = self._embed(list(texts))
+        try:
+            return np.asarray(found, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{self!r} gave no finite (n, d) vectors: {error}") from error
 
     def config(self) -> Mapping[str, Any]:
         return {"name": self.name}

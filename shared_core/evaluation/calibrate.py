@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from shared_core.errors import DataError
 from shared_core.evaluation import cost_metrics
 from shared_core.evaluation.evaluate import complete
 from shared_core.outcomes.table import OutcomeTable
@@ -72,6 +73,11 @@ def out_of_fold(
 ) -> Predictions:
     """Predictions for each row by a router that saw neither it nor another row of its text."""
     report = progress or (lambda _: None)
+    if (n_texts := len(set(outcomes.queries))) < N_FOLDS:
+        raise DataError(
+            f"cross-validation takes {N_FOLDS} different queries with every outcome known; there "
+            f"are {n_texts}: give more rows, or a cost weight of your own"
+        )
     fold = folds(outcomes.queries, N_FOLDS, seed)
     quality, cost = np.empty_like(outcomes.score), np.empty_like(outcomes.score)
     unit = 1.0

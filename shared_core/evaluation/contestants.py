@@ -26,6 +26,8 @@ def classes(wanted: Iterable[str]) -> dict[str, type[PredictiveRouter]]:
     """
     known = _class_names()
     chosen = list(wanted)
+    if not chosen:
+        raise ConfigError(f"name a router; there are {', '.join(sorted(known))}")
     if unknown := [name for name in chosen if name not in known]:
         raise ConfigError(f"no router {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     modules = public_names("shared_core")

@@ -162,7 +162,8 @@ class _Bench:
         self._mean_score = test.score.mean(axis=0)
         self._low, self._high = float(self._mean_cost.min()), float(self._mean_cost.max())
         self._best = int(np.nanargmax(np.nanmean(train.score, axis=0)))
-        self._cheapest = int(np.nanargmin(np.nanmean(train.cost, axis=0)))
+        cost = train.cost if train.has_costs else np.zeros_like(train.score)
+        self._cheapest = int(np.nanargmin(np.nanmean(cost, axis=0)))
         weights = np.random.default_rng(seed).multinomial(
             len(test), np.full(len(test), 1 / len(test)), size=N_RESAMPLES
         )

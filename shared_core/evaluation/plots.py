@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from shared_core.errors import ConfigError
 from shared_core.evaluation.evaluate import Evaluation, Line
 
 _COLOURS = ("#0b6e4f", "#7b2d8b", "#b5651d", "#1f5fa8", "#a8324a", "#4d4d4d")
@@ -19,6 +20,9 @@ def save_cost_quality(evaluation: Evaluation, path: str | Path, title: str = "")
         evaluation: what to draw.
         path: ``.png``, ``.svg`` or ``.pdf``.
         title: above the picture.
+
+    Raises:
+        ConfigError: no such format, or the place cannot be written.
     """
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()
@@ -34,8 +38,11 @@ def save_cost_quality(evaluation: Evaluation, path: str | Path, title: str = "")
     axes.margins(x=0.15)
     axes.legend(frameon=False, loc="lower right")
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=150)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, dpi=150)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot draw to {target}: {error}") from error
     return target
 
 

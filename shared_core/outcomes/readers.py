@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from shared_core._lazy import load
 from shared_core.errors import DataError
@@ -33,12 +34,20 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> Columns:
 
 
 def _read_jsonl(path: Path) -> Columns:
-    rows = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                rows.append(_json_object(line, f"{path}, line {number}"))
+    with _opened(path) as lines:
+        numbered = enumerate(lines, start=1)
+        rows = [_json_object(line, f"{path}, line {n}") for n, line in numbered if line.strip()]
     return columns_of(rows)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The file as text, with or without the byte order mark that spreadsheets write."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            yield lines
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -53,11 +62,15 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
 
 def _read_csv(path: Path) -> Columns:
     csv.field_size_limit(sys.maxsize)
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            return columns_of(csv.DictReader(lines, strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no CSV: {error}") from error
+    with _opened(path) as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            names, rows = reader.fieldnames or (), list(reader)
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num} is no CSV: {error}") from error
+    if any(None in row for row in rows):
+        raise DataError(f"{path} has rows with more fields than its first line names")
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def _read_parquet(path: Path) -> Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ MEASURES = (
 )
 """Columns ``measure.model`` that are numbers per query and model."""
 
+_TRUTHS = {"true": 1.0, "false": 0.0}  # as spreadsheets and data frames write right and wrong
+
 
 @dataclass(frozen=True)
 class OutcomeTable:
@@ -51,6 +53,10 @@ class OutcomeTable:
     def __post_init__(self) -> None:
         if not self.models:
             raise DataError("the table has no models: it takes one column score.<model> for each")
+        if "score" not in self.measures:
+            raise DataError(
+                f"the table has no scores; it has {', '.join(self.measures) or 'nothing'}"
+            )
         shape = (len(self.queries), len(self.models))
         for name, values in self.measures.items():
             if values.shape != shape:
@@ -58,8 +64,18 @@ class OutcomeTable:
         for name, column in (*self.columns.items(), *self.answers.items()):
             if len(column) != len(self):
                 raise DataError(f"column {name} has {len(column)} rows, not {len(self)}")
-        _check_range("score", self.score, upper=1.0)
-        _check_range("cost", self.cost, upper=np.inf)
+        self._check_range("score", upper=1.0)
+        self._check_range("cost", upper=np.inf)
+
+    def _check_range(self, measure: str, upper: float) -> None:
+        values = getattr(self, measure)
+        bad = ~(np.isnan(values) | ((values >= 0) & (values <= upper) & np.isfinite(values)))
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise DataError(
+                f"{measure}.{self.models[column]} lies outside 0..{upper:g} in row {row}: "
+                f"{values[row, column]}"
+            )
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -81,7 +97,8 @@ class OutcomeTable:
 
     def rows(self, chosen: Sequence[int] | NDArray[Any] | np.bool) -> OutcomeTable:
         """The chosen rows: indices, or a mask of n booleans."""
-        index = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen)
+        is_mask = np.asarray(chosen).dtype == bool
+        index = np.flatnonzero(chosen) if is_mask else np.asarray(chosen, np.intp)
         return replace(
             self,
             queries=tuple(self.queries[i] for i in index),
@@ -106,11 +123,12 @@ class OutcomeTable:
 
     def of(self, models: Sequence[str]) -> OutcomeTable:
         """The same queries for some of the models, in the order given."""
-        if missing := [name for name in models if name not in self.models]:
+        place = {name: column for column, name in enumerate(self.models)}
+        if missing := [name for name in models if name not in place]:
             raise DataError(
                 f"no outcomes of {', '.join(missing)}; there are {', '.join(self.models)}"
             )
-        columns = [self.models.index(name) for name in models]
+        columns = [place[name] for name in models]
         return replace(
             self,
             models=tuple(models),
@@ -146,16 +164,19 @@ class OutcomeTable:
         cls, columns: Mapping[str, Sequence[Any]], where: str = "the table"
     ) -> OutcomeTable:
         """Build from named columns: ``query``, ``score.<model>``, ``cost.<model>`` …"""
-        models = tuple(name[len("score.") :] for name in columns if name.startswith("score."))
+        models = dict.fromkeys(
+            name[len("score.") :] for name in columns if name.startswith("score.")
+        )
         if not models or "query" not in columns:
             raise DataError(
                 f"{where} needs a column 'query' and one 'score.<model>' for each model; "
                 f"it has {', '.join(columns) or 'no columns'}"
             )
+        _check_lengths(columns, where)
         found = {name: _matrix(columns, name, models, where) for name in MEASURES}
         plain = (name for name in columns if name != "query" and not _is_per_model(name, models))
         return cls(
-            models=models,
+            models=tuple(models),
             queries=tuple("" if text is None else str(text) for text in columns["query"]),
             measures={name: values for name, values in found.items() if values is not None},
             columns={name: tuple(columns[name]) for name in plain if name not in MEASURES},
@@ -168,22 +189,21 @@ class OutcomeTable:
         return cls.from_columns(readers.columns_of(rows), where=where)
 
 
-def _check_range(name: str, values: Matrix, upper: float) -> None:
-    bad = ~(np.isnan(values) | ((values >= 0) & (values <= upper) & np.isfinite(values)))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise DataError(
-            f"{name} lies outside 0..{upper:g} in row {row}, model {column}: {values[row, column]}"
-        )
+def _check_lengths(columns: Mapping[str, Sequence[Any]], where: str) -> None:
+    for name, values in columns.items():
+        if len(values) != len(columns["query"]):
+            raise DataError(
+                f"column {name} of {where} has {len(values)} rows, query {len(columns['query'])}"
+            )
 
 
-def _is_per_model(column: str, models: Sequence[str]) -> bool:
+def _is_per_model(column: str, models: Collection[str]) -> bool:
     measure, dot, model = column.partition(".")
     return bool(dot) and model in models and measure in (*MEASURES, "answer")
 
 
 def _matrix(
-    columns: Mapping[str, Sequence[Any]], measure: str, models: Sequence[str], where: str
+    columns: Mapping[str, Sequence[Any]], measure: str, models: Collection[str], where: str
 ) -> Matrix | None:
     """(n, m) of ``measure.<model>`` columns; a plain column ``measure`` counts for every model."""
     names = [f"{measure}.{model}" for model in models]
@@ -201,8 +221,16 @@ def _matrix(
 
 def _numbers(values: Sequence[Any], name: str, where: str) -> NDArray[np.float64]:
     try:
-        return np.array([np.nan if v is None or v == "" else float(v) for v in values], float)
+        return np.array([_number(value) for value in values], float)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"column {name} of {where} holds something that is no number: {error}"
         ) from error
+
+
+def _number(value: Any) -> float:
+    if value is None or value == "":
+        return np.nan
+    if isinstance(value, str) and value.lower() in _TRUTHS:
+        return _TRUTHS[value.lower()]
+    return float(value)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shared_core.errors import ConfigError
 
 Matrix = NDArray[np.float64]
 
@@ -31,7 +35,8 @@ class Predictions:
 
     def of(self, models: Sequence[str]) -> Predictions:
         """These predictions for some of the models, in the order given."""
-        columns = [self.models.index(name) for name in models]
+        place = {name: column for column, name in enumerate(self.models)}
+        columns = [place[name] for name in models]
         return Predictions(
             tuple(models), self.quality[:, columns], self.cost[:, columns], self.cost_unit
         )
@@ -46,6 +51,18 @@ class Policy(ABC):
     @abstractmethod
     def __call__(self, predictions: Predictions) -> Matrix:
         """Utility (n, m) of each model for each query."""
+
+    def weighing(self, cost_weight: float | None) -> Self:
+        """This policy with another cost weight, such as a single query's; None keeps its own.
+
+        Raises:
+            ConfigError: it has no cost weight, or none of that value.
+        """
+        if cost_weight is None:
+            return self
+        if not (dataclasses.is_dataclass(self) and hasattr(self, "cost_weight")):
+            raise ConfigError(f"{type(self).__name__} has no cost_weight to set for one query")
+        return dataclasses.replace(self, cost_weight=cost_weight)
 
     def explain(self) -> str:
         """How it weighs, in a few words, for a decision's reason."""

@@ -12,6 +12,8 @@ import shared_core
 from shared_core import MissingExtra
 from shared_core._lazy import attach, load, public_names
 
+ROOT = Path(__file__).parents[2]
+
 
 def python(code: str) -> str:
     """What the code prints in a fresh interpreter."""
@@ -104,7 +106,7 @@ def test_the_extra_that_is_named_exists() -> None:
 
     from shared_core._lazy import _EXTRA_OF
 
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(_EXTRA_OF.values()) <= set(project["optional-dependencies"])
 
 

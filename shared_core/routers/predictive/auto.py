@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from shared_core.errors import ConfigError, DataError
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
-from shared_core.routers.predictive import stacking
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.gain import Gain, gain
@@ -30,6 +29,14 @@ CHEAP: Final = (
     "KernelRouter", "KNNRouter", "NgramRouter", "LinearRouter", "ClusterRouter",
 )  # fmt: skip
 """Members tried when none are named, those that bring most for their time first."""
+
+
+class HeldOut(NamedTuple):
+    """Predictions of rows that were not fitted on, and how those rows went (n, m)."""
+
+    predicted: Predictions
+    score: Matrix
+    cost: Matrix
 
 
 class AutoRouter(PredictiveRouter):
@@ -58,14 +65,11 @@ class AutoRouter(PredictiveRouter):
         super().__init__(pool, policy, encoder, seed)
         self.members = tuple(members)
         self.time_budget = time_budget
-        self._held_out: Predictions | None = None
+        self._held_out: HeldOut | None = None
 
     @property
-    def held_out(self) -> Predictions | None:
-        """What was predicted for the training rows, in their own order, by fits without them.
-
-        Known after ``fit``, not after ``load``.
-        """
+    def held_out(self) -> HeldOut | None:
+        """The training rows as fits without them predict them; known after ``fit`` only."""
         return self._held_out
 
     def _see(self, reading: Reading) -> Reading:
@@ -81,12 +85,13 @@ class AutoRouter(PredictiveRouter):
         unit = self.cost_unit_
         tried.keep(Stack.of(tried.quality, tried.cost, quality, cost).used)
         stack = Stack.of(tried.quality, tried.cost, quality, cost)
-        self._held_out = Predictions(self.pool.names, *tried.stacked(fold), unit)
+        predicted = Predictions(self.pool.names, *tried.stacked(fold), unit)
+        self._held_out = HeldOut(predicted, quality, cost)
         self.fitted_ = list(tried.fitted)
         self.stack_ = stack.to_array()
         self.means_ = np.stack([np.nanmean(quality, axis=0), np.nanmean(cost, axis=0)])
         self.least_cost_ = np.nanmin(cost, axis=0)
-        found = gain(self._held_out, quality, cost)
+        found = gain(*self._held_out)
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)

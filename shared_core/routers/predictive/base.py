@@ -106,14 +106,15 @@ class PredictiveRouter(Router):
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         predictions = self.predict([query.text]).of(eligible)
-        utility = self.policy(predictions)[0]
+        policy = self.policy.weighing(query.cost_weight)
+        utility = policy(predictions)[0]
         order = np.lexsort((predictions.cost[0], -utility))
         ranking = tuple(eligible[i] for i in order)
         return RoutingDecision(
             ranking=ranking,
             router=type(self).__name__,
             cause="policy" if len(eligible) > 1 else "only_candidate",
-            reason=self._reason(predictions, order),
+            reason=_reason(predictions, order, policy),
             quality=dict(zip(eligible, predictions.quality[0].tolist(), strict=True)),
             cost=dict(zip(eligible, predictions.cost[0].tolist(), strict=True)),
             rejected=rejected,
@@ -133,16 +134,6 @@ class PredictiveRouter(Router):
     def _has_chosen(self, name: str) -> bool:
         return name != "encoder" and getattr(self, name) is None and hasattr(self, f"{name}_")
 
-    def _reason(self, predictions: Predictions, order: Sequence[int] | Any) -> str:
-        quality, cost = predictions.quality[0], predictions.cost[0]
-        chosen, best = int(order[0]), int(np.argmax(quality))
-        told = f"expected quality {quality[chosen]:.2f} at ${cost[chosen]:.2g}"
-        if len(quality) == 1:
-            return f"{told}; the only model that can serve"
-        other = best if best != chosen else int(order[1])
-        rest = f"{predictions.models[other]} {quality[other]:.2f} at ${cost[other]:.2g}"
-        return f"{told}, against {rest}; by {self.policy.explain()}"
-
     def _check_fitted(self) -> None:
         if not hasattr(self, "cost_unit_"):
             raise NotFitted(
@@ -150,6 +141,8 @@ class PredictiveRouter(Router):
             )
 
     def _checked(self, outcomes: OutcomeTable) -> OutcomeTable:
+        if not len(outcomes):
+            raise DataError("the table has no rows: nothing to learn from")
         if unknown := [name for name in outcomes.models if name not in self.pool]:
             raise DataError(
                 f"the table has outcomes of {', '.join(unknown)}, not in the pool of "
@@ -169,6 +162,17 @@ class PredictiveRouter(Router):
         if self.encoder is None:
             return LexicalEncoder(seed=self.seed).fit(texts, report)
         return self.encoder if self.encoder.is_fitted else self.encoder.fit(texts, report)
+
+
+def _reason(predictions: Predictions, order: Sequence[int] | Any, policy: Policy) -> str:
+    quality, cost = predictions.quality[0], predictions.cost[0]
+    chosen, best = int(order[0]), int(np.argmax(quality))
+    told = f"expected quality {quality[chosen]:.2f} at ${cost[chosen]:.2g}"
+    if len(quality) == 1:
+        return f"{told}; the only model that can serve"
+    other = best if best != chosen else int(order[1])
+    rest = f"{predictions.models[other]} {quality[other]:.2f} at ${cost[other]:.2g}"
+    return f"{told}, against {rest}; by {policy.explain()}"
 
 
 def _silent(_: str) -> None:

@@ -79,7 +79,9 @@ def choose_alpha(
     total = _Sums(*(sum(column[1:], column[0]) for column in zip(*sums, strict=True)))
 
     def error(alpha: float) -> float:
-        found = [total.without(one).solved(alpha)(x) for one, (x, _) in zip(sums, parts, strict=True)]
+        found = [
+            total.without(one).solved(alpha)(x) for one, (x, _) in zip(sums, parts, strict=True)
+        ]
         told = np.concatenate([y[:, :judged] for _, y in parts])
         return advantage_error(np.concatenate(found)[:, :judged], told)
 

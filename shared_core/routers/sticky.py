@@ -1,0 +1,183 @@
+"""Stays with a conversation's model while it should: never switches inside a tool loop.
+
+A model that called tools has to read their results: ids, signatures and half-made plans are its
+own. Across a conversation, switching means that another model reads the whole history anew, at its
+full price, where the old one would have had it cached; that cost is weighed against the gain.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+
+from shared_core.decision import Flow, RoutingDecision
+from shared_core.errors import ConfigError
+from shared_core.policies.base import Predictions
+from shared_core.query import Query
+from shared_core.routers.base import Router
+from shared_core.routers.baselines import Random
+from shared_core.routers.predictive.base import PredictiveRouter
+
+Mode = Literal["off", "tool_loop", "turn", "conversation"]
+Pin = Literal["tool_loop", "sticky"]
+
+_REASON_OF: Final = {
+    "tool_loop": "it called tools and reads their results",
+    "sticky": "it stays on this conversation",
+}
+
+
+class StickyRouter(Router):
+    """Lets ``inner`` choose, and stays with that choice as long as ``mode`` says.
+
+    Args:
+        inner: who chooses where there is a choice.
+        mode: ``tool_loop`` stays while a model waits for its tools' results; ``turn`` also for
+            follow-ups such as "continue", and where switching costs more than it gains;
+            ``conversation`` for good; ``off`` never. A model that cannot serve is left in any mode.
+        remembered: conversations whose model is remembered by id, the latest used; messages that
+            tell who wrote them need none of it.
+        ttl: seconds for which it is remembered.
+    """
+
+    def __init__(
+        self, inner: Router, mode: Mode = "turn", remembered: int = 10_000, ttl: float = 3600.0
+    ) -> None:
+        if mode not in get_args(Mode):
+            raise ConfigError(f"mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
+        if remembered < 0 or ttl <= 0:
+            raise ConfigError(f"remembered is from 0 up and ttl above 0, not {remembered}, {ttl}")
+        super().__init__(inner.pool)
+        self.inner = inner
+        self.mode: Mode = mode
+        self.remembered = remembered
+        self.ttl = ttl
+        self._memory = Memory(remembered, ttl)
+
+    def flow(self, query: Query) -> Flow:
+        eligible, rejected = self.pool.eligible(query)
+        previous = self._previous(query)
+        pin = self._pin(query) if previous in eligible else None
+        if previous is not None and pin is not None:
+            ranking = (previous, *(name for name in eligible if name != previous))
+            decision = RoutingDecision(
+                ranking, "StickyRouter", pin, _REASON_OF[pin], rejected=rejected
+            )
+        else:
+            decision = yield from self.inner.flow(query)
+            decision = self._weighed(query, decision, previous)
+        self._memory.note(query.conversation, decision.model)
+        return decision
+
+    def _obey(self, query: Query, model: str) -> Flow:
+        decision = yield from super()._obey(query, model)
+        self._memory.note(query.conversation, model)
+        return decision
+
+    def _previous(self, query: Query) -> str | None:
+        if query.previous in self.pool:
+            return query.previous
+        return self._memory.model_of(query.conversation)
+
+    def _pin(self, query: Query) -> Pin | None:
+        """Why to stay without asking the inner router; None where it may choose."""
+        if self.mode == "off":
+            return None
+        if query.in_tool_loop:
+            return "tool_loop"
+        if self.mode == "conversation" or (self.mode == "turn" and query.is_follow_up):
+            return "sticky"
+        return None
+
+    def _weighed(
+        self, query: Query, decision: RoutingDecision, previous: str | None
+    ) -> RoutingDecision:
+        """The inner router's decision, unless reading the history anew costs more than it gains."""
+        if self.mode != "turn" or previous is None or not query.prefix_tokens:
+            return decision
+        if previous == decision.model or previous not in decision.quality or decision.answer:
+            return decision
+        gain = self._gain(query, decision, previous)
+        if gain is None or gain > 0:
+            return decision
+        later = tuple(name for name in decision.ranking if name != previous)
+        reason = f"{decision.model} gains less than re-reading {query.prefix_tokens} tokens costs"
+        return replace(
+            decision, ranking=(previous, *later), cause="sticky", reason=f"{reason}; stays"
+        )
+
+    def _gain(self, query: Query, decision: RoutingDecision, previous: str) -> float | None:
+        """Utility of switching less that of staying, by the inner router's policy."""
+        weigher = _weigher(self.inner)
+        models = (previous, decision.model)
+        old, new = self.pool[previous], self.pool[decision.model]
+        reread = (
+            old.cost(query.prefix_tokens, 0, cached_tokens=query.prefix_tokens),
+            new.cost(query.prefix_tokens, 0),
+        )
+        if weigher is None or None in reread:
+            return None
+        quality = np.array([[decision.quality[name] for name in models]])
+        cost = np.array([[decision.cost[name] for name in models]]) + np.array([reread])
+        policy = weigher.policy.weighing(query.cost_weight)
+        stay, switch = policy(Predictions(models, quality, cost, weigher.cost_unit_))[0]
+        return float(switch - stay)
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        return [{"inner": Random, "mode": mode} for mode in get_args(Mode)]
+
+
+class Memory:
+    """Which model each conversation is with: bounded, forgetful, safe to share among threads.
+
+    Args:
+        size: conversations remembered, the latest used.
+        ttl: seconds after which one is forgotten.
+    """
+
+    def __init__(self, size: int, ttl: float) -> None:
+        self._size = size
+        self._ttl = ttl
+        self._noted: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._noted)
+
+    def note(self, conversation: str | None, model: str) -> None:
+        """Remember the conversation's model; without an id there is nothing to remember by."""
+        if conversation is None or not self._size:
+            return
+        with self._lock:
+            self._noted[conversation] = (model, time.monotonic())
+            self._noted.move_to_end(conversation)
+            if len(self._noted) > self._size:
+                self._noted.popitem(last=False)
+
+    def model_of(self, conversation: str | None) -> str | None:
+        """The conversation's model, unless forgotten."""
+        if conversation is None:
+            return None
+        with self._lock:
+            model, noted = self._noted.get(conversation, (None, 0.0))
+            if model is not None and time.monotonic() - noted > self._ttl:
+                del self._noted[conversation]
+                return None
+            return model
+
+
+def _weigher(router: Router) -> PredictiveRouter | None:
+    """The router inside that weighs quality against cost, if one does."""
+    while not isinstance(router, PredictiveRouter):
+        inner = getattr(router, "inner", None)
+        if not isinstance(inner, Router):
+            return None
+        router = inner
+    return router

@@ -1,0 +1,128 @@
+"""Routers judged beside the lines that matter, on a world whose answer is known."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from small_world import HELD_OUT, POOL, outcomes, with_gaps
+
+from shared_core import (
+    CostQuality,
+    DataError,
+    Evaluation,
+    KNNRouter,
+    OutcomeTable,
+    evaluate,
+    judge,
+    match_best_single,
+)
+
+TEST = outcomes(HELD_OUT)
+
+
+@pytest.fixture(scope="module")
+def found() -> Evaluation:
+    return evaluate({"knn": KNNRouter}, outcomes(), TEST, data="small world", pool=POOL)
+
+
+def test_the_lines_are_what_the_table_says(found: Evaluation) -> None:
+    best, cheapest = found.lines["best_single"], found.lines["cheapest"]
+    assert (best.model, best.quality) == ("large", pytest.approx(0.9))
+    assert best.cost == pytest.approx(TEST.cost[:, 3].mean())
+    assert (cheapest.model, cheapest.quality) == ("sums", pytest.approx(0.4))
+    assert found.lines["random"].quality == pytest.approx(TEST.score.mean())
+    assert found.lines["oracle"].quality == 1.0
+    zero = found.lines["zero"]
+    assert (zero.quality, zero.cost) == (None, None)
+    assert cheapest.quality < (zero.aiq_range or 0) < (best.quality or 0)
+
+
+def test_a_router_that_learned_is_worth_it(found: Evaluation) -> None:
+    knn, oracle = found.routers["knn"], found.lines["oracle"]
+    assert knn.beats_zero
+    assert (knn.quality or 0) > 0.9
+    assert (knn.aiq_range or 0) <= (oracle.aiq_range or 0) + 1e-9
+    assert (knn.cost_at_best_single or 1) < (found.lines["best_single"].cost or 0)
+    low, high = knn.interval["quality"]
+    assert low <= (knn.quality or 0) <= high
+
+
+def test_the_report_is_json_with_its_promised_keys(found: Evaluation) -> None:
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert (told["data"], told["n_train"], told["n_test"]) == ("small world", 120, 18)
+    assert set(told["lines"]) >= {"best_single", "cheapest", "random", "zero", "oracle"}
+    keys = {"quality", "cost", "aiq_range", "cost_at_best_single", "interval"}
+    assert set(told["routers"]["knn"]) >= keys
+    assert set(told["singles"]) == set(POOL)
+
+
+def test_judging_equals_evaluating(found: Evaluation) -> None:
+    router = KNNRouter(POOL).fit(outcomes())
+    again = judge({"knn": router}, outcomes(), TEST, pool=POOL)
+    assert again.routers["knn"].to_dict() == found.routers["knn"].to_dict()
+
+
+def test_the_same_seed_gives_the_same_intervals(found: Evaluation) -> None:
+    again = evaluate({"knn": KNNRouter}, outcomes(), TEST, pool=POOL)
+    assert again.to_dict()["routers"] == found.to_dict()["routers"]
+
+
+def test_rows_with_an_unknown_outcome_are_left_out() -> None:
+    gappy = with_gaps(TEST, share=0.1)
+    known = int((np.isfinite(gappy.score) & np.isfinite(gappy.cost)).all(axis=1).sum())
+    assert 0 < known < len(TEST)
+    found = evaluate({"knn": KNNRouter}, outcomes(), gappy.of(POOL.names))
+    assert found.n_test >= known
+
+
+def test_tables_without_costs_are_judged_by_quality() -> None:
+    bare = [OutcomeTable(t.models, t.queries, {"score": t.score}) for t in (outcomes(), TEST)]
+    found = evaluate({"knn": KNNRouter}, *bare)
+    assert found.routers["knn"].cost == 0
+    assert (found.routers["knn"].quality or 0) > 0.9
+
+
+def test_tables_that_do_not_fit_are_told_before_anything_long() -> None:
+    told: list[str] = []
+    with pytest.raises(DataError, match="no outcomes of large"):
+        evaluate(
+            {"knn": KNNRouter}, outcomes(), TEST.of(["sums", "poems", "code"]), progress=told.append
+        )
+    nothing = OutcomeTable(TEST.models, TEST.queries, {"score": np.full_like(TEST.score, np.nan)})
+    with pytest.raises(DataError, match="has a score and a cost for every model"):
+        evaluate({"knn": KNNRouter}, outcomes(), nothing, progress=told.append)
+    assert told == []
+
+
+def test_matching_the_best_single_keeps_its_quality_for_less() -> None:
+    policy = match_best_single(KNNRouter, outcomes(), POOL)
+    assert isinstance(policy, CostQuality)
+    assert policy.cost_weight > 0
+    router = KNNRouter(POOL, policy=policy).fit(outcomes())
+    line = judge({"knn": router}, outcomes(), TEST, pool=POOL).routers["knn"]
+    best = float(TEST.score.mean(axis=0).max())
+    assert (line.quality or 0) >= best - 0.05
+    assert (line.cost or 1) < TEST.cost[:, 3].mean()
+
+
+def test_matching_never_falls_below_where_nothing_is_learned() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "query": f"the same words {i}",
+            "score.a": rng.integers(2),
+            "score.b": 1,
+            "cost.a": 1,
+            "cost.b": 9,
+        }
+        for i in range(60)
+    ]
+    table = OutcomeTable.from_rows(rows)
+    policy = match_best_single(lambda pool: KNNRouter(pool, k=5, shrinkage=5.0), table, POOL_AB)
+    router = KNNRouter(POOL_AB, policy=policy, k=5, shrinkage=5.0).fit(table)
+    assert router.route("the same words 7").model == "b"
+
+
+POOL_AB = KNNRouter(["a", "b"]).pool

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from shared_core import ConfigError, CostQuality, Predictions
+
+shares = arrays(float, (4, 3), elements=st.floats(0, 1))
+
+
+def predictions(quality: object, cost: object, unit: float = 1.0) -> Predictions:
+    """Predictions for models a, b and c."""
+    return Predictions(("a", "b", "c"), np.array(quality, float), np.array(cost, float), unit)
+
+
+def test_utility_is_quality_less_the_weighted_cost() -> None:
+    given = predictions([[0.5, 0.7, 0.9]], [[1, 2, 4]], unit=4)
+    np.testing.assert_allclose(CostQuality(0.4)(given), [[0.4, 0.5, 0.5]])
+
+
+@given(shares, shares)
+def test_weight_zero_looks_at_quality_and_a_large_one_at_cost(
+    quality: object, cost: object
+) -> None:
+    given = predictions(quality, cost)
+    np.testing.assert_array_equal(CostQuality(0)(given), given.quality)
+    cheapest = CostQuality(1e12)(given).argmax(axis=1)
+    chosen = given.cost[np.arange(4), cheapest]
+    np.testing.assert_allclose(chosen, given.cost.min(axis=1), atol=1e-9)
+
+
+@given(shares, shares, st.floats(0, 100), st.floats(1e-6, 1e6))
+def test_the_currency_does_not_matter(
+    quality: object, cost: np.ndarray, weight: float, rate: float
+) -> None:
+    policy = CostQuality(weight)
+    np.testing.assert_allclose(
+        policy(predictions(quality, cost)),
+        policy(predictions(quality, cost * rate, rate)),
+        rtol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
+def test_weights_that_make_no_sense_are_refused(weight: float) -> None:
+    with pytest.raises(ConfigError, match="cost_weight is a number from 0 up"):
+        CostQuality(weight)
+
+
+def test_a_policy_is_frozen_and_explains_itself() -> None:
+    policy = CostQuality(0.25)
+    assert policy.explain() == "quality - 0.25 x cost"
+    assert policy == CostQuality(0.25)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        policy.cost_weight = 1.0  # type: ignore[misc]
+
+
+def test_predictions_of_some_models_keep_the_order_given() -> None:
+    part = predictions([[0.5, 0.7, 0.9]], [[1, 2, 4]], unit=4).of(["c", "a"])
+    assert (part.models, part.cost_unit) == (("c", "a"), 4)
+    np.testing.assert_array_equal(part.quality, [[0.9, 0.5]])
+    np.testing.assert_array_equal(part.cost, [[4, 1]])

@@ -1,0 +1,184 @@
+"""KNN against a reference written out row by row, and what every predictive router does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from small_world import HELD_OUT, POOL, TRAIN, outcomes, with_gaps
+
+from shared_core import (
+    ConfigError,
+    CostQuality,
+    DataError,
+    FunctionEncoder,
+    KNNRouter,
+    ModelPool,
+    OutcomeTable,
+    Query,
+)
+
+
+def letters(texts: list[str]) -> list[list[float]]:
+    """How often each letter occurs."""
+    return [[float(text.count(letter)) + 0.1 for letter in "abcdefghijklmnop"] for text in texts]
+
+
+def reference(table: OutcomeTable, text: str, k: int, shrinkage: float) -> np.ndarray:
+    """Predicted quality (m,): the formula, without any array trick."""
+    table = table.rows(np.isfinite(table.score).any(axis=1))  # who knows nothing is no neighbour
+    vectors = np.array(letters([*table.queries, text]))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarity = vectors[:-1] @ vectors[-1]
+    nearest = np.argsort(-similarity, kind="stable")[:k]
+    raw = [similarity[i] - similarity[nearest[-1]] / 2 for i in nearest]
+    weight = [one / np.mean(raw) for one in raw]
+    predicted = []
+    for column in range(len(table.models)):
+        scores = table.score[:, column]
+        pairs = [
+            (w, scores[i]) for w, i in zip(weight, nearest, strict=True) if scores[i] == scores[i]
+        ]
+        total = sum(w for w, _ in pairs) + shrinkage
+        found = sum(w * s for w, s in pairs) + shrinkage * np.nanmean(scores)
+        predicted.append(found / total)
+    return np.array(predicted)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize(("k", "shrinkage"), [(1, 0.5), (7, 2.0), (50, 20.0)])
+def test_predictions_are_the_formulas(k: int, shrinkage: float, gaps: bool) -> None:
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abcdefghijklmnop"), 30)) for _ in range(60)]
+    rows = [{"query": t, "score.a": rng.random(), "score.b": rng.random()} for t in texts[:50]]
+    table = OutcomeTable.from_rows(rows)
+    table = with_gaps(table) if gaps else table
+    encoder = FunctionEncoder(letters, "letters")
+    router = KNNRouter(["a", "b"], encoder=encoder, k=k, shrinkage=shrinkage).fit(table)
+    expected = [reference(table, text, k, shrinkage) for text in texts[50:]]
+    np.testing.assert_allclose(router.predict(texts[50:]).quality, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -3}, {"shrinkage": -1.0}])
+def test_settings_that_make_no_sense_are_refused(wrong: Mapping[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"from [01] up"):
+        KNNRouter(POOL, **wrong)
+
+
+def test_more_neighbours_than_rows_are_all_rows() -> None:
+    router = KNNRouter(POOL, k=10_000, shrinkage=1.0).fit(outcomes())
+    assert router.k_ == len(TRAIN)
+
+
+def test_settings_are_found_by_cross_validation_and_given_ones_kept() -> None:
+    router = KNNRouter(POOL).fit(outcomes())
+    assert 1 <= router.k_ <= len(TRAIN)
+    assert KNNRouter(POOL, k=4).fit(outcomes()).k_ == 4
+    assert KNNRouter(POOL, shrinkage=3.5).fit(outcomes()).shrinkage_ == 3.5
+
+
+def test_a_model_no_neighbour_knows_keeps_its_mean() -> None:
+    table = outcomes()
+    score = table.score.copy()
+    score[1:, 3] = np.nan  # the large model was tried once
+    tried = OutcomeTable(table.models, table.queries, {**table.measures, "score": score})
+    router = KNNRouter(POOL, k=2, shrinkage=0.0).fit(tried)
+    assert router.predict([TRAIN[-1]]).quality[0, 3] == pytest.approx(0.9)
+
+
+def test_the_reason_tells_both_sides() -> None:
+    router = KNNRouter(POOL, policy=CostQuality(0.1), k=3, shrinkage=0.0).fit(outcomes())
+    decision = router.route(HELD_OUT[0])
+    assert decision.model == "sums"
+    assert decision.reason.startswith("expected quality 1.00 at $")
+    assert "against " in decision.reason
+    assert decision.reason.endswith("by quality - 0.1 x cost")
+    assert set(decision.quality) == set(decision.cost) == set(POOL)
+    alone = router.route(Query(HELD_OUT[0], needs=frozenset({"pdf", "structured_output"}),
+                               exclude={"poems": "x", "code": "x"}))  # fmt: skip
+    assert (alone.ranking, alone.cause) == (("large",), "only_candidate")
+    assert "the only model that can serve" in alone.reason
+
+
+def test_the_policy_moves_the_choice() -> None:
+    fitted = KNNRouter(POOL, k=3, shrinkage=0.0).fit(outcomes())
+    fitted.policy = CostQuality(0)
+    assert fitted.route(HELD_OUT[1]).model == "poems"
+    fitted.policy = CostQuality(1000)
+    assert fitted.route(HELD_OUT[1]).model == "sums"
+
+
+def test_provenance_is_kept() -> None:
+    told: list[str] = []
+    router = KNNRouter(POOL).fit(outcomes(), told.append)
+    assert router.provenance_["rows"] == len(TRAIN)
+    assert router.provenance_["encoder"] == router.encoder_.fingerprint
+    assert told[-1] == "choosing k and shrinkage by cross-validation"
+
+
+def test_models_on_one_side_only_are_told() -> None:
+    with pytest.raises(DataError, match=r"outcomes of code, large, not in the pool of sums, poems"):
+        KNNRouter(["sums", "poems"]).fit(outcomes())
+    with pytest.raises(DataError, match="no outcomes of extra; there are sums, poems"):
+        KNNRouter([*POOL.names, "extra"]).fit(outcomes())
+
+
+def test_nothing_known_is_told() -> None:
+    table = outcomes()
+    score = np.full_like(table.score, np.nan)
+    silent = OutcomeTable(table.models, table.queries, {"score": score})
+    with pytest.raises(DataError, match=r"every score of sums, poems, code, large is unknown"):
+        KNNRouter(POOL).fit(silent)
+    score[:, :2] = 1.0
+    with pytest.raises(DataError, match=r"every score of code, large is unknown"):
+        KNNRouter(POOL).fit(OutcomeTable(table.models, table.queries, {"score": score}))
+
+
+def test_costs_of_some_models_only_are_told_and_of_none_are_free() -> None:
+    bare = OutcomeTable(POOL.names, tuple(TRAIN), {"score": outcomes().score})
+    free = KNNRouter(POOL.names, k=2, shrinkage=1.0).fit(bare)
+    assert not free.predict(HELD_OUT).cost.any()
+    cost = outcomes().cost.copy()
+    cost[:, 0] = np.nan
+    half = OutcomeTable(POOL.names, tuple(TRAIN), {"score": outcomes().score, "cost": cost})
+    with pytest.raises(DataError, match="no cost known of sums, but of others"):
+        KNNRouter(POOL.names).fit(half)
+
+
+ODD_TABLES = {
+    "all scores equal": [
+        {"query": f"word {i} word", "score.a": 0.5, "score.b": 0.5} for i in range(9)
+    ],
+    "one model": [{"query": f"word {i} word", "score.a": i % 2} for i in range(9)],
+    "a query twice": [
+        {"query": "word of mine", "score.a": i % 2, "score.b": 1 - i % 2} for i in range(6)
+    ],
+    "two rows": [{"query": "same words", "score.a": 1, "score.b": 0}] * 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", ODD_TABLES.values(), ids=ODD_TABLES)
+def test_odd_tables_can_be_learned_from(rows: list[dict[str, object]]) -> None:
+    table = OutcomeTable.from_rows(rows)
+    router = KNNRouter(table.models).fit(table)
+    decision = router.route("word of mine")
+    assert set(decision.ranking) == set(table.models)
+    assert all(0 <= value <= 1 for value in decision.quality.values())
+
+
+def test_one_row_teaches_a_router_that_has_its_encoder() -> None:
+    table = OutcomeTable.from_rows([{"query": "x", "score.a": 1, "score.b": 0}])
+    with pytest.raises(DataError, match="can't learn from these"):
+        KNNRouter(table.models).fit(table)
+    router = KNNRouter(table.models, encoder=FunctionEncoder(letters, "letters")).fit(table)
+    assert router.route("anything").model == "a"
+
+
+def test_five_thousand_models_and_three_rows() -> None:
+    models = [f"model-{i}" for i in range(5000)]
+    rows = [{"query": f"the word {i}"} | {f"score.{m}": 0.5 for m in models} for i in range(3)]
+    rows[0]["score.model-77"] = 1.0
+    router = KNNRouter(ModelPool(models), k=1, shrinkage=1.0).fit(OutcomeTable.from_rows(rows))
+    assert router.route("the word 0").model == "model-77"

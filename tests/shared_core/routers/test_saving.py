@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared_core import (
+    Always,
+    Artifact,
+    ArtifactError,
+    ConfigError,
+    CostQuality,
+    Flow,
+    KNNRouter,
+    Policy,
+    Predictions,
+    Query,
+    Random,
+    Router,
+    RouterError,
+)
+from shared_core.artifacts import read, write
+from shared_core.pool import Candidate, ModelPool
+
+
+class Switch(Router):
+    """A plug-in's router: one inner router or the other, by the query's length."""
+
+    def __init__(self, short: Router, others: Iterable[Router] = (), limit: int = 10) -> None:
+        super().__init__(short.pool)
+        self.short = short
+        self.others = list(others)
+        self.limit = limit
+
+    def flow(self, query: Query) -> Flow:
+        router = self.short if len(query.text) < self.limit else self.others[0]
+        return (yield from router.flow(query))
+
+
+@dataclass(frozen=True)
+class BestOnly(Policy):
+    """A plug-in's policy."""
+
+    bonus: float = 0.0
+
+    def __call__(self, predictions: Predictions) -> Any:
+        return predictions.quality + self.bonus
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two as if a package announced them."""
+
+    class Entry:
+        def __init__(self, name: str, found: Any) -> None:
+            self.name, self.found = name, found
+
+        def load(self) -> Any:
+            if isinstance(self.found, Exception):
+                raise self.found
+            return self.found
+
+    entries = {
+        "llmrouter.routers": [
+            Entry("Switch", Switch),
+            Entry("Foreign", dict),
+            Entry("Broken", ImportError("no module named plug")),
+        ],
+        "llmrouter.policies": [Entry("BestOnly", BestOnly)],
+    }
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries[group])
+
+
+def edited(folder: Path, **changes: Any) -> Path:
+    """The saved router, with its document changed by somebody who knows the checksum."""
+    saved = read(folder, "router")
+    document = dict(saved.document) | changes
+    return write(Artifact("router", document, saved.arrays, saved.parts), folder)
+
+
+def test_a_router_of_routers_is_saved_whole(plugins: None, tmp_path: Path) -> None:
+    router = Switch(Always(["a", "b"], "b"), [Random(["a", "b"], seed=3)], limit=5)
+    loaded = Router.load(router.save(tmp_path / "router"))
+    assert isinstance(loaded, Switch)
+    assert (loaded.limit, loaded.short.model) == (5, "b")
+    assert loaded.others[0].seed == 3
+    for text in ("hi", "a longer text", "another longer text"):
+        assert loaded.route(text).ranking == router.route(text).ranking
+    document = json.loads((tmp_path / "router" / "router.json").read_text())
+    assert document["router"] == "Switch"
+    assert document["library_version"] == importlib.metadata.version("llmrouter-integrations")
+
+
+def test_todays_pool_reaches_the_routers_inside(plugins: None, tmp_path: Path) -> None:
+    folder = Switch(Always(["a", "b"]), [Always(["a", "b"])]).save(tmp_path / "router")
+    pool = ModelPool([Candidate(name="b", input_price=1), Candidate(name="a", input_price=2)])
+    loaded = Router.load(folder, pool=pool)
+    assert isinstance(loaded, Switch)
+    for router in (loaded, loaded.short, loaded.others[0]):
+        assert router.pool.names == ("a", "b")  # the columns stay where they were learned
+        assert router.pool["a"].input_price == 2
+
+
+def test_a_plugins_policy_is_saved(plugins: None, tmp_path: Path, small_knn: KNNRouter) -> None:
+    small_knn.policy = BestOnly(0.5)
+    loaded = Router.load(small_knn.save(tmp_path / "router"))
+    assert isinstance(loaded, KNNRouter)
+    assert loaded.policy == BestOnly(0.5)
+
+
+@pytest.fixture
+def small_knn() -> KNNRouter:
+    from small_world import POOL, outcomes
+
+    return KNNRouter(POOL, policy=CostQuality(0.2), k=3, shrinkage=1.0).fit(outcomes())
+
+
+def test_a_saved_router_of_another_class_is_told(tmp_path: Path) -> None:
+    folder = Always(["a"]).save(tmp_path / "router")
+    assert isinstance(Always.load(folder), Always)
+    with pytest.raises(ArtifactError, match="holds a Always, no KNNRouter"):
+        KNNRouter.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"router": "Nobody"}, "nobody provides 'Nobody'"),
+        ({"router": "os.system"}, "nobody provides 'os.system'"),
+        ({"router": "Query"}, "Query is no Router"),
+        ({"router": "Foreign"}, "Foreign is no Router"),
+        ({"router": None}, "nobody provides None"),
+        ({"router": ["Always"]}, "nobody provides"),
+        ({"config": {"model": "a"}}, "does not fit this version"),
+        ({"config": {"pool": {"$pool": ["a"]}, "more": 1}}, "does not fit this version"),
+        ({"config": {"pool": {"$part": "gone"}}}, "does not fit this version"),
+        ({"config": {"pool": {"$policy": "Nobody"}}}, "nobody provides 'Nobody'"),
+        ({"config": {"pool": {"$policy": "Always"}}}, "Always is no Policy"),
+        ({"config": []}, "does not fit this version"),
+        ({"state": 7}, "does not fit this version"),
+    ],
+)
+def test_documents_that_fit_nothing_are_told(
+    changes: dict[str, Any], told: str, plugins: None, tmp_path: Path
+) -> None:
+    folder = edited(Always(["a"]).save(tmp_path / "router"), **changes)
+    with pytest.raises(ArtifactError, match=told):
+        Router.load(folder)
+
+
+def test_documents_that_make_no_sense_are_told(tmp_path: Path) -> None:
+    folder = Always(["a"]).save(tmp_path / "router")
+    with pytest.raises(RouterError, match="the pool is empty"):
+        Router.load(edited(folder, config={"pool": {"$pool": []}}))
+
+
+def test_a_plugin_that_cannot_be_imported_is_told(plugins: None, tmp_path: Path) -> None:
+    folder = edited(Always(["a"]).save(tmp_path / "router"), router="Broken")
+    with pytest.raises(RouterError, match="the plug-in that provides Broken cannot be imported"):
+        Router.load(folder)
+
+
+def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
+    router = Switch(Always(["a"]), limit=lambda: 3)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactError, match="limit is a function, which can't be saved"):
+        router.save(tmp_path / "router")
+    assert not any(tmp_path.iterdir())
+
+
+def test_another_pool_and_another_encoder_are_told(tmp_path: Path, small_knn: KNNRouter) -> None:
+    from shared_core import FunctionEncoder
+
+    folder = small_knn.save(tmp_path / "router")
+    with pytest.raises(ArtifactError, match="trained for sums, poems, code, large; the pool has a"):
+        Router.load(folder, pool=ModelPool(["a"]))
+    other = FunctionEncoder(lambda texts: np.ones((len(texts), 2)).tolist(), "ones")
+    with pytest.raises(ArtifactError, match="trained with the encoder LexicalEncoder"):
+        Router.load(folder, encoder=other)
+
+
+def test_a_router_that_gives_no_generator_is_told() -> None:
+    class Forgetful(Always):
+        def flow(self, query: Query) -> Any:
+            return self.pool
+
+    with pytest.raises(ConfigError, match=r"Forgetful\.flow is no generator"):
+        Forgetful(["a"]).route("hi")

@@ -73,7 +73,11 @@ def test_evaluate_prints_one_json_object(data: Path) -> None:
     assert {"quality", "cost", "aiq_range", "cost_at_best_single", "interval"} <= set(knn)
     assert knn["quality"] == 1.0
     assert knn["cost"] == pytest.approx(0.0055)
-    assert told["lines"]["best_single"] == {"quality": 1.0, "cost": 0.01, "model": "large"}
+    assert told["lines"]["best_single"] == {
+        "quality": 1.0,
+        "cost": pytest.approx(0.01),
+        "model": "large",
+    }
     assert told["lines"]["oracle"]["cost"] == pytest.approx(0.0055)
 
 
@@ -107,11 +111,9 @@ def test_train_then_route(data: Path, tmp_path: Path) -> None:
     done = llmrouter("train", data, "--out", folder)
     assert done.returncode == 0, done.stderr
     assert "from 40 rows" in done.stdout
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "encoder",
-        "router.json",
-        "router.safetensors",
-    ]
+    assert "do not route" in done.stdout or "route:" in done.stdout
+    saved = {path.name for path in folder.iterdir()}
+    assert saved >= {"encoder", "router.json", "router.safetensors"}
     decision = json.loads(llmrouter("route", folder, "what is the sum of 9 and 9", "--json").stdout)
     assert decision["model"] == "small"
     poem = llmrouter("route", folder, "-", stdin="write a poem about city 7")

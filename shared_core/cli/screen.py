@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -51,13 +52,16 @@ def _tried(console: Console, router: AutoRouter) -> None:
     for name in ("tried", "gain per query (± error)", "weight", "seconds"):
         table.add_column(name, justify="left" if name == "tried" else "right")
     for note in router.leaderboard_:
-        gained = note.get(
-            "left_out", f"{note.get('gain', 0):+.4f} ± {note.get('gain_error', 0):.4f}"
-        )
-        told = (gained, *(str(note.get(name, "")) for name in ("weight", "seconds")))
+        told = (_gained(note), *(str(note.get(name, "")) for name in ("weight", "seconds")))
         table.add_row(note["router"], *told)
     console.print(table)
     console.print(Text(router.verdict_, style="bold"))
+
+
+def _gained(note: Mapping[str, Any]) -> str:
+    if "left_out" in note:
+        return f"left out: {note['left_out']}"
+    return f"{note['gain']:+.4f} ± {note['gain_error']:.4f}"
 
 
 def decided(console: Console, decision: RoutingDecision) -> None:

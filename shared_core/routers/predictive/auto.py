@@ -153,9 +153,9 @@ class _Trial:
 
     def keep(self, members: Sequence[int]) -> None:
         """Go on with these of the fitted members only; a decision waits for every one."""
-        self.fitted, self.quality, self.cost = (
-            [found[i] for i in members] for found in (self.fitted, self.quality, self.cost)
-        )
+        self.fitted = [self.fitted[i] for i in members]
+        self.quality = [self.quality[i] for i in members]
+        self.cost = [self.cost[i] for i in members]
 
     def _new(self, name: str) -> PredictiveRouter:
         return member_class(name)(self._auto.pool, seed=self._auto.seed)

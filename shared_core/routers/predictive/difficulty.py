@@ -37,9 +37,8 @@ class DifficultyRouter(RegressionRouter):
         ability, slope, difficulty = _two_parameter(quality)
         self.middle_, self.spread_ = reading.scale(vectors[:, -WIDTH:])
         design = self._design(vectors)
-        self.alpha_ = self._chosen(
-            design, np.column_stack([difficulty, -difficulty]), vectors, progress
-        )
+        both_ways = np.column_stack([difficulty, -difficulty])
+        self.alpha_ = self._chosen(design, both_ways, vectors, progress)
         fitted = ridge.fit(design, difficulty[:, None], self.alpha_)
         self.weights_, self.offset_ = fitted.weights.astype(np.float32), fitted.offset
         self.doubt_ = float(np.var(difficulty - fitted(design)[:, 0]))
@@ -80,9 +79,8 @@ def _two_parameter(quality: Matrix) -> tuple[Matrix, Matrix, Matrix]:
         difficulty = difficulty + pull / ((spread * slope**2).sum(axis=1) + _PRIOR)
         difficulty -= difficulty.mean()
         away = ability - difficulty[:, None]
-        ability = ability + 0.5 * (error * slope).sum(axis=0) / (
-            (spread * slope**2).sum(axis=0) + 1
-        )
+        pull = (error * slope).sum(axis=0)
+        ability = ability + 0.5 * pull / ((spread * slope**2).sum(axis=0) + 1)
         step = ((error * away).sum(axis=0) - (slope - 1)) / ((spread * away**2).sum(axis=0) + 1)
         slope = np.clip(slope + 0.5 * step, 0.1, 4.0)
     return ability, slope, difficulty

@@ -57,7 +57,7 @@ def gain(predicted: Predictions, score: Matrix, cost: Matrix) -> Gain:
 
 
 def _gained(
-    predicted: Predictions, score: Matrix, cost: Matrix, rows: Matrix, weight: float
+    predicted: Predictions, score: Matrix, cost: Matrix, rows: Any, weight: float
 ) -> Matrix:
     price = weight / predicted.cost_unit
     expected = (predicted.quality - price * predicted.cost)[rows]

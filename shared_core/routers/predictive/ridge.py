@@ -7,12 +7,16 @@ every fold costs a solution of the normal equations each, however many rows ther
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix
 from shared_core.routers.predictive.cross_validation import Folds, advantage_error
+
+
+Features = NDArray[np.floating[Any]]
 
 
 class Ridge(NamedTuple):
@@ -21,7 +25,7 @@ class Ridge(NamedTuple):
     weights: Matrix
     offset: Matrix
 
-    def __call__(self, features: Matrix) -> Matrix:
+    def __call__(self, features: Features) -> Matrix:
         """Predictions (n, t) for features (n, d)."""
         predicted: Matrix = features @ self.weights + self.offset
         return predicted
@@ -37,22 +41,29 @@ class _Sums(NamedTuple):
     products: Matrix
 
     @classmethod
-    def of(cls, features: Matrix, targets: Matrix) -> _Sums:
+    def of(cls, features: Features, targets: Matrix) -> _Sums:
         x, y = features.astype(np.float64), targets.astype(np.float64)
         return cls(len(x), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y)
 
     def without(self, other: _Sums) -> _Sums:
-        return _Sums(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+        return _Sums(
+            self.n - other.n,
+            self.features - other.features,
+            self.targets - other.targets,
+            self.gram - other.gram,
+            self.products - other.products,
+        )
 
     def solved(self, alpha: float) -> Ridge:
         n = max(self.n, 1.0)
         middle, level = self.features / n, self.targets / n
         gram = self.gram - n * np.outer(middle, middle) + alpha * np.eye(len(middle))
-        weights = np.linalg.solve(gram, self.products - n * np.outer(middle, level))
+        lead = self.products - n * np.outer(middle, level)
+        weights = np.linalg.solve(gram, lead).astype(np.float64)
         return Ridge(weights, level - middle @ weights)
 
 
-def fit(features: Matrix, targets: Matrix, alpha: float) -> Ridge:
+def fit(features: Features, targets: Matrix, alpha: float) -> Ridge:
     """Least squares with a penalty ``alpha`` on the weights; the offset is free.
 
     Args:
@@ -64,7 +75,7 @@ def fit(features: Matrix, targets: Matrix, alpha: float) -> Ridge:
 
 
 def choose_alpha(
-    features: Matrix, targets: Matrix, judged: int, fold: Folds, alphas: Sequence[float]
+    features: Features, targets: Matrix, judged: int, fold: Folds, alphas: Sequence[float]
 ) -> float:
     """The strength whose held-out predictions have the smallest error of the advantage.
 
@@ -76,12 +87,11 @@ def choose_alpha(
     """
     parts = [(features[fold == f], targets[fold == f]) for f in np.unique(fold)]
     sums = [_Sums.of(*part) for part in parts]
-    total = _Sums(*(sum(column[1:], column[0]) for column in zip(*sums, strict=True)))
+    total = _Sums.of(features, targets)
 
     def error(alpha: float) -> float:
-        found = [
-            total.without(one).solved(alpha)(x) for one, (x, _) in zip(sums, parts, strict=True)
-        ]
+        rests = [total.without(one).solved(alpha) for one in sums]
+        found = [rest(x) for rest, (x, _) in zip(rests, parts, strict=True)]
         told = np.concatenate([y[:, :judged] for _, y in parts])
         return advantage_error(np.concatenate(found)[:, :judged], told)
 

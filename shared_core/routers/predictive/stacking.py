@@ -30,6 +30,11 @@ def common(values: Matrix) -> Matrix:
     return shared
 
 
+def _level(values: Matrix) -> Matrix:
+    """The mean (1,) of all that is known."""
+    return np.array([np.nanmean(values)])
+
+
 def advantage(values: Matrix) -> Matrix:
     """Values (n, m) less each query's mean; unknown ones stay unknown."""
     less: Matrix = values - common(values)
@@ -78,7 +83,7 @@ class Stack(NamedTuple):
         told = advantage(quality)
         return cls(
             weights([advantage(one) for one in qualities], told, np.nanmean(told, axis=0)),
-            weights([common(one) for one in qualities], common(quality), np.nanmean(quality)),
+            weights([common(one) for one in qualities], common(quality), _level(quality)),
             weights(costs, cost, np.nanmean(cost, axis=0)),
         )
 

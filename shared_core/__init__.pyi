@@ -41,6 +41,7 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
+from .routers.cold_start import ColdStartRouter as ColdStartRouter
 from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter
@@ -54,3 +55,4 @@ from .routers.predictive.matrix_factorization import (
 )
 from .routers.predictive.ngram import NgramRouter as NgramRouter
 from .routers.sticky import StickyRouter as StickyRouter
+from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter

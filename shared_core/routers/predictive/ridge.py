@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from shared_core.policies.base import Matrix
 from shared_core.routers.predictive.cross_validation import Folds, advantage_error
 
-
 Features = NDArray[np.floating[Any]]
 
 

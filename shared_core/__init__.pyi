@@ -42,6 +42,7 @@ from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
 from .routers.cold_start import ColdStartRouter as ColdStartRouter
+from .routers.guarded import GuardedRouter as GuardedRouter
 from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter

@@ -26,6 +26,9 @@ from .evaluation.evaluate import Evaluation as Evaluation
 from .evaluation.evaluate import Line as Line
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.evaluate import judge as judge
+from .evaluation.targets import Kept as Kept
+from .evaluation.targets import Target as Target
+from .evaluation.targets import keep as keep
 from .events import Listener as Listener
 from .events import RoutingEvent as RoutingEvent
 from .outcomes.shipped import small_models as small_models
@@ -48,6 +51,8 @@ from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter
 from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
 from .routers.predictive.elo import EloRouter as EloRouter
+from .routers.predictive.extension import Extension as Extension
+from .routers.predictive.extension import choose_anchors as choose_anchors
 from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
 from .routers.predictive.linear import LinearRouter as LinearRouter

@@ -23,7 +23,7 @@ from shared_core.policies.base import Policy, Predictions
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
-from shared_core.routers.predictive.cluster import k_means
+from shared_core.routers.predictive.k_means import k_means
 from shared_core.routers.predictive.linear import LinearRouter
 
 _NEAREST: Final = 10

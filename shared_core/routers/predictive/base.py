@@ -22,6 +22,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.routers.predictive.extension import Extension, learn
 from shared_core.routers.predictive.reading import Reading
 
 Progress = Callable[[str], None]
@@ -75,10 +76,12 @@ class PredictiveRouter(Router):
             DataError: models missing here or there, or nothing to learn from.
         """
         report = progress or _silent
+        vars(self).pop("added_weights_", None)
         table = _in_its_own_order(self._checked(outcomes))
         self.encoder_ = self._trained_encoder(table.queries, report)
         report("encoding the queries")
         self.cost_unit_ = cost_unit(table.cost)
+        self.train_means_ = np.nanmean(table.score, axis=0)
         reading = Reading(table.queries, self.encoder_)
         self._fit(self._see(reading), table.score, table.cost, report)
         self.provenance_ = {
@@ -101,7 +104,43 @@ class PredictiveRouter(Router):
             nothing = np.zeros((0, len(self.pool)))
             return Predictions(self.pool.names, nothing, nothing, self.cost_unit_)
         quality, cost = self._predict(self._see(Reading(texts, self.encoder_)))
+        if hasattr(self, "added_weights_"):
+            quality, cost = self._extended(quality, cost)
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
+
+    def add_candidate(self, candidate: Candidate, outcomes: OutcomeTable) -> Extension:
+        """Take a new model into the pool without retraining, from its outcomes on a few queries.
+
+        Args:
+            candidate: the new model.
+            outcomes: 50 to 400 anchor queries (see ``choose_anchors``) with the scores of the new
+                model and of the models trained on; costs or token counts with prices, too.
+
+        Returns:
+            What was learned of it; ``error`` is how sure its level is.
+
+        Raises:
+            DataError: too few anchors, or neither costs nor prices of the new model.
+        """
+        self._check_fitted()
+        trained = self.pool.names[: len(self.train_means_)]
+        pool = ModelPool([*self.pool.values(), candidate])
+        table = outcomes.of([*trained, candidate.name]).priced(pool)
+        found = learn(table.of(trained), table.of([candidate.name]))
+        if not np.isfinite(found.cost_ratio):
+            raise DataError(
+                f"no cost of {candidate.name} is known: give costs, or tokens and prices"
+            )
+        row = np.array([found.level, found.cost_ratio, *found.weights])
+        self.added_weights_ = np.vstack([*getattr(self, "added_weights_", []), row])
+        self.pool = pool
+        return found
+
+    def _extended(self, quality: Matrix, cost: Matrix) -> tuple[Matrix, Matrix]:
+        level, ratio, weights = np.split(self.added_weights_, [1, 2], axis=1)
+        added = np.clip(quality @ weights.T + level.T, 0.0, 1.0)
+        price = cost.mean(axis=1, keepdims=True) * ratio.T
+        return np.hstack([quality, added]), np.hstack([cost, price])
 
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder, Vectors, unit
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.k_means import k_means
 
-_ROUNDS: Final = 20
 _SHARPNESS: Final = 10.0
 
 
@@ -77,29 +77,3 @@ class ClusterRouter(PredictiveRouter):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"n_clusters": 6, "shrinkage": 2.0}]
-
-
-def k_means(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> Vectors:
-    """Unit centres (c, d) of a spherical k-means, started as in k-means++."""
-    centers = unit(_started(vectors, n_clusters, rng))
-    for _ in range(_ROUNDS):
-        cluster = np.argmax(vectors @ centers.T, axis=1)
-        sums = np.zeros_like(centers)
-        np.add.at(sums, cluster, vectors)
-        empty = np.bincount(cluster, minlength=len(centers)) == 0
-        sums[empty] = centers[empty]
-        moved = unit(sums)
-        if np.allclose(moved, centers, atol=1e-6):
-            break
-        centers = moved
-    return centers
-
-
-def _started(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> Vectors:
-    chosen = [int(rng.integers(len(vectors)))]
-    distance = 1 - vectors @ vectors[chosen[0]]
-    while len(chosen) < n_clusters:
-        weight = np.maximum(distance.astype(np.float64), 0) + 1e-12
-        chosen.append(int(rng.choice(len(vectors), p=weight / weight.sum())))
-        distance = np.minimum(distance, 1 - vectors @ vectors[chosen[-1]])
-    return vectors[chosen]

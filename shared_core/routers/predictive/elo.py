@@ -56,7 +56,7 @@ class EloRouter(PredictiveRouter):
         self.level_, self.slope_ = _line(won, self.means_)
 
     def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
-        quality = np.empty((len(vectors), len(self.pool)))
+        quality = np.empty((len(vectors), len(self.means_)))
         for rows in neighbours.chunks(len(vectors), len(self.vectors_)):
             quality[rows] = self._quality(vectors[rows])
         return quality, np.tile(self.costs_, (len(vectors), 1))

@@ -45,20 +45,21 @@ from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
 from .routers.cold_start import ColdStartRouter as ColdStartRouter
+from .routers.extension import Extension as Extension
+from .routers.extension import choose_anchors as choose_anchors
 from .routers.guarded import GuardedRouter as GuardedRouter
 from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter
 from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
 from .routers.predictive.elo import EloRouter as EloRouter
-from .routers.predictive.extension import Extension as Extension
-from .routers.predictive.extension import choose_anchors as choose_anchors
 from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
 from .routers.predictive.linear import LinearRouter as LinearRouter
 from .routers.predictive.matrix_factorization import (
     MatrixFactorizationRouter as MatrixFactorizationRouter,
 )
+from .routers.predictive.mlp import MLPRouter as MLPRouter
 from .routers.predictive.ngram import NgramRouter as NgramRouter
 from .routers.sticky import StickyRouter as StickyRouter
 from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter

@@ -11,8 +11,8 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextlib import aclosing, closing
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
@@ -20,9 +20,9 @@ from llama_index.core.llms import LLM
 from pydantic import BaseModel
 
 from llamaindex_llmrouter.messages import with_record
+from llamaindex_llmrouter.requests import Heard, Request
 from shared_core.decision import Answer
 from shared_core.dispatch import Dispatcher, Streamed
-from shared_core.query import Query
 
 Value = TypeVar("Value")
 
@@ -41,21 +41,23 @@ class Delegation:
     models: Mapping[str, LLM]
     dispatcher: Dispatcher
 
-    def run(self, query: Query, ask: Callable[[LLM], Value]) -> Value:
+    def run(self, request: Request, ask: Callable[[LLM], Value]) -> Value:
         """The chosen model's answer, with the decision's record."""
-        decision, answer = self.dispatcher.run(query, self._call(ask))
+        decision, answer = self.dispatcher.run(request.query, self._call(ask))
         value: Value = answer.value
+        request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
 
-    async def arun(self, query: Query, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
+    async def arun(self, request: Request, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
         """``run`` for coroutines."""
-        decision, answer = await self.dispatcher.arun(query, self._acall(ask))
+        decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
         value: Value = answer.value
+        request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
 
     def stream(
         self,
-        query: Query,
+        request: Request,
         ask: Callable[[LLM], Value],
         stream: Callable[[LLM], Generator[Value, None, None]],
     ) -> Generator[Value, None, None]:
@@ -65,58 +67,76 @@ class Delegation:
         even where another thread reads the rest.
 
         Args:
-            query: what to route.
+            request: what to route.
             ask: the same call for the whole answer, for routers that hear answers first.
             stream: the call.
         """
-        pieces = self.dispatcher.stream(query, self._call(ask), lambda m: stream(self.models[m]))
-        return _resumed(next(pieces, None), pieces)
+        pieces = self.dispatcher.stream(
+            request.query, self._call(ask), lambda name: stream(self.models[name])
+        )
+        return _resumed(next(pieces, None), pieces, request.heard)
 
     async def astream(
         self,
-        query: Query,
+        request: Request,
         ask: Callable[[LLM], Awaitable[Value]],
         stream: Callable[[LLM], Awaitable[AsyncGenerator[Value, None]]],
     ) -> AsyncGenerator[Value, None]:
         """``stream`` for coroutines that return asynchronous generators."""
 
         async def pieces_of(model: str) -> AsyncGenerator[Value, None]:
-            async for piece in await stream(self.models[model]):
-                yield piece
+            async with aclosing(await stream(self.models[model])) as pieces:
+                async for piece in pieces:
+                    yield piece
 
-        pieces = self.dispatcher.astream(query, self._acall(ask), pieces_of)
-        return _aresumed(await anext(pieces, None), pieces)
+        pieces = self.dispatcher.astream(request.query, self._acall(ask), pieces_of)
+        return _aresumed(await anext(pieces, None), pieces, request.heard)
 
-    def _call(self, ask: Callable[[LLM], Any]) -> Callable[[str], Answer]:
-        return lambda model: _answer(model, ask(self.models[model]))
+    def _call(self, ask: Callable[[LLM], Any]) -> Callable[..., Answer]:
+        def call(name: str, prompt: str | None = None) -> Answer:
+            model = self.models[name]
+            return _answer(name, ask(model) if prompt is None else model.complete(prompt))
 
-    def _acall(self, ask: Callable[[LLM], Awaitable[Any]]) -> Callable[[str], Awaitable[Answer]]:
-        async def call(model: str) -> Answer:
-            return _answer(model, await ask(self.models[model]))
+        return call
+
+    def _acall(self, ask: Callable[[LLM], Awaitable[Any]]) -> Callable[..., Awaitable[Answer]]:
+        async def call(name: str, prompt: str | None = None) -> Answer:
+            model = self.models[name]
+            asked = ask(model) if prompt is None else model.acomplete(prompt)
+            return _answer(name, await asked)
 
         return call
 
 
 def _resumed(
-    first: Streamed[Value] | None, rest: Iterator[Streamed[Value]]
+    first: Streamed[Value] | None, rest: Iterator[Streamed[Value]], heard: Heard
 ) -> Generator[Value, None, None]:
     """The pieces with the record, the first one heard already."""
     if first is None:
         return
     record = first.decision.to_dict()
-    for streamed in chain((first,), rest):
-        yield with_record(_piece(streamed), record)
+    with closing(rest):  # type: ignore[type-var]
+        piece = _piece(first)
+        yield with_record(piece, record)
+        for streamed in rest:
+            piece = _piece(streamed)
+            yield with_record(piece, record)
+    heard(first.decision.model, piece)
 
 
 async def _aresumed(
-    first: Streamed[Value] | None, rest: AsyncIterator[Streamed[Value]]
+    first: Streamed[Value] | None, rest: AsyncIterator[Streamed[Value]], heard: Heard
 ) -> AsyncGenerator[Value, None]:
     if first is None:
         return
     record = first.decision.to_dict()
-    yield with_record(_piece(first), record)
-    async for streamed in rest:
-        yield with_record(_piece(streamed), record)
+    async with aclosing(rest):  # type: ignore[type-var]
+        piece = _piece(first)
+        yield with_record(piece, record)
+        async for streamed in rest:
+            piece = _piece(streamed)
+            yield with_record(piece, record)
+    heard(first.decision.model, piece)
 
 
 def _answer(model: str, value: Any) -> Answer:

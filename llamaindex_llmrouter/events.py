@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from llama_index.core.instrumentation import (  # type: ignore[attr-defined]
+    Dispatcher,
+    get_dispatcher,
+)
+from llama_index.core.instrumentation.event_handlers import NullEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 
 from shared_core.decision import RoutingDecision
@@ -30,11 +34,22 @@ class RoutingDecisionEvent(BaseEvent):
 
 
 def announce(decision: RoutingDecision) -> None:
-    """Emit the decision to the event handlers of LlamaIndex' instrumentation."""
-    _instrumentation.event(RoutingDecisionEvent(decision=decision.to_dict()))
+    """Emit the decision to the event handlers of LlamaIndex' instrumentation, if there are any."""
+    if _is_heard():
+        _instrumentation.event(RoutingDecisionEvent(decision=decision.to_dict()))
 
 
 def announce_decided(event: RoutingEvent) -> None:
     """A listener that announces decisions as they are made."""
     if event.kind == "decided":
         announce(event.decision)
+
+
+def _is_heard() -> bool:
+    """Whether an event reaches any handler; making one costs more than many a decision."""
+    dispatcher: Dispatcher | None = _instrumentation
+    while dispatcher is not None:
+        if any(not isinstance(one, NullEventHandler) for one in dispatcher.event_handlers):
+            return True
+        dispatcher = dispatcher.parent if dispatcher.propagate else None
+    return False

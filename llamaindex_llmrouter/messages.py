@@ -1,8 +1,8 @@
-"""LlamaIndex messages, prompts and tools as a query, and the decision's record on a response."""
+"""LlamaIndex messages and tools as turns and a query, and the decision's record on a response."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
@@ -11,6 +11,7 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     CompletionResponse,
+    DocumentBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -18,6 +19,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.tools import BaseTool
 
+from shared_core.conversation import Role, Turn, query_from
 from shared_core.query import Query, estimate_tokens
 
 RECORD: Final = "llm_router"
@@ -26,43 +28,37 @@ RECORD: Final = "llm_router"
 INNER: Final = "inner"
 """Key, in a record, of the record of a router that was the chosen model."""
 
-_ABILITY_OF: Final = {"image": "vision", "audio": "audio", "document": "pdf"}
+_ROLE_OF: Final[Mapping[MessageRole, Role]] = {
+    MessageRole.SYSTEM: "system",
+    MessageRole.DEVELOPER: "system",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+    MessageRole.TOOL: "tool",
+    MessageRole.FUNCTION: "tool",
+}
+_ABILITY_OF: Final = {"image": "vision", "video": "vision", "audio": "audio", "document": "pdf"}
 
 Value = TypeVar("Value")
 
 
 def query_of(
-    messages: Sequence[ChatMessage] | str,
-    *,
-    text: str | None = None,
-    tools: Sequence[Any] = (),
-    needs: Iterable[str] = (),
-    exclude: Mapping[str, str] | None = None,
-    model: str | None = None,
+    messages: Sequence[ChatMessage] | str, *, tools: Sequence[Any] = (), **about: Any
 ) -> Query:
-    """What the router judges of a conversation.
-
-    The text is that of the newest user message that has any, else of the newest message that has;
-    tokens count the whole conversation and the tools; pictures, sound, documents and tools become
-    needed abilities.
+    """What the router judges of a conversation; see ``shared_core.conversation``.
 
     Args:
         messages: the conversation, or a single text.
-        text: the text to judge, where it is known better than by looking at the messages.
         tools: tools the model may call.
-        needs: further abilities the answer takes.
-        exclude: models ruled out, each with the reason.
-        model: the model to force, if any.
+        about: further arguments of ``query_from``, such as ``text``, ``needs`` or ``model``.
     """
-    asked = [ChatMessage(messages)] if isinstance(messages, str) else list(messages)
-    shown = (*map(_all_text, asked), *map(_shown, tools))
-    return Query(
-        text=_text_to_judge(asked) if text is None else text,
-        needs=frozenset((*needs, *_abilities(asked), *(["tools"] if tools else []))),
-        tokens=sum(map(estimate_tokens, shown)),
-        exclude=exclude or {},
-        model=model,
-    )
+    turns = [Turn("user", messages)] if isinstance(messages, str) else turns_of(messages)
+    return query_from(turns, tools=map(shown_of, tools), **about)
+
+
+def turns_of(messages: Sequence[ChatMessage]) -> list[Turn]:
+    """The messages as far as choosing a model goes."""
+    return [_turn(message, _role(messages, place)) for place, message in enumerate(messages)]
 
 
 def with_record(value: Value, record: Mapping[str, Any]) -> Value:
@@ -73,10 +69,11 @@ def with_record(value: Value, record: Mapping[str, Any]) -> Value:
     """
     if not isinstance(value, ChatResponse | CompletionResponse):
         return value
-    inner = routing_record(value)
-    whole = dict(record) if inner is None else {**record, INNER: inner}
-    extra = {**value.additional_kwargs, RECORD: whole}
-    return cast("Value", value.model_copy(update={"additional_kwargs": extra}))
+    given = value.additional_kwargs
+    whole = {**record, INNER: given[RECORD]} if RECORD in given else dict(record)
+    copy = value.model_copy()
+    copy.additional_kwargs = {**given, RECORD: whole}
+    return cast("Value", copy)
 
 
 def without_record(response: ChatResponse) -> ChatResponse:
@@ -93,20 +90,43 @@ def routing_record(response: ChatResponse | CompletionResponse) -> dict[str, Any
     return record
 
 
-def _text_to_judge(messages: Sequence[ChatMessage]) -> str:
-    newest_first = list(reversed(messages))
-    user = (m.content or "" for m in newest_first if m.role == MessageRole.USER)
-    anyone = (m.content or "" for m in newest_first)
-    return next((text for text in (*user, *anyone) if text.strip()), "")
+def _role(messages: Sequence[ChatMessage], place: int) -> Role:
+    """Who speaks; what a ReAct agent observed is a tool's result, though it stands as a user's."""
+    message = messages[place]
+    role = _ROLE_OF.get(message.role, "user")
+    if role == "user" and place and _is_observation(message, messages[place - 1]):
+        return "tool"
+    return role
 
 
-def _all_text(message: ChatMessage) -> str:
-    return "".join(map(_text_of, _blocks(message)))
+def _is_observation(message: ChatMessage, before: ChatMessage) -> bool:
+    return (
+        _ROLE_OF.get(before.role) == "assistant"
+        and (message.content or "").startswith("Observation:")
+        and "Action:" in (before.content or "")
+    )
 
 
-def _text_of(block: BaseContentBlock) -> str:
-    if isinstance(block, TextBlock):
-        return block.text
+def _turn(message: ChatMessage, role: Role) -> Turn:
+    blocks = message.blocks
+    if len(blocks) == 1 and type(blocks[0]) is TextBlock and not message.additional_kwargs:
+        return Turn(role, blocks[0].text)
+    parts = list(_parts(message))
+    text = "\n".join(part.text for part in parts if isinstance(part, TextBlock))
+    hidden = "".join(map(_hidden_text, parts))
+    result = message.additional_kwargs.get("tool_call_id")
+    return Turn(
+        role,
+        text,
+        abilities=tuple(filter(None, map(_ability, parts))),
+        calls=tuple(str(b.tool_call_id) for b in parts if isinstance(b, ToolCallBlock)),
+        answers=None if result is None else str(result),
+        tokens=estimate_tokens(text + hidden) if hidden else None,
+    )
+
+
+def _hidden_text(block: BaseContentBlock) -> str:
+    """What a model reads in a block beyond what was said."""
     if isinstance(block, ThinkingBlock):
         return block.content or ""
     if isinstance(block, ToolCallBlock):
@@ -114,25 +134,24 @@ def _text_of(block: BaseContentBlock) -> str:
     return ""
 
 
-def _shown(tool: Any) -> str:
-    """What a model is told of a tool, roughly."""
-    if not isinstance(tool, BaseTool):
-        return str(tool)
-    about = tool.metadata
-    return f"{about.name}{about.description}{about.get_parameters_dict()}"
+def _ability(block: BaseContentBlock) -> str | None:
+    if isinstance(block, DocumentBlock) and str(block.document_mimetype).startswith("text/"):
+        return None
+    return _ABILITY_OF.get(getattr(block, "block_type", ""))
 
 
-def _abilities(messages: Iterable[ChatMessage]) -> Iterator[str]:
-    for message in messages:
-        for block in _blocks(message):
-            if (kind := getattr(block, "block_type", None)) in _ABILITY_OF:
-                yield _ABILITY_OF[kind]
-
-
-def _blocks(block: BaseContentBlock) -> Iterator[BaseContentBlock]:
+def _parts(block: BaseContentBlock) -> Iterator[BaseContentBlock]:
     """The block's parts, and theirs; a block without parts is its own only one."""
     if not isinstance(block, BaseRecursiveContentBlock):
         yield block
         return
     for part in block.nested_blocks:
-        yield from _blocks(part)
+        yield from _parts(part)
+
+
+def shown_of(tool: Any) -> str:
+    """What a model is told of a tool, roughly."""
+    if not isinstance(tool, BaseTool):
+        return str(tool)
+    about = tool.metadata
+    return f"{about.name}{about.description}{about.get_parameters_dict()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,26 +19,40 @@ Cause = Literal[
     "failover",
     "tool_loop",
     "sticky",
+    "heard",
 ]
+Outcome = Literal["answered", "failed", "skipped", "cancelled"]
+Purpose = Literal["answer", "score"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Models whose answers the router needs before it goes on."""
+    """Models whose answers the router needs before it goes on, all asked at once.
+
+    Args:
+        models: whom; one that is named twice is asked twice.
+        prompt: what to ask them in place of the query, as a scorer does that asks a judge.
+        cost: predicted cost per model in USD, where the router knows better than the price list.
+    """
 
     models: tuple[str, ...]
+    prompt: str | None = None
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answered.
+    """What a model answered, or that it did not.
 
     Args:
         model: who answered.
         text: the answer as text.
         value: the framework's own object; the core only passes it on.
-        in_tokens, out_tokens: size of the call, when known.
+        in_tokens, out_tokens, cached_tokens: size of the call, when known.
         logprob: mean log-probability per generated token (nats), when known.
+        entropy: mean entropy per generated token (nats), when known.
+        error: what kept the model from answering; ``text`` is empty then. This is how a flow learns
+            that a model it asked failed: the call goes on.
     """
 
     model: str
@@ -47,23 +61,58 @@ class Answer:
     in_tokens: int | None = None
     out_tokens: int | None = None
     logprob: float | None = None
+    cached_tokens: int | None = None
+    entropy: float | None = None
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no answer."""
+        return self.error is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A call that failed: whose, and what kind of error.
+    """One call of a model, or a call that was not made.
 
     The error's message is left out on purpose: providers quote keys and prompts in theirs.
+
+    Args:
+        model: whose.
+        error: kind of error, or why it was not asked; None when it answered.
+        status: HTTP status of the error, if it has one.
+        outcome: ``cancelled`` when another was quicker; ``skipped`` when the model was not asked.
+        purpose: ``score`` when the model was asked to judge an answer.
+        in_tokens, out_tokens: size of the call, when known; not known of streams.
+        cost: in USD, when tokens and prices are known.
+        seconds: until the answer, or a stream's first piece.
     """
 
     model: str
-    error: str
+    error: str | None = None
     status: int | None = None
+    outcome: Outcome = "failed"
+    purpose: Purpose = "answer"
+    in_tokens: int | None = None
+    out_tokens: int | None = None
+    cost: float | None = None
+    seconds: float | None = None
 
     @classmethod
     def of(cls, model: str, error: BaseException) -> Attempt:
+        """The attempt that ended in this error."""
         status = getattr(error, "status_code", None)
         return cls(model, type(error).__name__, status if isinstance(status, int) else None)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the model was to be asked and gave no answer."""
+        return self.outcome in ("failed", "skipped")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, without what is not known."""
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in told.items() if value is not None}
 
     def __str__(self) -> str:
         return f"{self.model}: {self.error}" + (f" {self.status}" if self.status else "")
@@ -81,7 +130,7 @@ class RoutingDecision:
         quality: predicted quality per model, 0..1; empty when the router predicts none.
         cost: predicted cost per model in USD; empty when the router predicts none.
         rejected: models that cannot serve the query, each with its reason.
-        failed: calls that failed before one succeeded.
+        attempts: every call so far, in the order they ended: to decide, to score, to answer.
         answer: the answer, when one was heard while deciding.
         id: unique id of this decision, for feedback and logs.
     """
@@ -93,7 +142,7 @@ class RoutingDecision:
     quality: Mapping[str, float] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
-    failed: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     answer: Answer | None = field(default=None, repr=False)
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -106,13 +155,35 @@ class RoutingDecision:
         """The model to ask: the first of the ranking."""
         return self.ranking[0]
 
-    def after_failover(self, model: str, failed: tuple[Attempt, ...]) -> RoutingDecision:
-        """This decision once ``model`` answered in place of those that failed."""
-        if not failed:
-            return self
+    @property
+    def failed(self) -> tuple[Attempt, ...]:
+        """The calls that gave no answer."""
+        return tuple(attempt for attempt in self.attempts if attempt.is_failure)
+
+    @property
+    def usage(self) -> dict[str, float]:
+        """Tokens and USD of all attempts together, as far as they are known."""
+        return {
+            "in_tokens": _sum(attempt.in_tokens for attempt in self.attempts),
+            "out_tokens": _sum(attempt.out_tokens for attempt in self.attempts),
+            "cost": _sum(attempt.cost for attempt in self.attempts),
+        }
+
+    def attempt_of(self, model: str) -> Attempt | None:
+        """The attempt in which this model answered, if it did; the last, if several."""
+        heard = (one for one in reversed(self.attempts) if one.outcome == "answered")
+        return next((one for one in heard if one.model == model), None)
+
+    def after(self, model: str, attempts: tuple[Attempt, ...]) -> RoutingDecision:
+        """This decision once ``model`` answered, after these attempts."""
+        if model == self.model:
+            return replace(self, attempts=attempts)
         later = tuple(name for name in self.ranking if name != model)
-        told = f"{self.reason}; then {'; '.join(map(str, failed))}"
-        return replace(self, ranking=(model, *later), cause="failover", reason=told, failed=failed)
+        failed = "; ".join(str(attempt) for attempt in attempts if attempt.is_failure)
+        told = f"{self.reason}; then {failed or f'{model} was quicker'}"
+        return replace(
+            self, ranking=(model, *later), cause="failover", reason=told, attempts=attempts
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record of the decision; holds neither the prompt nor the answer."""
@@ -127,7 +198,13 @@ class RoutingDecision:
             "cost": dict(self.cost),
             "rejected": dict(self.rejected),
             "failed": [str(attempt) for attempt in self.failed],
+            "attempts": [attempt.to_dict() for attempt in self.attempts],
+            "usage": self.usage,
         }
+
+
+def _sum(values: Iterable[float | None]) -> float:
+    return sum(value for value in values if value is not None)
 
 
 Flow = Generator[Ask, list[Answer], RoutingDecision]

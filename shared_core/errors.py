@@ -9,6 +9,10 @@ RouterError
 ├── NotFitted            predict or save before fit
 ├── ArtifactError        a saved router cannot be trusted or does not fit here
 ├── AllModelsFailed      every model that was asked failed
+│   ├── DeadlineExceeded the time for the call was up before one answered (also a TimeoutError)
+│   └── CostCapReached   what was left to spend did not suffice for any model
+├── TimedOut             one attempt took too long (also a TimeoutError)
+├── LikelihoodFailed     a model's server did not weigh an answer
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
 
@@ -65,7 +69,24 @@ class AllModelsFailed(RouterError, RuntimeError):
 
     def __str__(self) -> str:
         told = "; ".join(str(attempt) for attempt in self.attempts)
-        return f"all {len(self.attempts)} models that were asked failed: {told}"
+        n_models = len({attempt.model for attempt in self.attempts})
+        return f"all {n_models} models that were asked failed: {told}"
+
+
+class DeadlineExceeded(AllModelsFailed, TimeoutError):
+    """The time for the call was up before a model answered."""
+
+
+class CostCapReached(AllModelsFailed):
+    """What may be spent on the call did not suffice for a model that could still answer."""
+
+
+class TimedOut(RouterError, TimeoutError):
+    """One attempt took longer than it may."""
+
+
+class LikelihoodFailed(RouterError, RuntimeError):
+    """A model's server could not be reached, or did not weigh the answer it was given."""
 
 
 class MissingExtra(RouterError, ImportError):

@@ -10,6 +10,8 @@ from typing import Literal
 
 from shared_core.decision import Attempt, RoutingDecision
 
+Kind = Literal["decided", "heard", "failed", "answered", "gave_up"]
+
 logger = logging.getLogger(__name__)
 
 
@@ -18,14 +20,15 @@ class RoutingEvent:
     """Something that happened to one query. Holds no prompt and no answer text.
 
     Args:
-        kind: ``decided`` (before any call), ``failed`` (one call), ``answered`` or ``gave_up``.
+        kind: ``decided``; ``heard`` (an answer that was needed to decide), ``failed`` (one call),
+            ``answered`` or ``gave_up``. What happened while deciding is told once it is decided.
         decision: the decision as it stands at this moment.
-        attempt: the failed call, for ``failed``.
+        attempt: the call, for ``heard``, ``failed`` and ``answered``.
         seconds: time spent: deciding for ``decided``, in all for the others.
         time: when, in seconds since the epoch.
     """
 
-    kind: Literal["decided", "failed", "answered", "gave_up"]
+    kind: Kind
     decision: RoutingDecision
     seconds: float
     attempt: Attempt | None = None

@@ -43,6 +43,8 @@ class Query:
         tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
         exclude: models the caller rules out, each with the reason.
         model: the model the caller insists on, if any; the router then only obeys.
+        deadline: seconds the whole call may take, in place of the dispatcher's own.
+        max_cost: USD the whole call may cost, in place of the dispatcher's own.
         previous: the candidate that answered last in this conversation, if known.
         in_tool_loop: that candidate has called tools and waits for their results.
         is_follow_up: nothing new is asked: a mere "yes" or "continue".
@@ -59,6 +61,8 @@ class Query:
     tags: frozenset[str] = frozenset()
     exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
+    deadline: float | None = None
+    max_cost: float | None = None
     previous: str | None = None
     in_tool_loop: bool = False
     is_follow_up: bool = False
@@ -69,6 +73,9 @@ class Query:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
+        for name in ("deadline", "max_cost"):
+            if (given := getattr(self, name)) is not None and not given > 0:
+                raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
         for name, value in (("needs", self.needs), ("tags", self.tags)):
             if isinstance(value, str):
                 raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")

@@ -179,7 +179,7 @@ def test_functions_fit_in_a_glance() -> None:
 
 
 def test_errors_are_our_own() -> None:
-    """No bare RuntimeError and the like; only those that Python's own protocols ask for."""
+    """No bare RuntimeError and the like; only what Python's protocols or a wrong call ask for."""
     raised = {
         (str(path.relative_to(ROOT)), node.exc.func.id)
         for path, tree in trees()
@@ -187,5 +187,6 @@ def test_errors_are_our_own() -> None:
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
         if isinstance(node.exc.func, ast.Name) and hasattr(builtins, node.exc.func.id)
     }
-    protocols = {"AttributeError", "ModuleNotFoundError", "NotImplementedError", "ValueError"}
+    protocols = {"AttributeError", "ModuleNotFoundError", "NotImplementedError"}
+    protocols |= {"TypeError", "ValueError"}
     assert {(path, name) for path, name in raised if name not in protocols} == set()

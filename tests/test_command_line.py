@@ -73,11 +73,8 @@ def test_evaluate_prints_one_json_object(data: Path) -> None:
     assert {"quality", "cost", "aiq_range", "cost_at_best_single", "interval"} <= set(knn)
     assert knn["quality"] == 1.0
     assert knn["cost"] == pytest.approx(0.0055)
-    assert told["lines"]["best_single"] == {
-        "quality": 1.0,
-        "cost": pytest.approx(0.01),
-        "model": "large",
-    }
+    best = {"quality": 1.0, "cost": pytest.approx(0.01), "model": "large"}
+    assert told["lines"]["best_single"] == best
     assert told["lines"]["oracle"]["cost"] == pytest.approx(0.0055)
 
 

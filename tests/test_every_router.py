@@ -155,9 +155,9 @@ def decide(router: Router, query: Query | str) -> tuple[RoutingDecision, list[st
     decided: list[int] = []
     text = Query.of(query).text
 
-    def call(model: str) -> Answer:
+    def call(model: str, prompt: str = text) -> Answer:
         asked.append(model)
-        return answer(model, text)
+        return answer(model, prompt)
 
     def note(_: object) -> None:
         decided.append(len(asked))
@@ -167,9 +167,11 @@ def decide(router: Router, query: Query | str) -> tuple[RoutingDecision, list[st
 
 
 def facts(router: Router, query: Query | str) -> dict[str, Any]:
-    """All that a decision says, but for its id."""
+    """All that a decision says, but for its id and how long its calls took."""
     told = decide(router, query)[0].to_dict()
     del told["id"]
+    for attempt in told["attempts"]:
+        attempt.pop("seconds", None)
     return told
 
 

@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shared_core.cli import screen
+from shared_core.cli import evaluating, screen
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
 from shared_core.evaluation.calibrate import match_best_single, matching_best_single
-from shared_core.evaluation.evaluate import evaluate as evaluate_routers
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
@@ -42,6 +41,10 @@ PoolFile = Annotated[
     typer.Option("--pool", help="JSON file of candidates: prices, context windows, abilities."),
 ]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
+
+
+app.command()(evaluating.evaluate)
+app.command()(evaluating.compare)
 
 
 @app.command()
@@ -76,53 +79,6 @@ def train(
         trained = _trained(router_class, rows, candidates, cost_weight, seed, report)
         trained.save(out)
     screen.trained(Console(), trained, out)
-
-
-@app.command()
-def evaluate(
-    data: Data,
-    test: Annotated[
-        Path | None,
-        typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
-    ] = None,
-    routers: Annotated[
-        str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
-    ] = "knn",
-    pool: PoolFile = None,
-    cost_weight: Annotated[float, typer.Option(help="Where quality and cost are read off.")] = 0.1,
-    picture: Annotated[
-        Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
-    ] = False,
-    seed: Seed = 0,
-) -> None:
-    """Fit routers and judge them on held-out rows, beside the lines that matter.
-
-    Fits on the rows with split 'train' and judges on those with split 'test'.
-
-    Example: [bold]llmrouter evaluate outcomes.parquet --routers knn[/]
-    """
-    chosen = contestants.classes([name.strip() for name in routers.split(",") if name.strip()])
-    table = OutcomeTable.read(data)
-    fit_on, judge_on = (
-        (table.split("train"), table.split("test"))
-        if test is None
-        else (table, OutcomeTable.read(test))
-    )
-    candidates = None if pool is None else ModelPool.from_json(pool)
-    with screen.working() as report:
-        found = evaluate_routers(
-            chosen, fit_on, judge_on, data=str(data), pool=candidates,
-            policy=CostQuality(cost_weight), seed=seed, progress=report,
-        )  # fmt: skip
-    if picture is not None:
-        screen.draw(found, picture)
-    if as_json:
-        print(json.dumps(found.to_dict()))
-    else:
-        screen.evaluated(Console(), found)
 
 
 @app.command()

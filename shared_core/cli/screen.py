@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from rich.text import Text
 
 from shared_core._lazy import load
 from shared_core.decision import RoutingDecision
-from shared_core.evaluation.evaluate import Evaluation, Line
+from shared_core.evaluation.lines import Evaluation, Line
+from shared_core.evaluation.report.comparison import Change
+from shared_core.evaluation.verdict import verdict
 from shared_core.routers.predictive.auto import AutoRouter
 from shared_core.routers.predictive.base import PredictiveRouter
 
@@ -78,8 +80,8 @@ def decided(console: Console, decision: RoutingDecision) -> None:
     console.print(table)
 
 
-def evaluated(console: Console, evaluation: Evaluation) -> None:
-    """Routers beside the lines, and the verdict."""
+def evaluated(console: Console, evaluation: Evaluation, origins: Sequence[str] = ()) -> None:
+    """Routers beside the lines, what has to be known of the data, and the verdict."""
     rows = f"fitted on {evaluation.n_train:,} rows, judged on {evaluation.n_test:,}"
     table = Table(title=f"{evaluation.data}: {rows}")
     for name in ("", "quality", "cost, USD", "AIQ (95 % interval)", "USD at best single's quality"):
@@ -91,21 +93,44 @@ def evaluated(console: Console, evaluation: Evaluation) -> None:
         label = f"{name.replace('_', ' ')}{f': {line.model}' if line.model else ''}"
         table.add_row(label, *_cells(line))
     console.print(table)
+    pairs = {name: line for name, line in evaluation.routers.items() if "apgr" in line.metrics}
+    if pairs:
+        console.print(_pair_table(pairs))
+    for note in (*origins, *evaluation.notes):
+        console.print(Text(note, style="dim"))
     for name, line in evaluation.routers.items():
         console.print(Text(f"{name}: {verdict(evaluation, line)}"))
 
 
-def verdict(evaluation: Evaluation, line: Line) -> str:
-    """Whether to route, in a sentence."""
-    low, high = line.interval["aiq_over_zero"]
-    by = f"AIQ {low:+.4f} to {high:+.4f} over random mixtures of single models"
-    if not line.beats_zero:
-        return f"don't route on this evidence ({by})"
-    best = evaluation.lines["best_single"]
-    if line.cost_at_best_single is None or not best.cost:
-        return f"better than mixing models ({by}), but never as good as {best.model}"
-    saved = 1 - line.cost_at_best_single / best.cost
-    return f"route: {saved:.0%} cheaper than {best.model} at its quality ({by})"
+def compared(console: Console, changes: Sequence[Change], margin: float) -> None:
+    """Every figure before and after, those that regressed marked."""
+    table = Table(title=f"worse by more than {margin:g} fails")
+    for name in ("table", "router", "figure", "before", "after", ""):
+        table.add_column(name, justify="right" if name in ("before", "after") else "left")
+    for one in changes:
+        bad = one.regressed(margin)
+        after = "gone" if one.after is None else f"{one.after:.6g}"
+        told = "regressed" if bad else "better" if (one.worse_by or 0.0) < 0 else ""
+        before = f"{one.before:.6g}"
+        table.add_row(
+            one.table, one.router, one.figure, before, after, told, style="red" if bad else ""
+        )
+    console.print(table)
+    failed = sum(one.regressed(margin) for one in changes)
+    console.print(f"{failed} of {len(changes)} figures regressed by more than {margin:g}")
+
+
+def _pair_table(pairs: Mapping[str, Line]) -> Table:
+    table = Table(title="two models: RouteLLM's figures, CPT in percent of strong calls")
+    for name in ("", "APGR (95 % interval)", "CPT 50 %", "CPT 80 %"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, line in pairs.items():
+        ends = line.interval.get("apgr")
+        told = "" if ends is None else f" ({ends[0]:.4f} to {ends[1]:.4f})"
+        apgr = f"{line.metrics['apgr']:.4f}{told}"
+        cpts = [f"{line.metrics[key]:.2f}" for key in ("cpt50", "cpt80")]
+        table.add_row(name, apgr, *cpts)
+    return table
 
 
 def draw(evaluation: Evaluation, path: Path) -> None:

@@ -68,6 +68,11 @@ class Encoder(ABC):
         """Whether it can encode; true from the start for encoders that learn nothing."""
         return True
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether a text takes a millisecond or so, with nothing to wait for; see ``Router``."""
+        return False
+
     @abstractmethod
     def _encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, d) of a batch; any length, they are normalised afterwards."""

@@ -66,6 +66,10 @@ class LexicalEncoder(Encoder):
     def is_fitted(self) -> bool:
         return self._vocabulary is not None
 
+    @property
+    def is_quick(self) -> bool:
+        return True
+
     def fit(self, texts: Sequence[str], progress: Callable[[str], None] | None = None) -> Self:
         """Learn vocabulary, weights and projection from the training queries' texts."""
         report = progress or (lambda _: None)

@@ -1,7 +1,7 @@
 """Cost-quality metrics as pure functions of arrays (RouterBench, arXiv 2403.12031).
 
 A *point* is (mean cost, mean quality) over queries; a *curve* is the points of one router at many
-cost weights. Arrays are (n queries, m models) unless said otherwise.
+cost weights, (k,) and (k,). Arrays are (n queries, m models) unless said otherwise. Costs are USD.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_core.errors import DataError
 from shared_core.policies.base import Matrix
 
 Vector = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
 N_WEIGHTS: Final = 64
+
+
+def area(x: Vector, y: Vector) -> float:
+    """Under straight lines through the points (k,), by the trapezoidal rule."""
+    return float((np.diff(x) * (y[1:] + y[:-1])).sum() / 2)
 
 
 def cost_weights(n: int = N_WEIGHTS) -> Vector:
@@ -26,7 +32,8 @@ def cost_weights(n: int = N_WEIGHTS) -> Vector:
 
 def sweep(quality: Matrix, cost: Matrix, cost_unit: float) -> Choices:
     """The model (w, n) chosen at each cost weight, last the cheapest, from predictions (n, m)."""
-    chosen = [np.argmax(quality - w * cost / cost_unit, axis=1) for w in cost_weights()]
+    units = cost / cost_unit
+    chosen = [np.argmax(quality - w * units, axis=1) for w in cost_weights()]
     return np.stack([*chosen, np.argmin(cost, axis=1)])
 
 
@@ -68,7 +75,7 @@ def aiq_range(cost: Vector, quality: Vector, low: float, high: float) -> float:
     if high <= low:
         return float(np.interp(low, x, y))
     grid = np.unique(np.concatenate([[low, high], x[(x > low) & (x < high)]]))
-    return float(np.trapezoid(np.interp(grid, x, y), grid) / (high - low))
+    return area(grid, np.interp(grid, x, y)) / (high - low)
 
 
 def cost_at_quality(cost: Vector, quality: Vector, wanted: float) -> float | None:
@@ -77,3 +84,55 @@ def cost_at_quality(cost: Vector, quality: Vector, wanted: float) -> float | Non
     if y[-1] < wanted:
         return None
     return float(x[0]) if wanted <= y[0] else float(np.interp(wanted, y, x))
+
+
+def perf_gain(quality: Vector, best_single: float) -> float:
+    """PerfGain (LLMRouterBench, arXiv 2601.07206): best quality on the curve / best single - 1.
+
+    Raises:
+        DataError: the best single model's quality is 0.
+    """
+    _check_positive("the best single model's quality", best_single)
+    return float(np.max(quality)) / best_single - 1
+
+
+def cost_save(
+    cost: Vector, quality: Vector, best_single: float, best_single_cost: float
+) -> float | None:
+    """CostSave (LLMRouterBench): 1 - cheapest cost at the best single model's quality / its cost.
+
+    Mixing points of the curve at random counts; None when the curve never gets that good.
+
+    Raises:
+        DataError: the best single model costs nothing, so nothing can be saved.
+    """
+    relative = qnc(cost, quality, best_single, best_single_cost)
+    return None if relative is None else 1 - relative
+
+
+def qnc(cost: Vector, quality: Vector, best_single: float, best_single_cost: float) -> float | None:
+    """Quality-neutral cost: that at the best model's quality / the best model's cost.
+
+    From UniRoute (arXiv 2502.08773). 1 means nothing saved, above 1 dearer; None when the curve
+    never gets that good.
+
+    Raises:
+        DataError: the best single model costs nothing.
+    """
+    _check_positive("the best single model's cost", best_single_cost)
+    found = cost_at_quality(cost, quality, best_single)
+    return None if found is None else found / best_single_cost
+
+
+def cost_efficiency(
+    quality: float, cost: float, cheapest_quality: float, cheapest_cost: float
+) -> float | None:
+    """Quality gained over the cheapest model per extra USD; None where no more is spent."""
+    if cost <= cheapest_cost:
+        return None
+    return (quality - cheapest_quality) / (cost - cheapest_cost)
+
+
+def _check_positive(what: str, value: float) -> None:
+    if not value > 0:
+        raise DataError(f"{what} is {value:.4g}: nothing can be measured against it")

@@ -13,9 +13,17 @@ from shared_core.errors import DataError
 
 
 def read(path: Path) -> Mapping[str, Sequence[Any]]:
-    """The file's columns as Python values."""
+    """The file's columns: arrays of floats where they are that and whole, else Python values."""
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{path} cannot be read as parquet: {error}") from error
-    return {name: table.column(name).to_pylist() for name in table.column_names}
+    return {name: _values(table.column(name)) for name in table.column_names}
+
+
+def _values(column: Any) -> Sequence[Any]:
+    if pyarrow.types.is_floating(column.type) and not column.null_count:
+        floats: Sequence[Any] = column.to_numpy()
+        return floats
+    values: Sequence[Any] = column.to_pylist()
+    return values

@@ -220,6 +220,8 @@ def _matrix(
 
 
 def _numbers(values: Sequence[Any], name: str, where: str) -> NDArray[np.float64]:
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        return values.astype(float)
     try:
         return np.array([_number(value) for value in values], float)
     except (TypeError, ValueError) as error:

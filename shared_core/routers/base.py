@@ -27,6 +27,15 @@ class Router(ABC):
     def __init__(self, pool: ModelPool | Iterable[Candidate | str]) -> None:
         self.pool = pool if isinstance(pool, ModelPool) else ModelPool(pool)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether each step of the flow takes a few milliseconds at most, all of it in memory.
+
+        Coroutines then decide where they are, instead of in a worker thread: a switch of threads
+        costs more than such a decision. Say True only of routers that never wait for anything.
+        """
+        return False
+
     @abstractmethod
     def flow(self, query: Query) -> Flow:
         """Yield whom to ask, if anybody; return the decision.
@@ -67,8 +76,8 @@ class Router(ABC):
         )
 
     async def aroute(self, query: Query | str) -> RoutingDecision:
-        """``route`` in a worker thread, so that encoding never blocks the event loop."""
-        return await asyncio.to_thread(self.route, query)
+        """``route`` that never blocks the event loop: in a worker thread unless ``is_quick``."""
+        return self.route(query) if self.is_quick else await asyncio.to_thread(self.route, query)
 
     def _obey(self, query: Query, model: str) -> Flow:
         if objection := self.pool[model].objection(query):

@@ -22,7 +22,15 @@ from shared_core.routers.base import Router
 Pool = ModelPool | Iterable[Candidate | str]
 
 
-class Always(Router):
+class Baseline(Router):
+    """A router that looks at no query, or only looks it up."""
+
+    @property
+    def is_quick(self) -> bool:
+        return True
+
+
+class Always(Baseline):
     """Always the same model; the others only when it cannot serve or fails.
 
     Args:
@@ -45,7 +53,7 @@ class Always(Router):
         yield
 
 
-class Cheapest(Router):
+class Cheapest(Baseline):
     """The cheapest model that can serve, by the pool's prices."""
 
     def flow(self, query: Query) -> Flow:
@@ -57,7 +65,7 @@ class Cheapest(Router):
         yield
 
 
-class Random(Router):
+class Random(Baseline):
     """A model at random, the same for the same text, models and seed.
 
     Args:
@@ -77,7 +85,7 @@ class Random(Router):
         yield
 
 
-class Oracle(Router):
+class Oracle(Baseline):
     """Knows the outcome of every query it was given: an upper bound, for evaluation only.
 
     Of a query that was given twice it knows the first outcome. It keeps digests, not texts.

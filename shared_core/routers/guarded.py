@@ -124,7 +124,7 @@ class GuardedRouter(Router):
         rng = np.random.default_rng([self.router.seed, number])
         rows = np.sort(rng.choice(len(outcomes), len(outcomes)))
         known = np.unique(np.concatenate([rows, _one_known_each(outcomes.score)]))
-        member = LinearRouter(self.pool, encoder=self.router.encoder_, alpha=30.0)
+        member = LinearRouter(self.pool, encoder=self.router.encoder_)
         return member.fit(outcomes.rows(known))
 
     def _learned(self, outcomes: OutcomeTable, score: Vector, vectors: Vectors) -> float:
@@ -145,7 +145,7 @@ class GuardedRouter(Router):
 
     def _gained(self, outcomes: OutcomeTable, score: Vector, rest: Any, rows: Any) -> Vector:
         """Quality gained over the best single model by a fit that never saw the cluster."""
-        other = LinearRouter(self.pool, encoder=self.router.encoder_, alpha=30.0)
+        other = LinearRouter(self.pool, encoder=self.router.encoder_)
         other.fit(outcomes.rows(rest))
         quality = other.predict([outcomes.queries[i] for i in np.flatnonzero(rows)]).quality
         best = int(np.nanargmax(np.nanmean(score[rest], axis=0)))

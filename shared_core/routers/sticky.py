@@ -60,6 +60,10 @@ class StickyRouter(Router):
         self.ttl = ttl
         self._memory = Memory(remembered, ttl)
 
+    @property
+    def is_quick(self) -> bool:
+        return self.inner.is_quick
+
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         previous = self._previous(query)

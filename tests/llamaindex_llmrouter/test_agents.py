@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import AgentStream, AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.base.llms.types import CompletionResponse
+from llama_index.core.llms import MockLLM
 from llama_index.core.tools import FunctionTool
+from pydantic import Field
 
-from llamaindex_llmrouter import Always, Cheapest, Flow, Query, Router, RoutingDecision
+from llamaindex_llmrouter import (
+    Always,
+    Cheapest,
+    Flow,
+    Query,
+    Router,
+    RouterLLM,
+    RoutingDecision,
+)
 
 
 def weather(city: str) -> str:
@@ -46,12 +57,45 @@ async def test_a_function_agent_calls_tools(streaming: bool, make: Any, heard: A
     assert pairs == ["RoutingDecisionEvent", "LLMChatStartEvent", "LLMChatEndEvent"] * 2
 
 
-async def test_each_response_is_read_by_its_model_though_the_choice_changes(make: Any) -> None:
-    agent = FunctionAgent(tools=[WEATHER], llm=make(router=Alternating(["a", "b"])))
-    output = await agent.run("what weather?")
+@pytest.mark.parametrize(("sticky", "last"), [("off", "b"), ("tool_loop", "a")])
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_each_response_is_read_by_its_model_and_a_tool_loop_never_switches(
+    sticky: str, last: str, streaming: bool, make: Any
+) -> None:
+    llm = make(router=Alternating(["a", "b"]), options={"sticky": sticky})
+    output = await FunctionAgent(tools=[WEATHER], llm=llm, streaming=streaming).run("weather?")
     (call,) = output.tool_calls
     assert call.tool_id == "call-weather read by a"
-    assert str(output) == "hello from b"
+    assert str(output) == f"hello from {last}"
+
+
+class Thinking(MockLLM):
+    """A model without tools that reasons as a ReAct agent wants it to; remembers its prompts."""
+
+    asked: list[Any] = Field(default_factory=list, exclude=True)
+
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        self.asked.append(prompt)
+        if "Observation: sunny" in prompt:
+            return CompletionResponse(text="Thought: I know.\nAnswer: It is sunny.")
+        text = 'Thought: I look.\nAction: weather\nAction Input: {"city": "Porto"}'
+        return CompletionResponse(text=text)
+
+
+async def test_a_react_agents_loop_is_a_tool_loop() -> None:
+    judged: list[Query] = []
+
+    class Noting(Alternating):
+        def flow(self, query: Query) -> Flow:
+            judged.append(query)
+            return super().flow(query)
+
+    models = {"a": Thinking(), "b": Thinking()}
+    llm = RouterLLM(models, Noting(["a", "b"]))
+    agent = ReActAgent(tools=[WEATHER], llm=llm, streaming=False)
+    assert str(await agent.run("what weather?")) == "It is sunny."
+    assert [len(model.asked) for model in models.values()] == [2, 0]
+    assert [query.text for query in judged] == ["what weather?"]
 
 
 async def test_an_agents_stream_shows_the_text_once(make: Any) -> None:

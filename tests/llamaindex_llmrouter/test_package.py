@@ -42,9 +42,13 @@ def test_the_core_is_offered_too() -> None:
         "RoutedSelection",
         "RouterLLM",
         "RouterSelector",
+        "RouterToolRetriever",
         "RoutingDecisionEvent",
         "query_of",
+        "router_query_engine",
+        "router_retriever",
         "routing_record",
+        "tool_router_query_engine",
     ]
 
 

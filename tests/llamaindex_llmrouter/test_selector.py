@@ -91,7 +91,9 @@ async def test_choices_can_change_from_call_to_call() -> None:
 async def test_several_outputs_come_best_first() -> None:
     result = await both(RouterSelector(learned(by_verb), max_outputs=2), CHOICES, "count users")
     assert result.inds == [0, 2]
-    assert result.reasons == [result.decision["reason"], "number 2 of the ranking"]
+    assert result.reasons[0] == result.decision["reason"]
+    assert result.reasons[1] == "number 2 of the ranking, with 0.10"
+    assert result.scores == pytest.approx([1.0, 0.1])
     assert len((await both(RouterSelector(Always(POOL), max_outputs=9), CHOICES, "hi")).inds) == 3
 
 
@@ -113,7 +115,7 @@ async def test_a_default_is_taken_visibly() -> None:
     ("choices", "told"),
     [
         (["sql", "mail"], "the choices are sql, mail; the router knows docs, sql, web, not mail"),
-        ([], "the choices are none; the router knows docs, sql, web"),
+        ([], "there are no choices to select from"),
         ([ToolMetadata(name="sql", description=d) for d in "xy"], "several choices are called sql"),
     ],
 )

@@ -51,13 +51,13 @@ def test_an_attempt_tells_the_kind_of_error_and_never_its_message(
 
 def test_without_failures_the_decision_stays_itself() -> None:
     made = decision()
-    assert made.after_failover("a", ()) is made
+    assert made.after("a", ()) == made
 
 
 def test_after_failover_the_answering_model_leads() -> None:
     made = decision(quality={"a": 0.9, "b": 0.5, "c": 0.2})
     failed = (Attempt("a", "Timeout"), Attempt("b", "RateLimited", 429))
-    final = made.after_failover("c", failed)
+    final = made.after("c", failed)
     assert final.ranking == ("c", "a", "b")
     assert (final.cause, final.failed) == ("failover", failed)
     assert final.reason == "cheap; then a: Timeout; b: RateLimited 429"
@@ -69,7 +69,7 @@ def test_the_record_is_json_and_holds_no_answer() -> None:
         quality={"a": 0.123456789},
         cost={"a": 1e-7},
         rejected={"d": "lacks tools"},
-        failed=(Attempt("b", "Timeout"),),
+        attempts=(Attempt("b", "Timeout", seconds=0.5),),
         answer=Answer("a", "the secret answer", value="the secret answer"),
     )
     record = json.loads(json.dumps(made.to_dict(), allow_nan=False))
@@ -84,5 +84,15 @@ def test_the_record_is_json_and_holds_no_answer() -> None:
         "cost": {"a": 1e-7},
         "rejected": {"d": "lacks tools"},
         "failed": ["b: Timeout"],
+        "attempts": [
+            {
+                "model": "b",
+                "error": "Timeout",
+                "outcome": "failed",
+                "purpose": "answer",
+                "seconds": 0.5,
+            }
+        ],
+        "usage": {"in_tokens": 0, "out_tokens": 0, "cost": 0},
     }
     assert "secret" not in repr(made)

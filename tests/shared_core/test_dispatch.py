@@ -232,6 +232,26 @@ def test_a_stream_nobody_reads_on_is_closed_at_once() -> None:
     assert models.closed == ["first"]
 
 
+def test_a_stream_that_somebody_else_holds_is_closed_too() -> None:
+    class Held:
+        closed = False
+
+        def __iter__(self) -> Iterator[str]:
+            return self
+
+        def __next__(self) -> str:
+            return "piece"
+
+        def close(self) -> None:
+            self.closed = True
+
+    held = Held()
+    pieces = Dispatcher(Always(POOL)).stream("hi", Models().call, lambda _: iter(held))
+    assert next(pieces).piece == "piece"
+    pieces.close()  # type: ignore[attr-defined]
+    assert held.closed
+
+
 async def test_an_asynchronous_stream_nobody_reads_on_is_closed_at_once() -> None:
     models = Models()
     pieces = Dispatcher(Always(POOL)).astream("hi", models.acall, models.astream)
@@ -349,10 +369,11 @@ async def test_models_asked_at_once_answer_at_once() -> None:
 async def test_deciding_blocks_no_event_loop() -> None:
     threads: set[int] = set()
 
-    class Slow(Always):
+    class Slow(Router):
         def flow(self, query: Query) -> Flow:
             threads.add(threading.get_ident())
-            return (yield from super().flow(query))
+            return RoutingDecision(self.pool.names, "Slow", "policy", "after long thought")
+            yield
 
     await Dispatcher(Slow(POOL)).arun("hi", Models().acall)
     await Slow(POOL).aroute("hi")

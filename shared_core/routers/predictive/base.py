@@ -142,6 +142,10 @@ class PredictiveRouter(Router):
         price = cost.mean(axis=1, keepdims=True) * ratio.T
         return np.hstack([quality, added]), np.hstack([cost, price])
 
+    @property
+    def is_quick(self) -> bool:
+        return hasattr(self, "encoder_") and self.encoder_.is_quick
+
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         predictions = self.predict([query.text]).of(eligible)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 import pytest
-from small_world import HELD_OUT, POOL, outcomes, with_gaps
+from small_world import HELD_OUT, POOL, TRAIN, outcomes, with_gaps
 
 from shared_core import (
     CostQuality,
     DataError,
     Evaluation,
     KNNRouter,
+    ModelPool,
     OutcomeTable,
+    Predictions,
     evaluate,
     judge,
     match_best_single,
@@ -107,7 +111,25 @@ def test_matching_the_best_single_keeps_its_quality_for_less() -> None:
     assert (line.cost or 1) < TEST.cost[:, 3].mean()
 
 
-def test_matching_never_falls_below_where_nothing_is_learned() -> None:
+def test_no_row_is_predicted_by_a_router_that_saw_its_text() -> None:
+    class Suspicious(KNNRouter):
+        def fit(self, outcomes: OutcomeTable, progress: Any = None) -> Self:
+            self.seen = set(outcomes.queries)
+            return super().fit(outcomes, progress)
+
+        def predict(self, texts: Sequence[str]) -> Predictions:
+            assert self.seen
+            assert not self.seen & set(texts)
+            return super().predict(texts)
+
+    def make(pool: ModelPool) -> KNNRouter:
+        return Suspicious(pool, k=3, shrinkage=1.0)
+
+    twice = outcomes([*TRAIN, *TRAIN[:30]])
+    assert match_best_single(make, twice, POOL).cost_weight > 0
+
+
+def test_where_the_cheap_one_is_a_coin_toss_the_dear_one_stays() -> None:
     rng = np.random.default_rng(0)
     rows = [
         {
@@ -120,9 +142,7 @@ def test_matching_never_falls_below_where_nothing_is_learned() -> None:
         for i in range(60)
     ]
     table = OutcomeTable.from_rows(rows)
-    policy = match_best_single(lambda pool: KNNRouter(pool, k=5, shrinkage=5.0), table, POOL_AB)
-    router = KNNRouter(POOL_AB, policy=policy, k=5, shrinkage=5.0).fit(table)
+    pool = ModelPool(["a", "b"])
+    policy = match_best_single(lambda pool: KNNRouter(pool, k=5, shrinkage=5.0), table, pool)
+    router = KNNRouter(pool, policy=policy, k=5, shrinkage=5.0).fit(table)
     assert router.route("the same words 7").model == "b"
-
-
-POOL_AB = KNNRouter(["a", "b"]).pool

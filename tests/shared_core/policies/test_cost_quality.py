@@ -43,6 +43,7 @@ def test_the_currency_does_not_matter(
         policy(predictions(quality, cost)),
         policy(predictions(quality, cost * rate, rate)),
         rtol=1e-9,
+        atol=1e-12,
     )
 
 

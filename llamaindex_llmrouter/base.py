@@ -1,0 +1,183 @@
+"""What every method of the router LLM needs: models, who decides, what a call amounts to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, get_args
+
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.llms import LLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.prompts import BasePromptTemplate
+from pydantic import Field, PrivateAttr
+
+from llamaindex_llmrouter.authors import Authors
+from llamaindex_llmrouter.capabilities import (
+    MetadataMode,
+    facts_of,
+    pool_metadata,
+    warn_of_undeclared_windows,
+)
+from llamaindex_llmrouter.delegation import Delegation
+from llamaindex_llmrouter.events import announce_decided
+from llamaindex_llmrouter.messages import query_of
+from llamaindex_llmrouter.requests import PREFIX, Conversation, Request, provider_of, split
+from shared_core.dispatch import Dispatcher
+from shared_core.errors import ConfigError
+from shared_core.events import Listener
+from shared_core.pool import ModelPool
+from shared_core.reliability import Reliability
+from shared_core.routers.base import Router
+from shared_core.routers.sticky import Mode, StickyRouter
+
+_OPTIONS: Final = (
+    "callback_manager",
+    "failover",
+    "failover_on",
+    "listeners",
+    "metadata_mode",
+    "reliability",
+    "sticky",
+)
+_SET_ON_MODELS: Final = (
+    "completion_to_prompt",
+    "messages_to_prompt",
+    "output_parser",
+    "pydantic_program_mode",
+    "query_wrapper_prompt",
+    "rate_limiter",
+    "system_prompt",
+)
+
+
+class RouterBase(FunctionCallingLLM):
+    """The state of a ``RouterLLM``, and what its methods have in common."""
+
+    models: dict[str, LLM] = Field(exclude=True, repr=False)
+    router: Router = Field(exclude=True, repr=False)
+    sticky: Mode = "tool_loop"
+    failover: bool = True
+    failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
+    reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
+    listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
+    metadata_mode: MetadataMode = "conservative"
+    _authors: Authors = PrivateAttr(default_factory=Authors)
+    _deciding: Router = PrivateAttr()
+    _delegation: Delegation = PrivateAttr()
+    _known: ModelPool = PrivateAttr()
+    _providers: dict[str, str] = PrivateAttr()
+    _lent: CallbackManager | None = PrivateAttr(default=None)
+
+    def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
+        _check_options(options)
+        _check_models(models, router.pool)
+        deciding = _staying(router, options.get("sticky", "tool_loop"))
+        given = {name: value for name, value in options.items() if name in _OPTIONS}
+        super().__init__(models=dict(models), router=router, **given)
+        warn_of_undeclared_windows(router.pool, self.models)
+        self._known = router.pool.completed({name: facts_of(m) for name, m in models.items()})
+        self._providers = {name: provider_of(model) for name, model in models.items()}
+        self._deciding = deciding
+        dispatcher = Dispatcher(
+            self._deciding,
+            failover=self.failover,
+            failover_on=self.failover_on,
+            listeners=(announce_decided, *self.listeners),
+            reliability=self.reliability,
+        )
+        self._delegation = Delegation(self.models, dispatcher)
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What holds whichever model is chosen; tools go to the models that can call them."""
+        return pool_metadata(self.router.pool, self.models, self.metadata_mode)
+
+    def _chat_request(
+        self,
+        messages: Sequence[ChatMessage],
+        kwargs: Mapping[str, Any],
+        **about: Any,
+    ) -> tuple[Request, Conversation, dict[str, Any]]:
+        """A conversation to route, and the keyword arguments to hand on."""
+        self._lend_callbacks()
+        own, options = split(kwargs)
+        conversation = Conversation(messages, self._authors, self._providers)
+        query = conversation.query(**_of_call(options), **about, **own)
+        return Request(self._known.narrowed(query), conversation.note), conversation, options
+
+    def _text_request(
+        self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
+    ) -> tuple[Request, dict[str, Any]]:
+        """A text to route, and the keyword arguments to hand on: those the caller gave."""
+        self._lend_callbacks()
+        own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
+        query = query_of(prompt, **_of_call(options), **own)
+        return Request(self._known.narrowed(query)), options
+
+    def _prompt_request(
+        self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
+    ) -> tuple[Request, dict[str, Any]]:
+        """A prompt to route, and its arguments to hand on."""
+        self._lend_callbacks()
+        own, args = split(prompt_args)
+        messages = prompt.format_messages(llm=self, **args)
+        if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
+            about["text"] = text
+        return Request(self._known.narrowed(query_of(messages, **about, **own))), args
+
+    def _structured_request(
+        self,
+        prompt: BasePromptTemplate,
+        llm_kwargs: Mapping[str, Any] | None,
+        prompt_args: Mapping[str, Any],
+    ) -> tuple[Request, dict[str, Any] | None, dict[str, Any]]:
+        """The request, the keyword arguments for the model and those for the prompt."""
+        own, extra = split(llm_kwargs or {})
+        ours = {PREFIX + name: value for name, value in own.items()}
+        needs = ["structured_output"]
+        request, args = self._prompt_request(prompt, {**prompt_args, **ours}, needs=needs)
+        return request, None if llm_kwargs is None else extra, args
+
+    def _lend_callbacks(self) -> None:
+        """Have models without handlers of their own report to the router's callback manager."""
+        for model in self.models.values():
+            if not model.callback_manager.handlers or model.callback_manager is self._lent:
+                model.callback_manager = self.callback_manager
+        self._lent = self.callback_manager
+
+
+def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the keyword arguments of a call say about the query."""
+    said = {"reserved_output": options.get("max_tokens"), "tools": options.get("tools")}
+    return {name: value for name, value in said.items() if value}
+
+
+def _staying(router: Router, mode: Mode) -> Router:
+    """The router, made to stay with a conversation's model unless it does so by itself."""
+    if mode == "off" or isinstance(router, StickyRouter):
+        return router
+    return StickyRouter(router, mode)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    misplaced = [name for name in _SET_ON_MODELS if options.get(name) is not None]
+    if misplaced:
+        raise ConfigError(
+            f"set {', '.join(misplaced)} on the models: the router only hands calls on"
+        )
+    if unknown := sorted(set(options) - set(_OPTIONS) - set(_SET_ON_MODELS)):
+        raise ConfigError(f"RouterLLM has no option {', '.join(unknown)}; it has {list(_OPTIONS)}")
+    if (mode := options.get("metadata_mode", "union")) not in get_args(MetadataMode):
+        raise ConfigError(f"metadata_mode is conservative or union, not {mode!r}")
+
+
+def _check_models(models: Mapping[str, LLM], pool: ModelPool) -> None:
+    if set(models) != set(pool):
+        raise ConfigError(
+            f"the router chooses among {', '.join(pool)}; models has "
+            f"{', '.join(models) or 'none'}: give one LLM for each name"
+        )
+    for name, model in models.items():
+        if not isinstance(model, LLM):
+            raise ConfigError(f"{name} is a {type(model).__name__}, no LlamaIndex LLM")

@@ -1,0 +1,92 @@
+"""Prompts and structured output of whichever model is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
+from llama_index.core.types import Model, TokenAsyncGen, TokenGen
+
+from llamaindex_llmrouter.base import RouterBase
+
+
+class PromptMethods(RouterBase):
+    """Prompts, with free and with structured answers."""
+
+    def structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        answer: Model = self._delegation.run(
+            request, lambda model: model.structured_predict(output_cls, prompt, extra, **args)
+        )
+        return answer
+
+    async def astructured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        return await self._delegation.arun(
+            request, lambda model: model.astructured_predict(output_cls, prompt, extra, **args)
+        )
+
+    def stream_structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Any, None, None]:
+        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        return self._delegation.stream(
+            request,
+            lambda model: model.structured_predict(output_cls, prompt, extra, **args),
+            lambda model: model.stream_structured_predict(output_cls, prompt, extra, **args),
+        )
+
+    async def astream_structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Any, None]:
+        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        return await self._delegation.astream(
+            request,
+            lambda model: model.astructured_predict(output_cls, prompt, extra, **args),
+            lambda model: model.astream_structured_predict(output_cls, prompt, extra, **args),
+        )
+
+    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        request, args = self._prompt_request(prompt, prompt_args)
+        return self._delegation.run(request, lambda model: model.predict(prompt, **args))
+
+    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        request, args = self._prompt_request(prompt, prompt_args)
+        return await self._delegation.arun(request, lambda model: model.apredict(prompt, **args))
+
+    def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
+        request, args = self._prompt_request(prompt, prompt_args)
+        return self._delegation.stream(
+            request,
+            lambda model: model.predict(prompt, **args),
+            lambda model: model.stream(prompt, **args),
+        )
+
+    async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
+        request, args = self._prompt_request(prompt, prompt_args)
+        return await self._delegation.astream(
+            request,
+            lambda model: model.apredict(prompt, **args),
+            lambda model: model.astream(prompt, **args),
+        )

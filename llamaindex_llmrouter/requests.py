@@ -1,0 +1,119 @@
+"""One call on its way: what to route, and what to tell whichever model is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.llms import LLM
+
+from llamaindex_llmrouter.authors import Authors
+from llamaindex_llmrouter.histories import has_strange_calls, readable
+from llamaindex_llmrouter.messages import shown_of, turns_of
+from shared_core.conversation import Turn, query_from
+from shared_core.errors import ConfigError
+from shared_core.query import Query
+
+PREFIX: Final = "llm_router_"
+"""Of the keywords of a call that are for the router; no model receives them."""
+
+FORCE: Final = "llm_router_model"
+"""Keyword that names the model to use."""
+
+_FIELDS: Final = ("model", "conversation", "tags", "cost_weight", "deadline", "max_cost")
+
+Heard = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call that is to be routed.
+
+    Args:
+        query: what the router judges.
+        heard: told which model answered, and what.
+    """
+
+    query: Query
+    heard: Heard = lambda model, answer: None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages on their way to whichever model is chosen.
+
+    Args:
+        messages: the caller's; never changed.
+        authors: knows who wrote them.
+        providers: name of each model -> its provider.
+    """
+
+    messages: Sequence[ChatMessage]
+    authors: Authors
+    providers: Mapping[str, str]
+
+    @cached_property
+    def turns(self) -> list[Turn]:
+        """The messages as far as choosing a model goes."""
+        return turns_of(self.messages)
+
+    @cached_property
+    def written_by(self) -> list[str | None]:
+        """For each message the model that wrote it, where that is known."""
+        return self.authors.of(self.messages, self.turns)
+
+    @property
+    def previous(self) -> str | None:
+        """Who answered last."""
+        known = (name for name in reversed(self.written_by) if name is not None)
+        return next(known, None) or self.authors.last(self.turns)
+
+    def query(self, tools: Sequence[Any] = (), **about: Any) -> Query:
+        """What the router judges; see ``query_from``."""
+        shown = map(shown_of, tools)
+        return query_from(self.turns, tools=shown, previous=self.previous, **about)
+
+    def told_to(self, model: LLM) -> Sequence[ChatMessage]:
+        """The messages as this model can read them."""
+        if len(set(self.providers.values())) == 1:
+            return self.messages
+        foreign = [self._is_foreign(place, provider_of(model)) for place in self._places]
+        return readable(self.messages, foreign) if any(foreign) else self.messages
+
+    def note(self, model: str, answer: Any) -> None:
+        """Remember who answered."""
+        if isinstance(answer, ChatResponse):
+            self.authors.note(self.turns, answer.message, model)
+
+    @property
+    def _places(self) -> range:
+        return range(len(self.messages))
+
+    def _is_foreign(self, place: int, provider: str) -> bool:
+        author = self.written_by[place]
+        if author is None:
+            return has_strange_calls(self.messages[place])
+        return self.providers[author] != provider
+
+
+def provider_of(model: LLM) -> str:
+    """Models of one provider read each other's histories: those of one class, to our knowledge."""
+    return f"{type(model).__module__}.{type(model).__qualname__}"
+
+
+def split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The query's fields among the keywords of a call, and those that are for the model.
+
+    Raises:
+        ConfigError: a keyword is for the router, which has no such field.
+    """
+    own = {name.removeprefix(PREFIX): v for name, v in kwargs.items() if name.startswith(PREFIX)}
+    if not own:
+        return {}, dict(kwargs)
+    if unknown := sorted(set(own) - set(_FIELDS)):
+        told = ", ".join(PREFIX + name for name in unknown)
+        raise ConfigError(f"{told}: a call can set {', '.join(PREFIX + name for name in _FIELDS)}")
+    return own, {name: v for name, v in kwargs.items() if not name.startswith(PREFIX)}

@@ -1,0 +1,77 @@
+"""What one call has tried and spent, as it goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+
+from shared_core.decision import Attempt, Purpose
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An attempt under way.
+
+    Args:
+        model: whose.
+        purpose: what for.
+        predicted: USD it is expected to cost; 0 when unknown.
+    """
+
+    model: str
+    purpose: Purpose
+    predicted: float
+    began: float = field(default_factory=time.perf_counter)
+
+    def ended(self, attempt: Attempt) -> Attempt:
+        """The attempt with what the entry knows of it."""
+        seconds = round(time.perf_counter() - self.began, 6)
+        return replace(attempt, purpose=self.purpose, seconds=seconds)
+
+
+class Books:
+    """Every attempt of one call, each in it once. Thread-safe.
+
+    Args:
+        max_cost: USD that may be spent.
+    """
+
+    def __init__(self, max_cost: float | None) -> None:
+        self.max_cost = max_cost
+        self.attempts: list[Attempt] = []
+        self.errors: list[Exception] = []
+        self._spent = 0.0
+        self._open: list[Entry] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def open(self, entry: Entry) -> bool:
+        """Begin an attempt; False when what it is expected to cost is beyond what is left."""
+        with self._lock:
+            committed = self._spent + sum(other.predicted for other in self._open)
+            if self.max_cost is not None and committed + entry.predicted > self.max_cost:
+                return False
+            self._open.append(entry)
+            return True
+
+    def enter(self, entry: Entry, attempt: Attempt, spent: float = 0.0) -> Attempt | None:
+        """The attempt has ended and cost so much; None when the books are closed already."""
+        with self._lock:
+            if entry in self._open:
+                self._open.remove(entry)
+            self._spent += spent
+            if self._is_closed:
+                return None
+            whole = entry.ended(attempt)
+            self.attempts.append(whole)
+            return whole
+
+    def close(self) -> tuple[Attempt, ...]:
+        """All attempts; those still under way are cancelled and nobody hears of them again."""
+        with self._lock:
+            self._is_closed = True
+            for entry in self._open:
+                given_up = Attempt(entry.model, "cancelled", outcome="cancelled")
+                self.attempts.append(entry.ended(given_up))
+            return tuple(self.attempts)

@@ -1,0 +1,195 @@
+"""Does the steps of a course on an event loop. No rule is in here.
+
+A call without a time limit is awaited where the caller is, so it is cancelled with its caller like
+a call by hand; one with a limit is a task of its own, which is cancelled when its time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.workers import Outcome
+from shared_core.errors import ConfigError, TimedOut
+
+T = TypeVar("T")
+
+GRACE: Final = 0.02
+"""Seconds that a cancelled task gets to end before nobody waits for it any more."""
+
+
+class OnLoop:
+    """Walks a course in the task of its caller.
+
+    Args:
+        call: model, and the prompt if there is one -> awaitable answer.
+        stream: model -> pieces.
+    """
+
+    def __init__(
+        self,
+        call: Callable[..., Awaitable[Any]],
+        stream: Callable[[str], AsyncIterator[Any]] | None = None,
+    ) -> None:
+        self._call = call
+        self._stream = stream
+
+    async def walk(self, steps: Steps[T]) -> T:
+        """Do the steps one after another, and return what comes of them."""
+        with contextlib.closing(steps):
+            try:
+                step = next(steps)
+                while True:
+                    try:
+                        given = await self._do(step)
+                    except BaseException as error:  # noqa: BLE001 - the course judges it
+                        step = steps.throw(error)
+                    else:
+                        step = steps.send(given)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    async def _do(self, step: Any) -> Any:
+        match step:
+            case Call(is_streamed=True):
+                return await self._open(step)
+            case Call():
+                return await _within(step.seconds(), self._call(*step.arguments))
+            case Think(is_quick=True):
+                return step.work()
+            case Think():
+                return await _within(step.seconds, asyncio.to_thread(step.work))
+            case Wait():
+                return await _wait_for(step.place, step.seconds)
+            case Pause():
+                return await asyncio.sleep(step.seconds)
+            case Together():
+                return await self._together(step.courses)
+            case Race():
+                return await self._race(step.courses, step.delay)
+
+    async def _open(self, call: Call) -> Opened[AsyncIterator[Any]]:
+        if self._stream is None:
+            raise ConfigError("this course was begun without a way to stream")
+        pieces = aiter(self._stream(call.model))
+        if call.seconds() is not None:
+            pieces = Pumped(pieces, call.seconds)
+        return Opened(await anext(pieces, END), pieces)
+
+    async def _together(self, courses: Sequence[Steps[Any]]) -> list[Any]:
+        tasks = [asyncio.create_task(self.walk(course)) for course in courses]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            await _end(*tasks)
+
+    async def _race(self, courses: Sequence[Steps[Any]], delay: float) -> Any:
+        waiting, running = list(courses), set[asyncio.Task[Any]]()
+        try:
+            while waiting or running:
+                if waiting:
+                    running.add(asyncio.create_task(self.walk(waiting.pop(0))))
+                timeout = delay if waiting else None
+                done, running = await asyncio.wait(
+                    running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+                )
+                found = [one for task in done if (one := task.result()) is not None]
+                if found:
+                    return found[0]
+            return None
+        finally:
+            await _end(*running)
+
+
+class Pumped(AsyncIterator[T]):
+    """A stream that a task reads from end to end, so that who waits for a piece can stop waiting.
+
+    One task, because libraries tie what they hold open to the task that opened it.
+
+    Args:
+        pieces: the stream.
+        seconds: what the next piece may take.
+
+    Raises:
+        TimedOut: a piece took longer.
+    """
+
+    def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float | None]) -> None:
+        self._stream = pieces
+        self._seconds = seconds
+        self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
+        self._task = asyncio.create_task(self._pump())
+
+    async def __anext__(self) -> T:
+        seconds = self._seconds()
+        try:
+            outcome = await asyncio.wait_for(self._pieces.get(), seconds)
+        except TimeoutError:
+            await self.aclose()
+            raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
+        piece = outcome.get()
+        if piece is END:
+            raise StopAsyncIteration
+        return piece  # type: ignore[no-any-return]
+
+    async def aclose(self) -> None:
+        """Cancel the task."""
+        await _end(self._task)
+
+    async def _pump(self) -> None:
+        try:
+            async for piece in self._stream:
+                self._pieces.put_nowait(Outcome(piece))
+        except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+            self._pieces.put_nowait(Outcome(error=error))
+        else:
+            self._pieces.put_nowait(Outcome(END))
+        finally:
+            await aclose(self._stream)
+
+
+async def aclose(pieces: AsyncIterator[Any]) -> None:
+    """Close a stream, if it is of a kind that can be closed."""
+    if (close := getattr(pieces, "aclose", None)) is not None:
+        await close()
+
+
+async def _within(seconds: float | None, work: Awaitable[T]) -> T:
+    if seconds is None:
+        return await work
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,), timeout=max(seconds, 0))
+        if task.done():
+            return task.result()
+    finally:
+        await _end(task)
+    raise TimedOut(f"no answer within {seconds:.3g} s")
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel what still runs, and give it the time to end; take note of errors nobody waits for."""
+    running = [task for task in tasks if not task.done()]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=GRACE)
+    for task in tasks:
+        task.add_done_callback(_take_note)
+
+
+def _take_note(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def _wait_for(place: Future[None], seconds: float | None) -> None:
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(place), seconds)
+    except TimeoutError:
+        raise TimedOut("no place at the model became free in time") from None

@@ -1,0 +1,171 @@
+"""Does the steps of a course in threads. No rule is in here.
+
+A call without a time limit is made where the caller is, so its context and its thread are those of
+a call by hand; one with a limit is made by a worker, who can be left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.workers import Outcome, Workers
+from shared_core.errors import ConfigError, TimedOut
+
+T = TypeVar("T")
+
+
+class InThreads:
+    """Walks a course in the thread of its caller.
+
+    Args:
+        workers: who does what may have to be left, or goes on at the same time.
+        call: model, and the prompt if there is one -> answer.
+        stream: model -> pieces.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        call: Callable[..., Any],
+        stream: Callable[[str], Iterator[Any]] | None = None,
+    ) -> None:
+        self._workers = workers
+        self._call = call
+        self._stream = stream
+
+    def walk(self, steps: Steps[T]) -> T:
+        """Do the steps one after another, and return what comes of them."""
+        with contextlib.closing(steps):
+            try:
+                step = next(steps)
+                while True:
+                    try:
+                        given = self._do(step)
+                    except BaseException as error:  # noqa: BLE001 - the course judges it
+                        step = steps.throw(error)
+                    else:
+                        step = steps.send(given)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    def _do(self, step: Any) -> Any:
+        match step:
+            case Call(is_streamed=True):
+                return self._open(step)
+            case Call():
+                return self._within(step.seconds(), partial(self._call, *step.arguments))
+            case Think():
+                return self._within(None if step.is_quick else step.seconds, step.work)
+            case Wait():
+                return _wait_for(step.place, step.seconds)
+            case Pause():
+                return time.sleep(step.seconds)
+            case Together():
+                return self._together(step.courses)
+            case Race():
+                return self._race(step.courses, step.delay)
+
+    def _within(self, seconds: float | None, work: Callable[[], T]) -> T:
+        return work() if seconds is None else self._workers.run(work, seconds)
+
+    def _open(self, call: Call) -> Opened[Iterator[Any]]:
+        if self._stream is None:
+            raise ConfigError("this course was begun without a way to stream")
+        stream = partial(self._stream, call.model)
+        is_limited = call.seconds() is not None
+        pieces = Pumped(stream, call.seconds, self._workers) if is_limited else iter(stream())
+        return Opened(next(pieces, END), pieces)
+
+    def _together(self, courses: Sequence[Steps[Any]]) -> list[Any]:
+        results = [SimpleQueue[Outcome[Any]]() for _ in courses]
+        for course, result in zip(courses, results, strict=True):
+            self._workers.start(partial(self.walk, course), result)
+        return [result.get().get() for result in results]
+
+    def _race(self, courses: Sequence[Steps[Any]], delay: float) -> Any:
+        results: SimpleQueue[Outcome[Any]] = SimpleQueue()
+        waiting, running = list(courses), 0
+        while waiting or running:
+            if waiting:
+                self._workers.start(partial(self.walk, waiting.pop(0)), results)
+                running += 1
+            try:
+                outcome = results.get(timeout=delay if waiting else None)
+            except Empty:
+                continue
+            running -= 1
+            if (found := outcome.get()) is not None:
+                return found
+        return None
+
+
+class Pumped(Iterator[T]):
+    """A stream that a worker reads, so that who waits for a piece can stop waiting.
+
+    Args:
+        stream: begins it.
+        seconds: what the next piece may take.
+        workers: who reads.
+
+    Raises:
+        TimedOut: a piece took longer, or too many calls hang already.
+    """
+
+    def __init__(
+        self,
+        stream: Callable[[], Iterator[T]],
+        seconds: Callable[[], float | None],
+        workers: Workers,
+    ) -> None:
+        workers.check_not_swamped()
+        self._stream = stream
+        self._seconds = seconds
+        self._workers = workers
+        self._pieces: SimpleQueue[Outcome[Any]] = SimpleQueue()
+        self._is_wanted = True
+        self._ticket = workers.start(self._pump, self._pieces)
+
+    def __next__(self) -> T:
+        seconds = self._seconds()
+        try:
+            outcome = self._pieces.get(timeout=None if seconds is None else max(seconds, 0))
+        except Empty:
+            self.close()
+            raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
+        piece = outcome.get()
+        if piece is END:
+            raise StopIteration
+        return piece  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Have the worker stop at the next piece."""
+        self._is_wanted = False
+        self._workers.leave_behind(self._ticket)
+
+    def _pump(self) -> object:
+        pieces = iter(self._stream())
+        for piece in pieces:
+            if not self._is_wanted:
+                getattr(pieces, "close", _nothing)()
+                break
+            self._pieces.put(Outcome(piece))
+        return END
+
+
+def _nothing() -> None:
+    """Iterators that are no generators need not be closed."""
+
+
+def _wait_for(place: Future[None], seconds: float | None) -> None:
+    try:
+        place.result(None if seconds is None else max(seconds, 0))
+    except TimeoutError:
+        raise TimedOut("no place at the model became free in time") from None

@@ -1,0 +1,116 @@
+"""Threads that may be left behind: a call that hangs cannot be killed, but nobody has to wait."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from shared_core.errors import TimedOut
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """How a piece of work ended."""
+
+    value: T | None = None
+    error: BaseException | None = None
+
+    def get(self) -> T:
+        """What it returned; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
+
+class Ticket:
+    """A piece of work under way."""
+
+    is_done = False
+
+
+class Workers:
+    """Daemon threads that are used again, begun when all are busy, and never waited for.
+
+    Args:
+        most_abandoned: how many may hang before work with a time limit is refused.
+        most_idle: how many are kept for later.
+    """
+
+    def __init__(self, most_abandoned: int = 256, most_idle: int = 64) -> None:
+        self.most_abandoned = most_abandoned
+        self.most_idle = most_idle
+        self._hanging: set[Ticket] = set()
+        self._idle: list[SimpleQueue[Callable[[], None]]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def abandoned(self) -> int:
+        """How many pieces of work were left behind and still go on."""
+        return len(self._hanging)
+
+    def start(self, work: Callable[[], T], results: SimpleQueue[Outcome[T]]) -> Ticket:
+        """Do the work in a thread, in a copy of this context; its outcome goes to ``results``."""
+        context = contextvars.copy_context()
+        ticket = Ticket()
+
+        def job() -> None:
+            try:
+                outcome = Outcome(context.run(work))
+            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
+                outcome = Outcome(error=error)
+            with self._lock:
+                ticket.is_done = True
+                self._hanging.discard(ticket)
+            results.put(outcome)
+
+        self._hand_out(job)
+        return ticket
+
+    def run(self, work: Callable[[], T], seconds: float) -> T:
+        """What the work returns or raises, if it ends in time.
+
+        Raises:
+            TimedOut: it did not, and its thread is left behind; or too many were left behind.
+        """
+        self.check_not_swamped()
+        results: SimpleQueue[Outcome[T]] = SimpleQueue()
+        ticket = self.start(work, results)
+        try:
+            outcome = results.get(timeout=max(seconds, 0))
+        except Empty:
+            self.leave_behind(ticket)
+            raise TimedOut(f"no answer within {seconds:.3g} s") from None
+        return outcome.get()
+
+    def leave_behind(self, ticket: Ticket) -> None:
+        """Nobody waits for this any more; it counts as abandoned until it ends."""
+        with self._lock:
+            if not ticket.is_done:
+                self._hanging.add(ticket)
+
+    def check_not_swamped(self) -> None:
+        """TimedOut if so many calls hang that none more is to be begun."""
+        if self.abandoned >= self.most_abandoned:
+            raise TimedOut(f"{self.abandoned} calls hang already: none more is begun")
+
+    def _hand_out(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
+            inbox = SimpleQueue()
+            threading.Thread(target=self._work, args=(inbox,), daemon=True).start()
+        inbox.put(job)
+
+    def _work(self, inbox: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            inbox.get()()
+            with self._lock:
+                if len(self._idle) >= self.most_idle:
+                    return
+                self._idle.append(inbox)

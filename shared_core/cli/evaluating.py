@@ -1,0 +1,258 @@
+"""`llmrouter evaluate` and `llmrouter compare`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from shared_core._lazy import load
+from shared_core.cli import screen
+from shared_core.encoders.base import Encoder
+from shared_core.errors import ConfigError
+from shared_core.evaluation import contestants, outside
+from shared_core.evaluation.judged import Judgeable
+from shared_core.evaluation.report import comparison
+from shared_core.evaluation.report.document import Report
+from shared_core.evaluation.splits import train_and_test
+from shared_core.evaluation.study import PARTS, Plan, Study, study
+from shared_core.outcomes.formats.detect import FORMATS, read_outcomes
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import ModelPool
+
+REGRESSED = 3
+"""Exit status of ``compare`` when a figure got worse by more than the margin."""
+
+
+Data = Annotated[
+    list[Path], typer.Argument(help="Outcomes: one or many files, or a folder of LLMRouterBench.")
+]
+Test = Annotated[
+    Path | None,
+    typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
+]
+Routers = Annotated[
+    str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
+]
+Functions = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge any function of a list of texts: NAME=module:function. It returns models' "
+        "names, or a quality for each text and model. Can be given again."
+    ),
+]
+Scores = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge what a router said, from a file: NAME=FILE, with a column query, and one for "
+        "each model, or model (its choice), or score. Can be given again."
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Look closely, and write report.html, .md, .json and figures there."),
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Of learning, in a report.")]
+Skip = Annotated[
+    str, typer.Option(help=f"Left out of a report, comma-separated: {', '.join(PARTS)}.")
+]
+Domain = Annotated[str, typer.Option(help="Column that names the domain.")]
+Examples = Annotated[
+    int, typer.Option(min=0, help="Queries shown in a report per router; 0 shows none.")
+]
+SimilarBy = Annotated[
+    str,
+    typer.Option(
+        help="Also compare chosen answers with the column 'reference': 'lexical', or a Hugging "
+        "Face encoder's folder or name."
+    ),
+]
+Format = Annotated[str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")]
+Score = Annotated[
+    str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
+]
+PoolFile = Annotated[
+    Path | None, typer.Option(help="JSON file of candidates: prices, context windows, abilities.")
+]
+CostWeight = Annotated[float, typer.Option(help="Where quality and cost are read off.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
+]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+
+
+def evaluate(
+    data: Data,
+    test: Test = None,
+    routers: Routers = "knn",
+    function: Functions = None,
+    scores: Scores = None,
+    report: Folder = None,
+    seeds: Seeds = 5,
+    skip: Skip = "",
+    domain: Domain = "dataset",
+    examples: Examples = 8,
+    bert_sim: SimilarBy = "",
+    format: Format = "auto",
+    score: Score = None,
+    pool: PoolFile = None,
+    cost_weight: CostWeight = 0.1,
+    picture: Picture = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Fit routers and judge them on held-out rows, beside the lines that matter.
+
+    Fits on the rows with split 'train' and judges on those with split 'test'; without that column,
+    70 % of the texts are drawn for training. Rows that cannot be read are counted and shown.
+
+    [bold]The whole picture, to look at and to send on[/]
+      llmrouter evaluate outcomes.parquet --routers knn --report out/
+
+    [bold]Your own router against ours[/]
+      llmrouter evaluate outcomes.csv --function mine=my_package.routing:choose
+
+    [bold]Other people's data[/]
+      llmrouter evaluate routerbench_0shot.csv other.jsonl --report out/
+
+    Example: [bold]llmrouter evaluate outcomes.parquet --routers knn[/]
+    """
+    if test is not None and len(data) != 1:
+        raise ConfigError("--test goes with one DATA: it is fitted on all of that")
+    chosen = contestants.classes(_listed(routers))
+    parts = _parts(skip)
+    plan = Plan(
+        () if report is None else parts,
+        seeds,
+        domain,
+        CostQuality(cost_weight),
+        examples,
+        _encoder(bert_sim),
+        seed,
+    )
+    candidates = None if pool is None else ModelPool.from_json(pool)
+    ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
+    with screen.working() as doing:
+        found = [ask.study(path, test, doing) for path in data]
+        made = Report([one for one, _ in found], [origin for _, origin in found])
+        if report is not None:
+            doing("writing the report")
+            made.write(report)
+    _show(made, picture, report, as_json)
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="Earlier run: a report's folder or JSON.")],
+    after: Annotated[Path, typer.Argument(help="Later run.")],
+    margin: Annotated[
+        float, typer.Option(min=0.0, help="How much worse is too much, in shares: 0.01 is a point.")
+    ] = 0.01,
+    figures: Annotated[
+        str,
+        typer.Option(help=f"Comma-separated, out of: {', '.join(comparison.HIGHER_IS_BETTER)}."),
+    ] = ",".join(comparison.USUAL),
+) -> None:
+    """Fail where a later run is worse than an earlier one, for your CI.
+
+    Exits with status 3 when a figure of a router got worse by more than the margin, or is there no
+    more. Costs and latencies are compared as shares of the earlier value, CPT in percent points,
+    everything else as it is.
+
+    Example: [bold]llmrouter compare main/report.json out/ --margin 0.01[/]
+    """
+    changes = comparison.compare(
+        comparison.read_run(before), comparison.read_run(after), _listed(figures)
+    )
+    screen.compared(Console(), changes, margin)
+    if any(change.regressed(margin) for change in changes):
+        raise typer.Exit(REGRESSED)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """What the command line asks to be done with each table."""
+
+    makers: Mapping[str, Any]
+    functions: list[str]
+    scores: list[str]
+    format: str
+    score: str | None
+    pool: ModelPool | None
+    plan: Plan
+
+    def study(
+        self, data: Path, test: Path | None, doing: screen.Report
+    ) -> tuple[Study, dict[str, str]]:
+        """The study of one table, and where its rows come from."""
+        doing(f"reading {data}")
+        read = read_outcomes(data, self.format, self.score)
+        if test is None:
+            train, judged_on, how = train_and_test(read.table, self.plan.seed)
+        else:
+            other = read_outcomes(test, self.format, self.score)
+            train, judged_on, how = read.table, other.table, f"judged on {test}: {other.explain()}"
+        found = study(
+            self.makers, train, judged_on, data=str(data), pool=self.pool, plan=self.plan,
+            others=self._others(train), progress=doing,
+        )  # fmt: skip
+        return found, {"read": read.explain(), "split": how}
+
+    def _others(self, train: OutcomeTable) -> dict[str, Judgeable]:
+        functions = {name: outside.function(spec) for name, spec in map(_named, self.functions)}
+        said = map(_named, self.scores)
+        models = train.models if self.pool is None else self.pool.names
+        files = {name: outside.SaidInAFile(path, models) for name, path in said}
+        pair = {"prompt length": outside.prompt_length} if len(models) == 2 else {}
+        return {**(pair if self.plan.parts else {}), **functions, **files}
+
+
+def _parts(skip: str) -> tuple[str, ...]:
+    skipped = _listed(skip)
+    if unknown := [name for name in skipped if name not in PARTS]:
+        raise ConfigError(f"no part {', '.join(unknown)} to skip; there are {', '.join(PARTS)}")
+    return tuple(name for name in PARTS if name not in skipped)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _encoder(name: str) -> Encoder | None:
+    if not name:
+        return None
+    if name == "lexical":
+        module = load("shared_core.encoders.lexical", wanted_by="--bert-sim")
+        return module.LexicalEncoder()  # type: ignore[no-any-return]
+    module = load("shared_core.encoders.transformer", wanted_by="--bert-sim")
+    return module.TransformerEncoder(name)  # type: ignore[no-any-return]
+
+
+def _named(option: str) -> tuple[str, str]:
+    name, equals, value = option.partition("=")
+    if not (name and equals and value):
+        raise ConfigError(f"{option!r} is not NAME=VALUE")
+    return name, value
+
+
+def _show(made: Report, picture: Path | None, report: Path | None, as_json: bool) -> None:
+    evaluations = [one.evaluation for one in made.studies]
+    if picture is not None:
+        screen.draw(evaluations[0], picture)
+    if as_json:
+        told = [one.to_dict() for one in evaluations]
+        print(json.dumps(told[0] if len(told) == 1 else {"evaluations": told}))
+        return
+    console = Console()
+    for evaluation, origin in zip(evaluations, made.origins, strict=True):
+        screen.evaluated(console, evaluation, list(origin.values()))
+    if report is not None:
+        console.print(f"Open {report / 'report.html'}", soft_wrap=True)

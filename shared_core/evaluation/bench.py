@@ -1,0 +1,203 @@
+"""The reference lines of a pair of tables, and any router measured against them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from shared_core.errors import DataError
+from shared_core.evaluation import cost_metrics, selection_metrics
+from shared_core.evaluation.bootstrap import N_RESAMPLES, Resamples, interval
+from shared_core.evaluation.cost_metrics import Choices, Vector
+from shared_core.evaluation.judged import Judgeable, Judged, Sweep, judged
+from shared_core.evaluation.lines import Line
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix, Policy
+from shared_core.policies.cost_quality import CostQuality
+
+
+class Pair(NamedTuple):
+    """Two models: score (n,) for the strong one, and each one's quality (n,)."""
+
+    score: Vector
+    strong: Vector
+    weak: Vector
+
+
+class Bench:
+    """Where routers are judged.
+
+    Args:
+        train: says which single model is best, and which cheapest.
+        test: outcomes of the same models, complete (see ``complete``).
+        seed: of the bootstrap.
+        policy: operating point of contestants that bring none.
+        similarity: BERTSim (n, m) of each model's answers, where asked for.
+        n_resamples: of the bootstrap; 1 where nobody looks at the intervals.
+    """
+
+    def __init__(
+        self,
+        train: OutcomeTable,
+        test: OutcomeTable,
+        seed: int = 0,
+        policy: Policy = CostQuality(),
+        similarity: Matrix | None = None,
+        n_resamples: int = N_RESAMPLES,
+    ) -> None:
+        self.test = test
+        self.policy = policy
+        self.similarity = similarity
+        self.mean_score, self.mean_cost = _means(test.score), _means(test.cost)
+        self.low, self.high = float(self.mean_cost.min()), float(self.mean_cost.max())
+        self.best = int(np.argmax(_known_means(train.score, -np.inf)))
+        self.train_cost = _known_means(train.cost, 0.0)
+        self.cheapest = int(np.argmin(self.train_cost))
+        self.resamples = Resamples(len(test), seed, n_resamples)
+
+    def judged(self, router: Judgeable) -> Judged:
+        """What ``router`` does on the test rows."""
+        return judged(router, self.test, self.train_cost, self.best, self.policy)
+
+    def singles(self) -> dict[str, Line]:
+        """A line for every model."""
+        return {name: self._single(column) for column, name in enumerate(self.test.models)}
+
+    def lines(self) -> dict[str, Line]:
+        """The lines that matter, beside which any router is read."""
+        return {
+            "best_single": self._single(self.best),
+            "cheapest": self._single(self.cheapest),
+            "random": Line(float(self.mean_score.mean()), float(self.mean_cost.mean())),
+            "zero": Line(
+                aiq_range=self._aiq(self.mean_cost, self.mean_score),
+                curve=cost_metrics.hull(self.mean_cost, self.mean_score),
+                points=(self.mean_cost, self.mean_score),
+            ),
+            "oracle": self.oracle,
+        }
+
+    @cached_property
+    def oracle(self) -> Line:
+        """The best model of every query, the cheapest of them where several are."""
+        score, cost, unit = self.test.score, self.test.cost, self.high or 1.0
+        return self.line_of(
+            Judged(
+                _best_of(score, cost),
+                sweep=lambda rows: cost_metrics.sweep(score[rows], cost[rows], unit),
+            )
+        )
+
+    def line_of(self, found: Judged) -> Line:
+        """Quality, cost and, where it has a knob, the curve of what a router does."""
+        means, resampled = self.resamples.means(_Columns(self.test, found.chosen, found.sweep))
+        shares = selection_metrics.traffic(found.chosen, len(self.test.models)).tolist()
+        line = Line(
+            quality=float(means[1]),
+            cost=float(means[0]),
+            interval={"quality": interval(resampled[:, 1]), "cost": interval(resampled[:, 0])},
+            traffic=dict(zip(self.test.models, shares, strict=True)),
+        )
+        return line if found.sweep is None else self._with_curve(line, means[2:], resampled[:, 2:])
+
+    def pair(self, found: Judged) -> Pair | None:
+        """For two models of which the one that was better in training is better here too."""
+        if found.gain is None or not self.mean_score[self.best] > self.mean_score[1 - self.best]:
+            return None
+        score = found.gain if self.best == 1 else -found.gain
+        return Pair(score, self.test.score[:, self.best], self.test.score[:, 1 - self.best])
+
+    def _single(self, column: int) -> Line:
+        point = float(self.mean_score[column]), float(self.mean_cost[column])
+        return Line(*point, model=self.test.models[column])
+
+    def _with_curve(self, line: Line, means: Vector, resampled: Matrix) -> Line:
+        half = len(means) // 2
+        cost, score = means[:half], means[half:]
+        each = zip(resampled[:, :half], resampled[:, half:], self._resampled_ends, strict=True)
+        aiq = np.array([cost_metrics.aiq_range(x, y, *ends) for x, y, ends in each])
+        above = {"aiq_range": interval(aiq), "aiq_over_zero": interval(aiq - self._resampled_zero)}
+        wanted = float(self.mean_score[self.best])
+        return replace(
+            line,
+            aiq_range=self._aiq(cost, score),
+            cost_at_best_single=cost_metrics.cost_at_quality(cost, score, wanted),
+            interval={**line.interval, **above},
+            curve=cost_metrics.hull(cost, score),
+            points=(cost, score),
+        )
+
+    def _aiq(self, cost: Vector, score: Vector) -> float:
+        return cost_metrics.aiq_range(cost, score, self.low, self.high)
+
+    @cached_property
+    def _resampled_singles(self) -> tuple[Matrix, Matrix]:
+        """Mean cost and score of every model in every resample, (resamples, m) each."""
+        cost, score = self.test.cost, self.test.score
+        _, means = self.resamples.means(lambda rows: np.hstack([cost[rows], score[rows]]))
+        return means[:, : cost.shape[1]], means[:, cost.shape[1] :]
+
+    @cached_property
+    def _resampled_ends(self) -> list[tuple[float, float]]:
+        """The cost range of every resample: it is resampled along."""
+        cost = self._resampled_singles[0]
+        return list(zip(cost.min(axis=1).tolist(), cost.max(axis=1).tolist(), strict=True))
+
+    @cached_property
+    def _resampled_zero(self) -> Vector:
+        each = zip(*self._resampled_singles, self._resampled_ends, strict=True)
+        return np.array([cost_metrics.aiq_range(x, y, *ends) for x, y, ends in each])
+
+
+class _Columns:
+    """Cost and score (rows, 2 + 2 w) of the choice and of the w choices along the knob."""
+
+    def __init__(self, test: OutcomeTable, chosen: Choices, sweep: Sweep | None) -> None:
+        self._score, self._cost = test.score, test.cost
+        self._chosen = chosen
+        self._sweep = sweep
+
+    def __call__(self, rows: slice) -> Matrix:
+        score, cost = self._score[rows], self._cost[rows]
+        parts = list(cost_metrics.outcomes_of(self._chosen[None, rows], score, cost))
+        if self._sweep is not None:
+            parts += cost_metrics.outcomes_of(self._sweep(rows), score, cost)
+        return np.concatenate(parts).T
+
+
+def complete(table: OutcomeTable) -> OutcomeTable:
+    """The rows whose every score and cost is known; costs count as 0 where the table has none.
+
+    Raises:
+        DataError: there is no such row.
+    """
+    cost = table.cost if table.has_costs else np.zeros_like(table.score)
+    whole = np.isfinite(table.score).all(axis=1) & np.isfinite(cost).all(axis=1)
+    if not whole.any():
+        raise DataError("no test row has a score and a cost for every model")
+    filled = replace(table, measures={**table.measures, "cost": cost})
+    return filled.rows(whole)
+
+
+def _means(values: Matrix) -> Vector:
+    """Mean (m,) of columns, each summed pairwise, so that it depends on no memory layout."""
+    means: Vector = np.ascontiguousarray(values.T).mean(axis=1)
+    return means
+
+
+def _known_means(values: Matrix, unknown: float) -> Vector:
+    """Mean (m,) over what is known of each model; ``unknown`` where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), unknown)
+
+
+def _best_of(score: Matrix, cost: Matrix) -> Choices:
+    """Per query the cheapest of the models that scored highest."""
+    tied = score >= score.max(axis=1, keepdims=True)
+    chosen: Choices = np.argmin(np.where(tied, cost, np.inf), axis=1)
+    return chosen

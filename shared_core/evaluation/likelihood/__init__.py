@@ -1,0 +1,1 @@
+"""How likely is a given answer under a model: its tokens' log-probabilities."""

@@ -1,0 +1,95 @@
+"""Log-probabilities by a llama.cpp server (``llama-server``, ``xllamacpp.Server``), over HTTP.
+
+The server weighs no given text, only what it generates. So a grammar of token ids leaves it no
+other choice than the answer's own tokens; the log-probabilities it reports are from before the
+grammar. (A grammar of characters would let it choose another tokenisation of the same text.) It
+decodes token by token: keep answers short.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from shared_core.errors import ConfigError, DataError, LikelihoodFailed
+from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.likelihood.base import Likelihood
+
+
+class LlamaCppLikelihood(Likelihood):
+    """A GGUF model behind a llama.cpp server.
+
+    Args:
+        base_url: of the server, with or without ``/v1``.
+        api_key: sent as a bearer token where not empty.
+        max_tokens: answers of more tokens are refused.
+        timeout: seconds for one call.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: str = "", *, max_tokens: int = 512, timeout: float = 300.0
+    ) -> None:
+        if urlsplit(base_url).scheme not in ("http", "https"):
+            raise ConfigError(
+                f"a server's address begins with http:// or https://, not {base_url!r}"
+            )
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.max_tokens = max_tokens
+        self.timeout = timeout
+        self._api_key = api_key
+
+    def logprobs(self, prompt: str, answer: str) -> Vector:
+        wanted = self._call("/tokenize", {"content": answer, "add_special": False})["tokens"]
+        if not 0 < len(wanted) <= self.max_tokens:
+            raise DataError(
+                f"the answer has {len(wanted)} tokens; 1 to {self.max_tokens} are weighed"
+            )
+        told = self._call(
+            "/completion",
+            {
+                "prompt": prompt,
+                "grammar": "root ::= " + " ".join(f"<[{token}]>" for token in wanted),
+                "n_predict": len(wanted),
+                "temperature": 0,
+                "n_probs": 1,
+                "cache_prompt": True,
+            },
+        )
+        steps = told.get("completion_probabilities") or []
+        if [step.get("id") for step in steps] != wanted:
+            raise LikelihoodFailed(
+                f"the server at {self.base_url} gave {len(steps)} tokens that are not the "
+                f"{len(wanted)} of the answer: it needs llama.cpp's token grammars, and a context "
+                "that holds prompt and answer"
+            )
+        return np.array([min(0.0, float(step["logprob"])) for step in steps])
+
+    def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        if self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        url = self.base_url + path
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310
+        try:
+            with _opener(url).open(request, timeout=self.timeout) as response:
+                return dict(json.load(response))
+        except urllib.error.HTTPError as error:
+            raise LikelihoodFailed(f"{url} answered {error.code}") from error
+        except (OSError, ValueError) as error:
+            raise LikelihoodFailed(f"no answer from {url}: {type(error).__name__}") from error
+
+    def __repr__(self) -> str:
+        return f"LlamaCppLikelihood({self.base_url!r})"
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Past any proxy for this machine's own addresses."""
+    if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
+        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener()

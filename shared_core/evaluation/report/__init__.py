@@ -1,0 +1,1 @@
+"""Reports people look at: Markdown, JSON, a page, pictures."""

@@ -1,0 +1,36 @@
+"""What the figures come to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared_core.evaluation.lines import Evaluation, Line
+
+_WORTH_NAMING: Final = 0.005
+"""Savings that would print as 0 %."""
+
+
+def verdict(evaluation: Evaluation, line: Line) -> str:
+    """Whether to route, in a sentence."""
+    if "aiq_over_zero" not in line.interval:
+        return _of_a_point(evaluation, line)
+    low, high = line.interval["aiq_over_zero"]
+    by = f"AIQ {low:+.4f} to {high:+.4f} over random mixtures of single models"
+    if not line.beats_zero:
+        return f"don't route on this evidence ({by})"
+    best = evaluation.lines["best_single"]
+    if line.cost_at_best_single is None or not best.cost:
+        return f"better than mixing models ({by}), but never as good as {best.model}"
+    saved = 1 - line.cost_at_best_single / best.cost
+    if saved < _WORTH_NAMING:
+        return f"better than mixing models ({by}), but not cheaper than {best.model} at its quality"
+    return f"route: {saved:.0%} cheaper than {best.model} at its quality ({by})"
+
+
+def _of_a_point(evaluation: Evaluation, line: Line) -> str:
+    above, best = line.metrics.get("above_zero") or 0.0, evaluation.lines["best_single"]
+    return (
+        f"one point, no knob: quality {line.quality or 0.0:.4f} at ${line.cost or 0.0:.3g}, "
+        f"{above:+.4f} against random mixtures of single models "
+        f"({best.model}: {best.quality or 0.0:.4f})"
+    )

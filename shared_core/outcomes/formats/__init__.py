@@ -1,0 +1,1 @@
+"""Outcomes in the formats that people have: one file, one format."""

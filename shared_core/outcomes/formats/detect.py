@@ -1,0 +1,85 @@
+"""Read outcomes in any format we know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from shared_core.errors import DataError
+from shared_core.outcomes.formats import (
+    langfuse,
+    langsmith,
+    llmrouter,
+    llmrouterbench,
+    openai_logs,
+    routellm,
+    routerbench,
+    table,
+)
+from shared_core.outcomes.formats.reading import Reading, Record, Tally
+from shared_core.outcomes.formats.records import records
+
+Fits = Callable[[Sequence[Record]], bool]
+Read = Callable[[Path, Sequence[Record], Tally], Reading]
+
+FORMATS: Final = (
+    "table",
+    "routerbench",
+    "llmrouterbench",
+    "llmrouter",
+    "routellm",
+    "routellm-pairs",
+    "langsmith",
+    "langfuse",
+    "openai",
+)
+
+
+def read_outcomes(path: str | Path, format: str = "auto", score: str | None = None) -> Reading:
+    """Read a file (or LLMRouterBench's folder) of outcomes; what cannot be used is counted.
+
+    Args:
+        path: .csv, .json, .jsonl or .parquet. Pickles are refused.
+        format: one of ``FORMATS``, or ``auto`` to tell by the first records.
+        score: for traces and logs, the feedback or field that says how good an answer was.
+
+    Raises:
+        DataError: not there, of no known format, or with nothing to use in it.
+        MissingExtra: parquet without pyarrow.
+    """
+    where = Path(path)
+    if format not in ("auto", *FORMATS):
+        raise DataError(f"no format {format!r}; there are {', '.join(FORMATS)}")
+    if format == "llmrouterbench" or (format == "auto" and llmrouterbench.fits_path(where)):
+        return llmrouterbench.read_path(where)
+    if format in ("auto", "table") and (whole := table.read_whole(where)) is not None:
+        return whole
+    tally = Tally()
+    found = records(where, tally)
+    if not found:
+        raise DataError(f"{where} holds no records; left out: {dict(tally.left_out)}")
+    known = _formats(score)
+    name = next((n for n, (fits, _) in known.items() if fits(found)), None)
+    name = name if format == "auto" else format
+    if name is None:
+        raise DataError(
+            f"{where} is of no format we know ({', '.join(FORMATS)}); its first record has "
+            f"{', '.join(map(str, found[0]))}"
+        )
+    return known[name][1](where, found, tally)
+
+
+def _formats(score: str | None) -> dict[str, tuple[Fits, Read]]:
+    """In the order in which they are tried."""
+    return {
+        "table": (table.fits, table.read),
+        "routerbench": (routerbench.fits, routerbench.read),
+        "llmrouter": (llmrouter.fits, llmrouter.read),
+        "routellm-pairs": (routellm.pairs_fit, routellm.read_pairs),
+        "langsmith": (langsmith.fits, partial(langsmith.read, score=score)),
+        "langfuse": (langfuse.fits, partial(langfuse.read, score=score)),
+        "openai": (openai_logs.fits, partial(openai_logs.read, score=score)),
+        "routellm": (routellm.fits, routellm.read),
+    }

@@ -1,0 +1,123 @@
+"""Traces and observations exported from Langfuse, as JSON, JSONL, CSV or parquet.
+
+Generations count, from the API and the interface (``traceId``, ``calculatedTotalCost`` …) as well
+as from the blob storage export (``trace_id``, ``total_cost`` …). Scores stand on the observation,
+on its trace, or in rows of their own in the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared_core.outcomes.formats import messages
+from shared_core.outcomes.formats.reading import (
+    Broken,
+    Outcome,
+    Reading,
+    Record,
+    Tally,
+    measures,
+    number,
+    text,
+)
+
+Scores = dict[str, dict[str, Any]]
+"""id of an observation or a trace -> score's name -> value."""
+
+
+def fits(found: Sequence[Record]) -> bool:
+    """Whether these records look like it."""
+    names = set(found[0])
+    is_observation = "type" in names and bool(names & {"traceId", "trace_id"})
+    return is_observation or {"observations", "scores"} <= names
+
+
+def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
+    """``score`` names the score that says how good an answer was; the most frequent if None."""
+    known = _scores(found)
+    names = [name for values in known.values() for name in values]
+    key = score or max(dict.fromkeys(names), key=names.count, default="score")
+    return tally.reading(_outcomes(found, tally, known, key), "langfuse", str(path))
+
+
+def _scores(found: Sequence[Record]) -> Scores:
+    known: Scores = {}
+    for row in found:
+        listed = _parsed(row.get("scores"))
+        nested = listed if isinstance(listed, list) else []
+        own = [row] if "value" in row and "name" in row else []
+        for one in [*nested, *own]:
+            if not isinstance(one, Mapping):
+                continue
+            place = _any(one, "observationId", "observation_id", "traceId", "trace_id")
+            where = str(place or row.get("id"))
+            known.setdefault(where, {})[str(one.get("name"))] = one.get("value")
+    return known
+
+
+def _outcomes(found: Sequence[Record], tally: Tally, known: Scores, key: str) -> Iterator[Outcome]:
+    for row in found:
+        nested = _parsed(row.get("observations"))
+        inside = nested if isinstance(nested, list) else [row]
+        tally.records += len(inside) - 1
+        for observation in inside:
+            try:
+                yield _outcome(observation, row, known, key)
+            except Broken as reason:
+                tally.left_out[str(reason)] += 1
+
+
+def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
+    if not isinstance(row, Mapping):
+        raise Broken("that name an observation without its content")
+    if "value" in row and "name" in row:
+        raise Broken("that are scores, used with their observation")
+    if row.get("type") != "GENERATION":
+        raise Broken("that are no model calls")
+    if _any(row, "level") == "ERROR":
+        raise Broken("that ended in an error")
+    places = row.get("id"), _any(row, "traceId", "trace_id") or trace.get("id")
+    values = {
+        name: v for place in reversed(places) for name, v in known.get(str(place), {}).items()
+    }
+    used = _mapping(_any(row, "usageDetails", "usage_details", "usage"))
+    price = _any(row, "calculatedTotalCost", "total_cost", "totalCost")
+    spent = (
+        price
+        if price is not None
+        else _mapping(_any(row, "costDetails", "cost_details")).get("total")
+    )
+    return Outcome(
+        messages.asked(_parsed(row.get("input"))),
+        text(_any(row, "model", "provided_model_name", "providedModelName"), "a model's name"),
+        number(values.get(key), f"the score {key!r}", upper=1.0),
+        messages.answered(_parsed(row.get("output"))),
+        measures(
+            cost=spent,
+            in_tokens=_any(used, "input", "promptTokens"),
+            out_tokens=_any(used, "output", "completionTokens"),
+            latency=row.get("latency"),
+        ),
+        {"query_id": str(places[1] or places[0] or "")},
+    )
+
+
+def _any(row: Record, *names: str) -> Any:
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    found = _parsed(value)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,56 @@
+"""LLMRouter's routing data (github.com/ulab-uiuc/LLMRouter): JSONL, a line per query and model.
+
+``query``, ``model_name``, ``performance`` (0 to 1), and where known ``task_name``, ``task_id``,
+``ground_truth``, ``response``, ``input_tokens``, ``output_tokens``, ``response_time``, ``cost``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shared_core.outcomes.formats.reading import (
+    Broken,
+    Outcome,
+    Reading,
+    Record,
+    Tally,
+    measures,
+    number,
+    text,
+)
+
+
+def fits(found: Sequence[Record]) -> bool:
+    """Whether these records look like it."""
+    return {"model_name", "performance"} <= found[0].keys()
+
+
+def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
+    """``task_name`` becomes the column ``dataset``, ``ground_truth`` the column ``reference``."""
+    return tally.reading(_outcomes(found, tally), "llmrouter", str(path))
+
+
+def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
+    for row in found:
+        try:
+            said = row.get("response")
+            yield Outcome(
+                text(row.get("query"), "a query"),
+                text(row.get("model_name"), "a model's name"),
+                number(row.get("performance"), "a performance", upper=1.0),
+                said if isinstance(said, str) else None,
+                measures(
+                    cost=row.get("cost"),
+                    in_tokens=row.get("input_tokens"),
+                    out_tokens=row.get("output_tokens", row.get("token_num")),
+                    latency=row.get("response_time"),
+                ),
+                {
+                    "query_id": row.get("task_id"),
+                    "dataset": row.get("task_name"),
+                    "reference": row.get("ground_truth"),
+                },
+            )
+        except Broken as reason:
+            tally.left_out[str(reason)] += 1

@@ -1,0 +1,79 @@
+"""Logs of chat completions in OpenAI's form, as JSON or JSONL.
+
+A record is a request and its response: ``{"request": {…}, "response": {…}}``, batch files'
+``{"body": {…}, "response": {"body": {…}}}``, or everything side by side (``messages``, ``model``,
+``choices``, ``usage``). How good the answer was has to be in the record: ``score`` (0 to 1, or true
+and false), there or under ``metadata``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared_core.outcomes.formats import messages
+from shared_core.outcomes.formats.reading import (
+    Broken,
+    Outcome,
+    Reading,
+    Record,
+    Tally,
+    measures,
+    number,
+    text,
+)
+
+
+def fits(found: Sequence[Record]) -> bool:
+    """Whether these records look like it."""
+    first = found[0]
+    request, response = _request(first), _response(first)
+    return "messages" in request and ("choices" in response or "model" in request)
+
+
+def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
+    """``score`` names the field that says how good an answer was, ``score`` if None."""
+    return tally.reading(_outcomes(found, tally, score or "score"), "openai", str(path))
+
+
+def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:
+    for row in found:
+        try:
+            yield _outcome(row, key)
+        except Broken as reason:
+            tally.left_out[str(reason)] += 1
+
+
+def _outcome(row: Record, key: str) -> Outcome:
+    request, response = _request(row), _response(row)
+    if row.get("error") or response.get("error"):
+        raise Broken("that ended in an error")
+    usage, metadata = _mapping(response.get("usage")), _mapping(row.get("metadata"))
+    model = request.get("model") or response.get("model")
+    return Outcome(
+        messages.asked(request.get("messages")),
+        text(model, "a model's name"),
+        number(row.get(key, metadata.get(key)), f"a {key}", upper=1.0),
+        messages.answered(response.get("choices")),
+        measures(
+            cost=row.get("cost", metadata.get("cost")),
+            in_tokens=usage.get("prompt_tokens"),
+            out_tokens=usage.get("completion_tokens"),
+            latency=row.get("latency", metadata.get("latency")),
+        ),
+        {"query_id": str(row.get("custom_id") or row.get("id") or response.get("id") or "")},
+    )
+
+
+def _request(row: Record) -> Mapping[str, Any]:
+    return _mapping(row.get("request")) or _mapping(row.get("body")) or row
+
+
+def _response(row: Record) -> Mapping[str, Any]:
+    found = _mapping(row.get("response")) or row
+    return _mapping(found.get("body")) or found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

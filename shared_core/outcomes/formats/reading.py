@@ -1,0 +1,158 @@
+"""What reading gives: a table, and a count of every record that is not in it, with the reason."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shared_core.errors import DataError
+from shared_core.outcomes.table import OutcomeTable
+
+Record = Mapping[str, Any]
+
+
+class Broken(Exception):
+    """A record that cannot be used; the message is the reason it is counted under."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Outcomes that were read.
+
+    Args:
+        table: what could be used.
+        format: the format's name.
+        records: how many the file or folder held.
+        left_out: reason -> how many records were not used.
+    """
+
+    table: OutcomeTable
+    format: str
+    records: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def explain(self) -> str:
+        """In a sentence: what was read, what was not, and why."""
+        told = f"{self.records:,} records of format {self.format}: {len(self.table):,} queries"
+        told += f", {len(self.table.models)} models"
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
+        return f"{told}. Left out: {reasons}" if reasons else f"{told}, nothing left out"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one model did on one query.
+
+    Args:
+        query: the text.
+        model: who answered.
+        score: quality, 0 to 1.
+        answer: what it said, where recorded.
+        measures: ``cost`` in USD, ``in_tokens``, ``out_tokens``, ``latency`` in seconds.
+        columns: ``query_id``, ``dataset``, ``split``, ``reference``.
+    """
+
+    query: str
+    model: str
+    score: float
+    answer: str | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tally:
+    """Records seen, used and left out, while reading."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.left_out: Counter[str] = Counter()
+
+    def reading(self, outcomes: Iterable[Outcome], name: str, where: str) -> Reading:
+        """The table of the outcomes, a row for each query in order of appearance.
+
+        Raises:
+            DataError: none could be used; the message counts why.
+        """
+        rows: dict[tuple[Any, ...], list[Outcome]] = {}
+        seen: set[tuple[Any, ...]] = set()
+        for outcome in outcomes:
+            key = (outcome.columns.get("dataset"), outcome.query)
+            if (*key, outcome.model) in seen:
+                self.left_out["a second outcome of the same model and query"] += 1
+                continue
+            seen.add((*key, outcome.model))
+            rows.setdefault(key, []).append(outcome)
+        if not rows:
+            raise DataError(f"{where}: nothing to read as {name}. {self._reasons()}")
+        return Reading(_table(list(rows.values())), name, self.records, dict(self.left_out))
+
+    def _reasons(self) -> str:
+        told = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
+        return f"{self.records:,} records; left out: {told or 'none'}"
+
+
+def number(value: Any, what: str, upper: float = math.inf) -> float:
+    """A number from 0 to ``upper``; booleans count as 0 and 1.
+
+    Raises:
+        Broken: there is none, or it is something else.
+    """
+    if value is None or value == "":
+        raise Broken(f"without {what}")
+    text = str(value).strip().lower()
+    try:
+        found = {"true": 1.0, "false": 0.0}[text] if text in ("true", "false") else float(text)
+    except ValueError as error:
+        raise Broken(f"whose {what} is no number") from error
+    if not 0 <= found <= upper:
+        raise Broken(f"whose {what} lies outside 0..{upper:g}")
+    return found
+
+
+def measures(**values: Any) -> dict[str, float]:
+    """Those of the values that are there, as numbers from 0 up."""
+    return {name: number(value, name) for name, value in values.items() if value not in (None, "")}
+
+
+def text(value: Any, what: str) -> str:
+    """A text that is not empty.
+
+    Raises:
+        Broken: there is none.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise Broken(f"without {what}")
+    return value
+
+
+def _table(rows: list[list[Outcome]]) -> OutcomeTable:
+    models = tuple(dict.fromkeys(outcome.model for row in rows for outcome in row))
+    column = {model: j for j, model in enumerate(models)}
+    found: dict[str, Any] = {"score": np.full((len(rows), len(models)), np.nan)}
+    answers: dict[str, list[str]] = {}
+    for i, row in enumerate(rows):
+        for outcome in row:
+            at = i, column[outcome.model]
+            found["score"][at] = outcome.score
+            for name, value in outcome.measures.items():
+                found.setdefault(name, np.full((len(rows), len(models)), np.nan))[at] = value
+            if outcome.answer is not None:
+                answers.setdefault(outcome.model, [""] * len(rows))[i] = outcome.answer
+    names = dict.fromkeys(name for row in rows for outcome in row for name in outcome.columns)
+    return OutcomeTable(
+        models,
+        tuple(row[0].query for row in rows),
+        found,
+        {name: tuple(_first(row, name) for row in rows) for name in names},
+        {model: tuple(said) for model, said in answers.items()},
+    )
+
+
+def _first(row: list[Outcome], name: str) -> Any:
+    known = (outcome.columns.get(name) for outcome in row)
+    return next((value for value in known if value is not None), None)

@@ -1,0 +1,49 @@
+"""RouterBench's wide form (arXiv 2403.12031), as CSV or parquet; its pickles are refused.
+
+Columns ``sample_id``, ``prompt``, ``eval_name``, and for each model ``<model>`` (its score),
+``<model>|model_response`` and ``<model>|total_cost``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shared_core.outcomes.formats.reading import (
+    Broken,
+    Outcome,
+    Reading,
+    Record,
+    Tally,
+    measures,
+    number,
+    text,
+)
+
+_COST = "|total_cost"
+
+
+def fits(found: Sequence[Record]) -> bool:
+    """Whether these records look like it."""
+    return any(name.endswith(_COST) for name in found[0])
+
+
+def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
+    """Every model of every row; ``eval_name`` becomes the column ``dataset``."""
+    return tally.reading(_outcomes(found, tally), "routerbench", str(path))
+
+
+def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
+    models = [name.removesuffix(_COST) for name in found[0] if name.endswith(_COST)]
+    for row in found:
+        columns = {"query_id": row.get("sample_id"), "dataset": row.get("eval_name")}
+        for model in models:
+            try:
+                query = text(row.get("prompt"), "a prompt")
+                score = number(row.get(model), "a score", upper=1.0)
+                spent = measures(cost=row.get(f"{model}{_COST}"))
+            except Broken as reason:
+                tally.left_out[f"(of one model) {reason}"] += 1
+            else:
+                answer = row.get(f"{model}|model_response")
+                yield Outcome(query, model, score, answer, spent, columns)

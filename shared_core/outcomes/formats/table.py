@@ -1,0 +1,60 @@
+"""Our own format: a row for each query, columns ``query``, ``score.<model>`` …"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared_core.errors import DataError
+from shared_core.outcomes import readers
+from shared_core.outcomes.formats.reading import Broken, Reading, Record, Tally, number
+from shared_core.outcomes.table import MEASURES, OutcomeTable
+
+
+def fits(found: Sequence[Record]) -> bool:
+    """Whether these records look like it."""
+    return "query" in found[0] and any(name.startswith("score.") for name in found[0])
+
+
+def read_whole(path: Path) -> Reading | None:
+    """A parquet file, quickly, by columns; None where it is something else or rows are broken."""
+    if path.suffix.lower() != ".parquet":
+        return None
+    try:
+        columns = readers.read_columns(path)
+        if "query" not in columns or not any(name.startswith("score.") for name in columns):
+            return None
+        table = OutcomeTable.from_columns(columns, where=str(path))
+    except DataError:
+        return None  # ``read`` says what is wrong with which rows
+    return Reading(table, "table", len(table))
+
+
+def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
+    """Rows with a number that is none, or that lies outside its range, are left out."""
+    kept = list(_sound(found, tally))
+    if not kept:
+        raise DataError(f"{path}: no row can be used. {dict(tally.left_out)}")
+    table = OutcomeTable.from_rows(kept, where=str(path))
+    return Reading(table, "table", tally.records, dict(tally.left_out))
+
+
+def _sound(found: Sequence[Record], tally: Tally) -> Iterator[Record]:
+    for row in found:
+        try:
+            for name, value in row.items():
+                _check(name, value)
+        except Broken as reason:
+            tally.left_out[str(reason)] += 1
+        else:
+            yield row
+
+
+def _check(name: str, value: Any) -> None:
+    measure, dot, _ = name.partition(".")
+    if not dot or measure not in MEASURES or value in (None, "") or value != value:
+        return
+    if measure == "logprob":
+        return
+    number(value, measure, upper=1.0 if measure == "score" else float("inf"))

@@ -1,0 +1,237 @@
+"""How hard to try: time limits, retries, breakers, places. Policies, which the calls apply."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from shared_core.errors import ConfigError
+
+_TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
+_FAULT_OF_THE_QUERY: Final = frozenset({400, 413, 415, 422})
+_TRANSIENT_NAMES: Final = ("Timeout", "Connection", "RateLimit", "Unavailable", "Overloaded")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether asking the same model again may help: time-outs, lost connections, 429, 5xx."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return status in _TRANSIENT_STATUS or status >= 500
+    if isinstance(error, TimeoutError | ConnectionError):
+        return True
+    return any(part in type(error).__name__ for part in _TRANSIENT_NAMES)
+
+
+def is_fault_of_query(error: BaseException) -> bool:
+    """Whether the query itself was refused, which says nothing about the model's health."""
+    return getattr(error, "status_code", None) in _FAULT_OF_THE_QUERY
+
+
+def _check_positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Asks the same model again, after a growing, random pause ("full jitter").
+
+    Args:
+        attempts: how often it is asked at most; 1 is no retry.
+        first, factor, longest: the pause before the second attempt is up to ``first`` seconds, and
+            grows by ``factor`` each time up to ``longest``. A longer ``Retry-After`` is honoured.
+        on: errors worth another attempt.
+    """
+
+    attempts: int = 1
+    first: float = 0.5
+    factor: float = 2.0
+    longest: float = 8.0
+    on: Callable[[BaseException], bool] = is_transient
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ConfigError(f"a model is asked at least once, not {self.attempts} times")
+
+    def pause(self, asked: int, error: BaseException) -> float | None:
+        """Seconds until attempt number ``asked + 1``; None when there is to be none."""
+        if asked >= self.attempts or not self.on(error):
+            return None
+        most = min(self.first * self.factor ** (asked - 1), self.longest)
+        return max(random.uniform(0, most), _retry_after(error))  # noqa: S311
+
+
+def _retry_after(error: BaseException) -> float:
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        return float(headers.get("retry-after") or 0)
+    except (TypeError, ValueError, AttributeError):
+        return 0.0  # a date, or headers of an unknown kind
+
+
+@dataclass(frozen=True)
+class BreakerRule:
+    """When to stop asking a model that keeps failing.
+
+    Args:
+        failures: so many in a row open the breaker.
+        cooldown: seconds until one call may try again; it closes the breaker, or opens it anew.
+    """
+
+    failures: int = 5
+    cooldown: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_positive("failures", self.failures)
+        _check_positive("cooldown", self.cooldown)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How to treat one candidate.
+
+    Args:
+        timeout: seconds for one attempt: to the answer, or to each piece of a stream.
+        retry: whether to ask it again when it failed.
+        breaker: when to leave it alone for a while; None never does.
+        places: calls it may serve at the same time; others wait their turn.
+    """
+
+    timeout: float | None = None
+    retry: Retry = Retry()
+    breaker: BreakerRule | None = BreakerRule()
+    places: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive("timeout", self.timeout)
+        _check_positive("places", self.places)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How to treat a call and its candidates. By default nothing is limited.
+
+    Args:
+        deadline: seconds for the whole call, retries and failover included.
+        max_cost: USD for the whole call. A model whose predicted cost is beyond what is left is not
+            asked; one that has no price is.
+        hedge_after: seconds after which the next of the ranking is asked too, whoever is first.
+        limits: how to treat a candidate.
+        special: candidates that are to be treated otherwise, by name.
+    """
+
+    deadline: float | None = None
+    max_cost: float | None = None
+    hedge_after: float | None = None
+    limits: Limits = Limits()
+    special: Mapping[str, Limits] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("deadline", "max_cost", "hedge_after"):
+            _check_positive(name, getattr(self, name))
+
+    def of(self, model: str) -> Limits:
+        """How to treat this candidate."""
+        return self.special.get(model, self.limits)
+
+
+class Breaker:
+    """Circuit breaker of one candidate. Thread-safe.
+
+    Args:
+        rule: when it opens.
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, rule: BreakerRule, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rule = rule
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._opened: float | None = None
+        self._is_probing = False
+
+    @property
+    def state(self) -> Literal["closed", "open", "half_open"]:
+        """``half_open`` once the cooldown is over, until a call has tried."""
+        if self._opened is None:
+            return "closed"
+        cooled = self._clock() - self._opened >= self.rule.cooldown
+        return "half_open" if cooled else "open"
+
+    def admits(self) -> bool:
+        """Whether a call may go through; the one that probes must report with ``note``."""
+        if self._opened is None:
+            return True
+        with self._lock:
+            if self.state == "open" or self._is_probing:
+                return self._opened is None
+            self._is_probing = True
+            return True
+
+    def note(self, succeeded: bool | None) -> None:
+        """How the call went; None says nothing about the candidate."""
+        if succeeded and self._opened is None:
+            self._failures = 0
+            return
+        with self._lock:
+            self._is_probing = False
+            if succeeded:
+                self._failures, self._opened = 0, None
+            elif succeeded is False:
+                self._failures += 1
+                if self._opened is not None or self._failures >= self.rule.failures:
+                    self._opened = self._clock()
+
+
+class Gate:
+    """So many at a time; the others wait in line. For threads and event loops alike.
+
+    Args:
+        places: how many.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._lock = threading.Lock()
+        self._line: deque[Future[None]] = deque()
+
+    def enter(self) -> Future[None] | None:
+        """None for those who are in; else what to wait for. Both must ``leave``."""
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+                return None
+            place: Future[None] = Future()
+            self._line.append(place)
+            return place
+
+    def leave(self, place: Future[None] | None = None) -> None:
+        """Make room for the next in line, or step out of the line."""
+        if place is not None and place.cancel():
+            return
+        with self._lock:
+            while self._line:
+                following = self._line.popleft()
+                if following.set_running_or_notify_cancel():
+                    following.set_result(None)
+                    return
+            self._free += 1
+
+
+class Health:
+    """What is known of one candidate across calls: its breaker and its places.
+
+    Args:
+        limits: how it is to be treated.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.breaker = None if limits.breaker is None else Breaker(limits.breaker)
+        self.gate = None if limits.places is None else Gate(limits.places)

@@ -1,0 +1,335 @@
+"""Rules of the core as both adapters keep them: every behaviour, on both sides, in every form."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from adapters import FORMS, SECRET, Behaviour, Chat, Reply, Said
+from both_adapters import LangChainChat, LlamaIndexChat
+
+from shared_core import (
+    AllModelsFailed,
+    Always,
+    Candidate,
+    Flow,
+    ModelPool,
+    NoEligibleModel,
+    PoolError,
+    Query,
+    Router,
+    RoutingDecision,
+    RoutingEvent,
+)
+from shared_core.decision import Ask
+
+HI = [Said("user", "hi")]
+OK = Behaviour()
+
+forms = pytest.mark.parametrize("form", FORMS)
+
+
+class Alternating(Router):
+    """Takes the next model every time."""
+
+    turn = -1
+
+    def flow(self, query: Query) -> Flow:
+        eligible, rejected = self.pool.eligible(query)
+        self.turn += 1
+        first = self.turn % len(eligible)
+        ranking = (*eligible[first:], *eligible[:first])
+        return RoutingDecision(ranking, "Alternating", "baseline", "next", rejected=rejected)
+        yield
+
+
+class Hearing(Router):
+    """Hears ``a`` before it decides, and takes that answer where it is long enough."""
+
+    shortest = 0
+
+    def flow(self, query: Query) -> Flow:
+        (answer,) = yield Ask(("a",))
+        if len(answer.text) >= self.shortest:
+            return RoutingDecision(("a", "b"), "Hearing", "policy", "enough", answer=answer)
+        return RoutingDecision(("b",), "Hearing", "policy", "too short")
+
+
+def two(adapter: type[Chat], a: Behaviour = OK, b: Behaviour = OK, **options: Any) -> Chat:
+    """A router that always takes ``a``."""
+    return adapter.of(Always(["a", "b"]), {"a": a, "b": b}, **options)
+
+
+def need(adapter: type[Chat], option: str) -> None:
+    if option not in adapter.options:
+        pytest.skip(f"this adapter has no option {option!r}")
+
+
+@forms
+async def test_the_chosen_model_answers_and_the_record_says_so(
+    adapter: type[Chat], form: str
+) -> None:
+    chat = two(adapter)
+    reply = await chat.reply(form, HI)
+    assert reply.text == "hello from a"
+    assert reply.record is not None
+    assert (reply.record["model"], reply.record["ranking"]) == ("a", ["a", "b"])
+    assert json.loads(json.dumps(reply.record)) == reply.record
+    assert (len(chat.received("a")), len(chat.received("b"))) == (1, 0)
+
+
+@forms
+async def test_failover_before_anything_is_said(adapter: type[Chat], form: str) -> None:
+    reply = await two(adapter, Behaviour(TimeoutError(f"with {SECRET}"))).reply(form, HI)
+    assert reply.text == "hello from b"
+    assert reply.record is not None
+    assert (reply.record["model"], reply.record["cause"]) == ("b", "failover")
+    assert "TimeoutError" in json.dumps(reply.record)
+    assert SECRET not in json.dumps(reply.record)
+
+
+@pytest.mark.parametrize("form", ["stream", "astream"])
+async def test_no_failover_once_something_is_said(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter, Behaviour(TimeoutError("late"), late=True))
+    with pytest.raises(TimeoutError, match="late"):
+        await chat.reply(form, HI)
+    assert not chat.received("b")
+
+
+@forms
+async def test_nobody_answers(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter, Behaviour(TimeoutError()), Behaviour(ValueError()))
+    with pytest.raises(AllModelsFailed, match="a: TimeoutError; b: ValueError") as caught:
+        await chat.reply(form, HI)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@forms
+async def test_failover_can_be_switched_off(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter, Behaviour(TimeoutError()), failover=False)
+    with pytest.raises(AllModelsFailed):
+        await chat.reply(form, HI)
+    assert not chat.received("b")
+
+
+@pytest.mark.parametrize("form", ["ask", "stream"])
+async def test_an_interruption_is_no_failure(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter, Behaviour(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        await chat.reply(form, HI)
+    assert not chat.received("b")
+
+
+@pytest.mark.parametrize("form", ["aask", "astream"])
+async def test_a_cancelled_call_is_no_failure(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter, Behaviour(hangs=True))
+    task = asyncio.create_task(chat.reply(form, HI))
+    await asyncio.wait((task,), timeout=0.1)
+    assert chat.received("a")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not chat.received("b")
+
+
+@forms
+async def test_a_model_can_be_forced_and_is_never_replaced(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter)
+    reply = await chat.reply(form, HI, forced="b")
+    assert reply.record is not None
+    assert (reply.text, reply.record["cause"]) == ("hello from b", "forced")
+    with pytest.raises(PoolError, match="'x'"):
+        await chat.reply(form, HI, forced="x")
+    failing = two(adapter, OK, Behaviour(TimeoutError()))
+    with pytest.raises(AllModelsFailed):
+        await failing.reply(form, HI, forced="b")
+    assert not failing.received("a")
+
+
+def pool(**abilities: list[str]) -> ModelPool:
+    return ModelPool([Candidate(name=name, abilities=can) for name, can in abilities.items()])
+
+
+@forms
+async def test_pictures_anywhere_go_to_a_model_that_sees(adapter: type[Chat], form: str) -> None:
+    seeing = Always(pool(a=["tools"], b=["tools", "vision"]))
+    chat = adapter.of(seeing, {"a": OK, "b": OK})
+    history = [Said("user", "what is it?", picture=True)]
+    first = await chat.reply(form, history)
+    later = await chat.reply(form, [*history, first, Said("user", "and what colour?")])
+    for reply in (first, later):
+        assert reply.record is not None
+        assert reply.record["model"] == "b"
+        assert reply.record["rejected"] == {"a": "lacks vision"}
+
+
+@forms
+async def test_tools_go_to_a_model_that_calls_them(adapter: type[Chat], form: str) -> None:
+    chat = adapter.of(Always(pool(a=[], b=["tools"])), {"a": OK, "b": OK})
+    reply = await chat.reply(form, HI, tools=True)
+    assert reply.record is not None
+    assert reply.record["model"] == "b"
+    assert "tools" in reply.record["rejected"]["a"]
+    assert chat.query(HI).exclude == {}
+
+
+@forms
+async def test_when_nobody_can_serve_every_reason_is_told(adapter: type[Chat], form: str) -> None:
+    chat = adapter.of(Always(pool(a=[], b=[])), {"a": OK, "b": OK})
+    with pytest.raises(NoEligibleModel, match=r"a lacks vision; b lacks vision"):
+        await chat.reply(form, [Said("user", "look", picture=True)])
+
+
+@forms
+async def test_a_long_conversation_goes_where_it_fits(adapter: type[Chat], form: str) -> None:
+    small, large = Candidate(name="a", context_window=500), Candidate(name="b")
+    chat = adapter.of(Always([small, large]), {"a": OK, "b": OK})
+    reply = await chat.reply(form, [Said("user", "word " * 500), Said("user", "and?")])
+    assert reply.record is not None
+    assert "exceed its window of 500" in reply.record["rejected"]["a"]
+    assert (await chat.reply(form, HI)).text == "hello from a"
+
+
+@forms
+async def test_a_router_may_hear_answers_first(adapter: type[Chat], form: str) -> None:
+    chat = adapter.of(Hearing(["a", "b"]), {"a": OK, "b": OK})
+    reply = await chat.reply(form, HI)
+    assert (reply.text, reply.pieces) == ("hello from a", 1)
+    assert (len(chat.received("a")), len(chat.received("b"))) == (1, 0)
+    strict = Hearing(["a", "b"])
+    strict.shortest = 1000
+    reply = await adapter.of(strict, {"a": OK, "b": OK}).reply(form, HI)
+    assert reply.text == "hello from b"
+
+
+@forms
+async def test_listeners_hear_what_happens_in_order(adapter: type[Chat], form: str) -> None:
+    told: list[RoutingEvent] = []
+    reply = await two(adapter, Behaviour(TimeoutError()), listeners=(told.append,)).reply(form, HI)
+    assert [event.kind for event in told] == ["decided", "failed", "answered"]
+    assert reply.record is not None
+    assert {event.decision.id for event in told} == {reply.record["id"]}
+    assert told[-1].decision.model == "b"
+
+
+@forms
+async def test_a_listener_that_fails_spoils_nothing(adapter: type[Chat], form: str) -> None:
+    def failing(event: RoutingEvent) -> None:
+        raise ValueError
+
+    assert (await two(adapter, listeners=(failing,)).reply(form, HI)).text == "hello from a"
+
+
+@forms
+async def test_messages_arrive_as_they_were_said(adapter: type[Chat], form: str) -> None:
+    chat = two(adapter, Behaviour(TimeoutError()))
+    history = [Said("system", "be brief"), Said("user", "hi")]
+    first = await chat.reply(form, history)
+    await chat.reply(form, [*history, first, Said("user", "and?")], forced="b")
+    assert chat.received("b")[-1] == ["be brief", "hi", "hello from b", "and?"]
+
+
+def test_no_secret_is_shown(adapter: type[Chat]) -> None:
+    assert SECRET not in two(adapter).shown()
+
+
+# What only adapters with these options can do.
+
+
+@forms
+async def test_a_tool_loop_stays_with_its_model(adapter: type[Chat], form: str) -> None:
+    need(adapter, "sticky")
+    chat = adapter.of(Alternating(["a", "b"]), {"a": OK, "b": OK})
+    history: list[Said | Reply] = [Said("user", "what weather?")]
+    for expected in ("a", "b"):
+        called = await chat.reply(form, history, tools=True)
+        assert called.record is not None
+        assert called.record["model"] == expected
+        (call,) = called.calls
+        result = Said("tool", "sunny", answers=call)
+        for _ in range(2):
+            again = await chat.reply(form, [*history, called, result], tools=True)
+            assert again.record is not None
+            assert (again.record["model"], again.record["cause"]) == (expected, "tool_loop")
+        history += [called, result, Said("user", "And what will it be like in Lisbon?")]
+
+
+@forms
+async def test_a_loop_is_left_when_its_model_cannot_go_on(adapter: type[Chat], form: str) -> None:
+    need(adapter, "sticky")
+    router = Alternating(pool(a=["tools"], b=["tools", "vision"]))
+    chat = adapter.of(router, {"a": OK, "b": OK})
+    asked = Said("user", "what weather?")
+    called = await chat.reply(form, [asked], tools=True)
+    result = Said("tool", "sunny", answers=called.calls[0])
+    shown = Said("user", "this one", picture=True)
+    reply = await chat.reply(form, [shown, asked, called, result], tools=True)
+    assert reply.record is not None
+    assert reply.record["model"] == "b"
+
+
+@forms
+async def test_follow_ups_stay_where_the_turn_is_what_counts(
+    adapter: type[Chat], form: str
+) -> None:
+    need(adapter, "sticky")
+    chat = adapter.of(Alternating(["a", "b"]), {"a": OK, "b": OK}, sticky="turn")
+    history: list[Said | Reply] = [Said("user", "Write a sonnet.")]
+    history.append(await chat.reply(form, history))
+    stays = await chat.reply(form, [*history, Said("user", "continue")])
+    assert stays.text == "hello from a"
+    new = await chat.reply(form, [*history, Said("user", "Now explain quantum tunnelling.")])
+    assert new.text == "hello from b"
+
+
+@pytest.mark.parametrize("form", ["aask", "astream"])
+async def test_a_model_that_hangs_is_left_in_time(adapter: type[Chat], form: str) -> None:
+    need(adapter, "reliability")
+    from shared_core.reliability import Limits, Reliability
+
+    reliability = Reliability(limits=Limits(timeout=0.2))
+    chat = two(adapter, Behaviour(hangs=True), reliability=reliability)
+    began = time.monotonic()
+    reply = await chat.reply(form, HI)
+    assert reply.text == "hello from b"
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("form", ["aask", "astream"])
+async def test_the_deadline_of_a_call_holds(adapter: type[Chat], form: str) -> None:
+    need(adapter, "reliability")
+    from shared_core.errors import DeadlineExceeded
+    from shared_core.reliability import Reliability
+
+    hanging = Behaviour(hangs=True)
+    chat = two(adapter, hanging, hanging, reliability=Reliability(deadline=0.3))
+    with pytest.raises(DeadlineExceeded):
+        await chat.reply(form, HI)
+
+
+CONVERSATIONS: dict[str, list[Said]] = {
+    "one": [Said("user", "What is 2 + 2?")],
+    "system": [Said("system", "Be brief."), Said("user", "What is 2 + 2?")],
+    "newest": [Said("user", "old question"), Said("user", "new question")],
+    "follow-up": [Said("user", "Write a poem."), Said("user", "yes")],
+    "noise": [Said("user", "<system-reminder>be careful</system-reminder>Sort this list.")],
+    "picture": [Said("user", "look", picture=True), Said("user", "and now?")],
+    "empty": [Said("user", "  ")],
+    "result": [Said("user", "ask"), Said("tool", "result", answers="x")],
+    "unicode": [Said("user", "多少钱？🙂")],
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("tools", [False, True])
+def test_both_adapters_judge_a_conversation_alike(name: str, tools: bool) -> None:
+    need(LangChainChat, "sticky")
+    both = (LangChainChat, LlamaIndexChat)
+    queries = [two(one).query(CONVERSATIONS[name], tools=tools) for one in both]
+    for aspect in ("text", "needs", "in_tool_loop", "is_follow_up", "exclude", "model", "previous"):
+        assert len({str(getattr(query, aspect)) for query in queries}) == 1, aspect
+    if not tools:
+        assert queries[0].tokens == queries[1].tokens

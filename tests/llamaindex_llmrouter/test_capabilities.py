@@ -1,0 +1,163 @@
+"""What the router reports of its pool is true, and its settings come back as they were."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import AudioBlock, ChatMessage, DocumentBlock, ImageBlock
+from llama_index.core.llms import MockLLM
+from llama_index.core.tools import FunctionTool
+from llamaindex_fakes import FakeProvider
+
+from llamaindex_llmrouter import (
+    Always,
+    Candidate,
+    ConfigError,
+    ModelPool,
+    NoEligibleModel,
+    RouterLLM,
+)
+from shared_core.errors import DeadlineExceeded
+from shared_core.reliability import Reliability
+from shared_core.routers.sticky import StickyRouter
+
+
+@pytest.mark.parametrize(
+    ("mode", "declared", "windows", "expected"),
+    [
+        ("conservative", None, (8000, 4000), 4000),
+        ("union", None, (8000, 4000), 8000),
+        ("conservative", 1000, (8000, 4000), 1000),
+        ("conservative", 9000, (8000, 10_000), 9000),
+        ("union", 9000, (8000, 4000), 9000),
+    ],
+)
+def test_the_window(
+    mode: str, declared: int | None, windows: tuple[int, int], expected: int, make: Any
+) -> None:
+    pool = ModelPool([Candidate(name="a", context_window=declared), Candidate(name="b")])
+    llm = make(
+        router=Always(pool),
+        options={"metadata_mode": mode},
+        a={"window": windows[0]},
+        b={"window": windows[1]},
+    )
+    assert llm.metadata.context_window == expected
+
+
+def test_the_largest_window_is_legal_because_only_models_that_fit_are_asked(make: Any) -> None:
+    llm = make(options={"metadata_mode": "union"}, a={"window": 500}, b={"window": 9000})
+    long = [ChatMessage("word " * 1000)]
+    assert llm.chat(long).message.content == "hello from b"
+    assert llm.chat([ChatMessage("hi")]).message.content == "hello from a"
+    with pytest.raises(NoEligibleModel, match="exceed its window of 9000"):
+        llm.chat([ChatMessage("word " * 9000)])
+
+
+def test_room_for_the_answer_counts(make: Any) -> None:
+    llm = make(a={"window": 500}, b={"window": 9000})
+    assert llm.chat([ChatMessage("hi")], max_tokens=1000).message.content == "hello from b"
+
+
+def test_a_window_nobody_declared_is_told_and_excludes_nobody(fake: Any) -> None:
+    models = {"a": MockLLM(is_chat_model=True), "b": fake(name="b", window=8000)}
+    with pytest.warns(UserWarning, match="no context window is declared for a"):
+        llm = RouterLLM(models, Always(["a", "b"]))
+    assert llm.route([ChatMessage("word " * 4000)]).model == "a"
+    declared = [Candidate(name="a", context_window=8000), Candidate(name="b")]
+    assert RouterLLM(models, Always(declared)).metadata.context_window == 8000
+
+
+@pytest.mark.parametrize(
+    ("block", "ability"),
+    [
+        (ImageBlock(url="https://x.test/i.png"), "vision"),
+        (AudioBlock(audio=b"x", format="mp3"), "audio"),
+        (DocumentBlock(data=b"%PDF-", document_mimetype="application/pdf"), "pdf"),
+    ],
+)
+@pytest.mark.parametrize("form", ["chat", "achat", "stream_chat", "astream_chat"])
+async def test_blocks_go_to_models_that_can_read_them(
+    block: Any, ability: str, form: str, make: Any
+) -> None:
+    pool = [Candidate(name="a", abilities=[]), Candidate(name="b", abilities=[ability])]
+    llm = make(router=Always(pool), b={"window": 9000})
+    value = getattr(llm, form)([ChatMessage([block])])
+    value = await value if form[0] == "a" else value
+    if hasattr(value, "__aiter__"):
+        _ = [piece async for piece in value]
+    elif form == "stream_chat":
+        list(value)
+    (call,) = llm.models["b"].calls
+    assert call["asked"][0].blocks == [block]
+    assert not llm.models["a"].calls
+
+
+def test_a_required_tool_call_goes_where_calls_can_be_required(make: Any) -> None:
+    def noop() -> str:
+        """Does nothing."""
+        return ""
+
+    pool = [
+        Candidate(name="a", abilities=["tools"]),
+        Candidate(name="b", abilities=["tools", "tool_choice"]),
+    ]
+    llm = make(router=Always(pool))
+    tools = [FunctionTool.from_defaults(noop)]
+    llm.chat_with_tools(tools, "hi")
+    llm.chat_with_tools(tools, "hi", tool_required=True)
+    assert [len(llm.models[name].calls) for name in "ab"] == [1, 1]
+
+
+def test_settings_are_json_without_secrets_and_come_back(make: Any) -> None:
+    llm = make(options={"sticky": "conversation", "failover": False, "metadata_mode": "union"})
+    told = json.dumps(llm.to_config())
+    assert "sk-sentinel" not in told
+    again = RouterLLM.from_config(json.loads(told), llm.models, llm.router)
+    assert again.to_config() == llm.to_config()
+    assert (again.sticky, again.failover) == ("conversation", False)
+    assert isinstance(again._deciding, StickyRouter)
+
+
+def test_settings_for_other_models_are_refused(make: Any) -> None:
+    llm = make()
+    other = {"a": FakeProvider(name="c"), "b": llm.models["b"]}
+    with pytest.raises(ConfigError, match="the settings are for"):
+        RouterLLM.from_config(llm.to_config(), other, llm.router)
+    with pytest.raises(ConfigError, match="no setting stickyness"):
+        RouterLLM.from_config({"stickyness": "off"}, llm.models, llm.router)
+
+
+async def test_a_call_has_a_deadline_a_budget_and_a_trade_off(make: Any) -> None:
+    llm = make(a={"hangs": True}, b={"hangs": True})
+    with pytest.raises(DeadlineExceeded):
+        await llm.achat([ChatMessage("hi")], llm_router_deadline=0.1)
+    assert all(not set(call) & {"llm_router_deadline"} for call in llm.models["a"].calls)
+    query = llm._chat_request([ChatMessage("hi")], {"llm_router_max_cost": 0.5, "top_p": 1})[0]
+    assert query.query.max_cost == 0.5
+    with pytest.raises(ConfigError, match="llm_router_modle: a call can set llm_router_model"):
+        llm.chat([ChatMessage("hi")], llm_router_modle="a")
+
+
+async def test_the_router_has_a_deadline_for_every_call(make: Any) -> None:
+    options = {"reliability": Reliability(deadline=0.1)}
+    llm = make(options=options, a={"hangs": True}, b={"hangs": True})
+    with pytest.raises(DeadlineExceeded):
+        await llm.achat([ChatMessage("hi")])
+
+
+def test_a_conversation_is_stayed_with_by_its_id(make: Any) -> None:
+    llm = make(options={"sticky": "conversation"})
+    llm.chat([ChatMessage("hi")], llm_router_model="b", llm_router_conversation="one")
+    assert llm.route("what else?", llm_router_conversation="one").model == "b"
+    assert llm.route("what else?", llm_router_conversation="two").model == "a"
+    assert not [k for call in llm.models["b"].calls for k in call if k.startswith("llm_router")]
+
+
+def test_modes_that_do_not_exist(make: Any) -> None:
+    with pytest.raises(ConfigError, match="mode is one of off, tool_loop, turn, conversation"):
+        make(options={"sticky": "always"})
+    with pytest.raises(ConfigError, match="metadata_mode is conservative or union"):
+        make(options={"metadata_mode": "largest"})

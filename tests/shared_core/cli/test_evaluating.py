@@ -1,0 +1,122 @@
+"""`llmrouter evaluate` and `llmrouter compare`, as far as they go beyond the first contract."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("typer", reason="needs the extra `eval`")
+pytest.importorskip("matplotlib", reason="needs the extra `eval`")
+
+from typer.testing import CliRunner, Result
+
+from shared_core import ConfigError, DataError
+from shared_core.cli.app import app
+from shared_core.cli.evaluating import REGRESSED
+
+
+def llmrouter(*arguments: object) -> Result:
+    """The command, in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def write(path: Path, wrong: int = 0) -> Path:
+    """``small`` can do sums, ``large`` everything; no split; the last rows broken."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        names = ["query", "dataset", "score.small", "score.large", "cost.small", "cost.large"]
+        writer.writerow(names)
+        for i in range(160):
+            is_sum = i % 2 == 0
+            text = (
+                f"what is the sum of {i} and {i + 3}" if is_sum else f"write a poem about city {i}"
+            )
+            right = is_sum and i >= wrong
+            writer.writerow([text, "sums" if is_sum else "poems", int(right), 1, 0.001, 0.01])
+        writer.writerow(["broken", "sums", "good", 1, 0.001, 0.01])
+    return path
+
+
+def test_report_of_many_tables_and_any_router(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = write(tmp_path / "one.csv"), write(tmp_path / "two.csv")
+    (tmp_path / "mine.py").write_text(
+        "def choose(texts):\n    return ['small' if 'sum' in text else 'large' for text in texts]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "out"
+    done = llmrouter(
+        "evaluate", one, two, "--report", out, "--seeds", 1, "--skip", "budget,held-out",
+        "--function", "mine=mine:choose",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "1 whose score is no number" in " ".join(done.output.split())
+    told = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert [table["data"] for table in told["tables"]] == [str(one), str(two)]
+    table = told["tables"][0]
+    assert set(table["routers"]) == {"knn", "mine", "prompt length"}  # two models: the baseline
+    assert table["routers"]["mine"]["quality"] == 1.0
+    assert table["budget"] == {}
+    assert table["routers"]["knn"]["apgr"] > 0.6
+    assert (out / "figures" / "1-calls-to-strong.png").exists()
+    assert (out / "report.html").stat().st_size > 20_000
+
+
+def test_json_of_one_table_keeps_its_contract(tmp_path: Path) -> None:
+    told = json.loads(llmrouter("evaluate", write(tmp_path / "a.csv"), "--json").stdout)
+    knn = told["routers"]["knn"]
+    for key in (
+        "quality",
+        "cost",
+        "aiq_range",
+        "cost_at_best_single",
+        "interval",
+        "apgr",
+        "cpt50",
+        "cpt80",
+    ):
+        assert key in knn
+    assert set(told["lines"]) == {"best_single", "cheapest", "random", "zero", "oracle"}
+    many = llmrouter("evaluate", tmp_path / "a.csv", tmp_path / "a.csv", "--json")
+    assert len(json.loads(many.stdout)["evaluations"]) == 2
+
+
+def test_scores_from_a_file(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.csv")
+    rows = list(csv.DictReader(data.open(encoding="utf-8")))
+    said = tmp_path / "said.jsonl"
+    said.write_text("\n".join(json.dumps({"query": r["query"], "model": "large"}) for r in rows))
+    told = json.loads(llmrouter("evaluate", data, "--scores", f"mine={said}", "--json").stdout)
+    assert told["routers"]["mine"]["traffic"] == {"small": 0.0, "large": 1.0}
+
+
+def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
+    for name, wrong in (("good", 0), ("bad", 120)):
+        told = llmrouter("evaluate", write(tmp_path / f"{name}.csv", wrong), "--json").stdout
+        (tmp_path / f"{name}.json").write_text(told, encoding="utf-8")
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    assert llmrouter("compare", good, good, "--margin", 0).exit_code == 0
+    worse = llmrouter("compare", good, bad, "--margin", 0.01)
+    assert worse.exit_code == REGRESSED
+    assert "regressed" in worse.output
+    assert llmrouter("compare", bad, good, "--figures", "aiq_range").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "told"),
+    [
+        (("DATA", "--skip", "lunch"), ConfigError, "no part lunch to skip"),
+        (("DATA", "--function", "mine"), ConfigError, "is not NAME=VALUE"),
+        (("DATA", "DATA", "--test", "DATA"), ConfigError, "--test goes with one DATA"),
+        (("DATA", "--format", "routerbench"), DataError, "nothing to read as routerbench"),
+    ],
+)
+def test_errors(tmp_path: Path, arguments: tuple[str, ...], error: type, told: str) -> None:
+    data = str(write(tmp_path / "a.csv"))
+    done = llmrouter("evaluate", *(data if one == "DATA" else one for one in arguments))
+    assert isinstance(done.exception, error)
+    assert told in str(done.exception)

@@ -1,0 +1,64 @@
+"""Two runs beside each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared_core import ConfigError, DataError
+from shared_core.evaluation.report.comparison import compare, read_run
+
+
+def run(**line: Any) -> dict[str, Any]:
+    """A run of one router on one table."""
+    return {"t": {"data": "t", "routers": {"knn": {"quality": 0.8, "cost": 0.01, **line}}}}
+
+
+def failed(
+    before: dict[str, Any], after: dict[str, Any], margin: float, *figures: str
+) -> list[str]:
+    """Names of the figures that regressed."""
+    return [c.figure for c in compare(before, after, figures) if c.regressed(margin)]
+
+
+def test_a_margin_is_what_may_be_lost() -> None:
+    assert failed(run(), run(quality=0.79), 0.011, "quality") == []
+    assert failed(run(), run(quality=0.78), 0.011, "quality") == ["quality"]
+    assert failed(run(), run(quality=0.9), 0.0, "quality") == []
+
+
+def test_lower_is_better_where_it_is() -> None:
+    assert failed(run(), run(cost=0.0104), 0.05, "cost") == []  # of the earlier cost, 4 % more
+    assert failed(run(), run(cost=0.0106), 0.05, "cost") == ["cost"]
+    assert failed(run(cpt50=30.0), run(cpt50=32.0), 0.01, "cpt50") == ["cpt50"]
+    assert failed(run(ece=0.1), run(ece=0.05), 0.0, "ece") == []
+
+
+def test_what_is_gone_has_regressed() -> None:
+    gone = {"t": {"data": "t", "routers": {}}}
+    assert failed(run(), gone, 1.0, "quality") == ["quality"]
+    assert failed(run(apgr=None), run(), 0.0, "apgr") == []
+
+
+def test_runs_of_one_table_each_need_no_common_name() -> None:
+    other = {"elsewhere/t": {**run()["t"], "data": "elsewhere/t"}}
+    assert failed(run(), other, 0.0, "quality", "cost") == []
+    two = {**run(), "u": run()["t"]}
+    with pytest.raises(DataError, match="share no table"):
+        compare(two, {"x": {}, "y": {}})
+    with pytest.raises(ConfigError, match="no figure speed to compare"):
+        compare(run(), run(), ["speed"])
+
+
+def test_runs_are_read_from_folders_reports_and_json(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"tables": [run()["t"]]}), encoding="utf-8")
+    plain = tmp_path / "plain.json"
+    plain.write_text(json.dumps(run()["t"]), encoding="utf-8")
+    assert read_run(tmp_path) == read_run(tmp_path / "report.json") == read_run(plain)
+    for content in ("{", "[]", '{"data": 1}', "3"):
+        plain.write_text(content, encoding="utf-8")
+        with pytest.raises(DataError, match=r"is no report\.json"):
+            read_run(plain)

@@ -1,0 +1,45 @@
+"""The blocked bootstrap says what the textbook one says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shared_core.evaluation import bootstrap
+from shared_core.evaluation.bootstrap import Resamples, interval
+
+
+@pytest.mark.parametrize("n", [500, bootstrap.EXACT_UP_TO + 2000])
+def test_spread_is_the_standard_error(n: int) -> None:
+    values = np.random.default_rng(1).random((n, 2))
+    means, resampled = Resamples(n, seed=3).means(lambda rows: values[rows])
+    assert means == pytest.approx(values.mean(axis=0))
+    assert resampled.shape == (bootstrap.N_RESAMPLES, 2)
+    assert resampled.mean(axis=0) == pytest.approx(means, abs=3 * values.std() / n**0.5)
+    assert resampled.std(axis=0) == pytest.approx(values.std(axis=0) / n**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("n", [300, bootstrap.EXACT_UP_TO + 10])
+def test_resamples_are_paired(n: int) -> None:
+    resamples = Resamples(n, seed=0, n_resamples=50)
+    values = np.random.default_rng(2).random((n, 1))
+    one = resamples.means(lambda rows: values[rows])[1]
+    other = resamples.means(lambda rows: values[rows] + 0.25)[1]
+    assert other - one == pytest.approx(0.25)  # the same queries in both: no noise in between
+
+
+def test_weights_are_poisson_counts_above_the_exact_size() -> None:
+    n = bootstrap.EXACT_UP_TO + 1
+    weights = np.concatenate([block for _, block in _copies(Resamples(n, n_resamples=40))], axis=1)
+    assert weights.shape == (40, n)
+    assert weights.mean() == pytest.approx(1, abs=0.01)
+    assert weights.var() == pytest.approx(1, abs=0.02)
+    assert (weights == 0).mean() == pytest.approx(np.exp(-1), abs=0.005)
+
+
+def test_interval_is_the_middle_95_percent() -> None:
+    assert interval(np.arange(1001) / 1000) == pytest.approx((0.025, 0.975))
+
+
+def _copies(resamples: Resamples) -> list[tuple[slice, np.ndarray]]:
+    return [(rows, weights.copy()) for rows, weights in resamples.blocks()]

@@ -1,0 +1,340 @@
+"""Small files in every format: what is used is right, what is not is counted."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared_core import FORMATS, DataError, Reading, read_outcomes
+
+
+def lines(path: Path, rows: Iterable[Any]) -> Path:
+    """Rows as JSONL; a text is written as it is."""
+    told = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(told), encoding="utf-8")
+    return path
+
+
+def score(reading: Reading, query: str, model: str) -> float:
+    """A score in the table, by name."""
+    table = reading.table
+    return float(table.score[table.queries.index(query), table.models.index(model)])
+
+
+def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
+    sound = {"query": "a", "score.m": 1, "cost.m": 0.1}
+    rows = [sound, {**sound, "score.m": "good"}, {**sound, "score.m": 2}, "{broken", "[]"]
+    found = read_outcomes(lines(tmp_path / "t.jsonl", rows))
+    assert (found.format, found.records, len(found.table)) == ("table", 5, 1)
+    assert found.left_out == {
+        "that are no JSON objects": 2,
+        "whose score is no number": 1,
+        "whose score lies outside 0..1": 1,
+    }
+    assert "5 records" in found.explain()
+    assert "2 that are no JSON objects" in found.explain()
+    path = tmp_path / "t.csv"
+    path.write_text("query,score.m\na,1\nb,0,7\nc\nd,0.5", encoding="utf-8")
+    assert read_outcomes(path).left_out == {"with too many or too few columns": 2}
+
+
+def test_routellm_responses(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(
+        "prompt,weak-8x7b,gpt-4,weak-8x7b_response,gpt-4_response\n"
+        "2+2?,False,True,5,4\nHi,True,,Hello,\n",
+        encoding="utf-8",
+    )
+    found = read_outcomes(path)
+    assert found.format == "routellm"
+    assert found.table.models == ("weak-8x7b", "gpt-4")
+    assert score(found, "2+2?", "gpt-4") == 1
+    assert score(found, "2+2?", "weak-8x7b") == 0
+    assert math.isnan(score(found, "Hi", "gpt-4"))
+    assert found.table.answers["gpt-4"][0] == "4"
+    assert found.left_out == {"without a verdict": 1}
+
+
+def test_routellm_pairs(tmp_path: Path) -> None:
+    arena = {"model_a": "x", "model_b": "y", "conversation_a": [{"role": "user", "content": "one"}]}
+    rows = [
+        {**arena, "winner": "model_b"},
+        {**arena, "conversation_a": [{"content": "two"}], "winner": "tie (bothbad)"},
+        {
+            "model_a": "x",
+            "model_b": "z",
+            "prompt": '["three"]',
+            "winner_model_a": 0,
+            "winner_model_b": 0,
+            "winner_tie": 1,
+            "response_a": "r",
+        },
+        {**arena, "winner": "nobody"},
+    ]
+    found = read_outcomes(lines(tmp_path / "pairs.jsonl", rows))
+    assert found.format == "routellm-pairs"
+    assert (score(found, "one", "x"), score(found, "one", "y")) == (0, 1)
+    assert (score(found, "two", "x"), score(found, "two", "y")) == (0, 0)
+    assert (score(found, "three", "x"), score(found, "three", "z")) == (0.5, 0.5)
+    assert math.isnan(score(found, "one", "z"))
+    assert found.left_out == {"without a known winner": 1}
+
+
+def test_routerbench_wide(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra `eval`")
+    import pyarrow.parquet as parquet
+
+    row = {
+        "sample_id": "mmlu.1",
+        "prompt": "p",
+        "eval_name": "mmlu",
+        "a": 1.0,
+        "b": 0.25,
+        "a|model_response": "A",
+        "b|model_response": "B",
+        "a|total_cost": 0.1,
+        "b|total_cost": 0.01,
+        "oracle_model_to_route_to": "a",
+    }
+    path = tmp_path / "rb.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist([row, {**row, "prompt": "q", "a": None}]), path)
+    found = read_outcomes(path)
+    assert found.format == "routerbench"
+    assert found.table.columns["dataset"] == ("mmlu", "mmlu")
+    assert found.table.cost[0].tolist() == [0.1, 0.01]
+    assert found.table.answers["b"] == ("B", "B")
+    assert found.left_out == {"(of one model) without a score": 1}
+
+
+def test_llmrouterbench_folder_takes_the_latest_run(tmp_path: Path) -> None:
+    record = {
+        "index": 1,
+        "origin_query": "q",
+        "prompt": "Question: q",
+        "score": 0.0,
+        "cost": 0.1,
+        "prompt_tokens": 3,
+        "completion_tokens": 2,
+        "raw_output": "r",
+        "ground_truth": "g",
+    }
+    run = {"dataset_name": "aime", "split": "test", "model_name": "m", "records": [record]}
+    files = {
+        "m/m-20250101_000000.json": run,
+        "m/m-20250202_000000.json": {**run, "records": [{**record, "score": 1.0}]},
+        "n/n-20250101_000000.json": {**run, "model_name": "n", "records": [record, {"index": 2}]},
+        "d/d.json": {**run, "demo": True},
+        "notes.json": {"hello": 1},
+    }
+    for name, told in files.items():
+        path = tmp_path / "aime" / "test" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(told), encoding="utf-8")
+    found = read_outcomes(tmp_path)
+    assert found.format == "llmrouterbench"
+    assert (score(found, "q", "m"), score(found, "q", "n")) == (1, 0)
+    assert found.table.columns["reference"] == ("g",)
+    assert found.left_out == {
+        "files that a later one replaces": 1,
+        "files that hold no results": 1,
+        "files of trial runs": 1,
+        "without a query": 1,
+    }
+    assert read_outcomes(tmp_path / "aime/test/n/n-20250101_000000.json").table.models == ("n",)
+
+
+def test_llmrouter(tmp_path: Path) -> None:
+    row = {
+        "task_name": "gsm8k",
+        "query": "q",
+        "model_name": "m",
+        "performance": 0.5,
+        "response": "r",
+        "input_tokens": 9,
+        "output_tokens": 4,
+        "response_time": 1.5,
+        "ground_truth": "g",
+        "embedding_id": 0,
+    }
+    rows = [row, {**row, "model_name": "n", "performance": 1}, row, {**row, "query": None}]
+    found = read_outcomes(lines(tmp_path / "r.jsonl", rows))
+    assert found.format == "llmrouter"
+    assert found.table.score.tolist() == [[0.5, 1.0]]
+    assert found.table.measures["latency"].tolist() == [[1.5, 1.5]]
+    assert found.left_out == {
+        "a second outcome of the same model and query": 1,
+        "without a query": 1,
+    }
+
+
+def test_langsmith_runs(tmp_path: Path) -> None:
+    serialised = {
+        "id": ["langchain", "schema", "messages", "HumanMessage"],
+        "kwargs": {"content": "hi"},
+    }
+    run = {
+        "id": "1",
+        "run_type": "llm",
+        "error": None,
+        "total_cost": "0.002",
+        "prompt_tokens": 7,
+        "completion_tokens": 3,
+        "start_time": "2025-01-01T00:00:00",
+        "end_time": "2025-01-01T00:00:02",
+        "inputs": {"messages": [[serialised]]},
+        "outputs": {"generations": [[{"text": "hello", "message": {}}]]},
+        "extra": {"metadata": {"ls_model_name": "gpt-x"}},
+        "feedback_stats": {"correct": {"n": 1, "avg": 1.0}, "style": {"n": 1, "avg": 0.2}},
+    }
+    text = {
+        **run,
+        "inputs": json.dumps({"input": "again"}),
+        "feedback_stats": '{"correct": {"avg": 0}}',
+    }
+    rows = [run, text, {**run, "run_type": "chain"}, {**run, "error": "boom"}, {**run, "extra": {}}]
+    found = read_outcomes(lines(tmp_path / "runs.jsonl", rows))
+    assert found.format == "langsmith"
+    assert (score(found, "hi", "gpt-x"), score(found, "again", "gpt-x")) == (1, 0)
+    assert found.table.measures["latency"][0, 0] == 2
+    assert found.table.cost[0, 0] == 0.002
+    assert found.table.answers["gpt-x"][0] == "hello"
+    assert found.left_out == {
+        "that are no model calls": 1,
+        "that ended in an error": 1,
+        "without a model's name": 1,
+    }
+    styled = read_outcomes(tmp_path / "runs.jsonl", score="style")
+    assert styled.left_out["without the feedback 'style'"] == 1
+
+
+@pytest.mark.parametrize("snake", [False, True])
+def test_langfuse_observations(tmp_path: Path, snake: bool) -> None:
+    names = {
+        "traceId": "trace_id",
+        "calculatedTotalCost": "total_cost",
+        "usageDetails": "usage_details",
+        "model": "provided_model_name",
+    }
+    observation = {
+        "id": "o1",
+        "type": "GENERATION",
+        "traceId": "t1",
+        "model": "m",
+        "latency": 0.5,
+        "input": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}],
+        "output": {"role": "assistant", "content": "hello"},
+        "calculatedTotalCost": 0.01,
+        "usageDetails": {"input": 5, "output": 2},
+    }
+    if snake:
+        observation = {names.get(key, key): value for key, value in observation.items()}
+        observation["input"] = json.dumps(observation["input"])
+    rated = {
+        "id": "s1",
+        "name": "quality",
+        "value": 0.75,
+        names["traceId"] if snake else "traceId": "t1",
+    }
+    rows = [observation, rated, {**observation, "id": "o2", "type": "SPAN"}]
+    found = read_outcomes(lines(tmp_path / "observations.jsonl", rows))
+    assert found.format == "langfuse"
+    assert score(found, "hi", "m") == 0.75
+    assert found.table.cost[0, 0] == 0.01
+    assert found.table.measures["in_tokens"][0, 0] == 5
+    assert found.table.answers["m"] == ("hello",)
+    assert found.left_out == {
+        "that are scores, used with their observation": 1,
+        "that are no model calls": 1,
+    }
+
+
+def test_langfuse_traces_with_observations_inside(tmp_path: Path) -> None:
+    inside = {"id": "o", "type": "GENERATION", "model": "m", "input": "hi", "output": "yo"}
+    trace = {
+        "id": "t",
+        "scores": [{"name": "ok", "value": True, "traceId": "t"}],
+        "observations": [inside, "id only"],
+    }
+    path = tmp_path / "traces.json"
+    path.write_text(json.dumps([trace]), encoding="utf-8")
+    found = read_outcomes(path)
+    assert score(found, "hi", "m") == 1
+    assert (found.records, found.left_out) == (
+        2,
+        {"that name an observation without its content": 1},
+    )
+
+
+def test_openai_logs(tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+    answer = {
+        "choices": [{"message": {"content": "hello"}}],
+        "usage": {"prompt_tokens": 4, "completion_tokens": 1},
+    }
+    rows = [
+        {"request": {"model": "m", "messages": messages}, "response": answer, "score": True},
+        {
+            "messages": [{"role": "user", "content": "two"}],
+            "model": "n",
+            **answer,
+            "metadata": {"score": 0.5},
+        },
+        {
+            "body": {"model": "m", "messages": messages},
+            "response": {"body": answer},
+            "custom_id": "x",
+        },
+        {
+            "request": {"model": "m", "messages": []},
+            "response": {"error": {"code": 500}},
+            "score": 1,
+        },
+    ]
+    found = read_outcomes(lines(tmp_path / "log.jsonl", rows))
+    assert found.format == "openai"
+    assert (score(found, "hi", "m"), score(found, "two", "n")) == (1, 0.5)
+    assert found.table.measures["out_tokens"][0, 0] == 1
+    assert found.left_out == {"without a score": 1, "that ended in an error": 1}
+
+
+def test_pickles_are_refused_unread(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (pytest.fail, ("the pickle was loaded",))
+
+    path = tmp_path / "routerbench_0shot.pkl"
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(DataError, match="is a pickle, and reading one runs whatever code"):
+        read_outcomes(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("x.jsonl", '{"a": 1}', "of no format we know"),
+        ("x.jsonl", "", "holds no records"),
+        ("x.json", "{", "is no JSON"),
+        ("x.txt", "a", "ends in none of"),
+        ("x.jsonl", '{"run_type": "chain"}', "1 that are no model calls"),
+        ("x.csv", "query,score.m\na,9", "no row can be used"),
+    ],
+)
+def test_errors_say_what_is_wrong(tmp_path: Path, name: str, content: str, told: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=told):
+        read_outcomes(path)
+    with pytest.raises(DataError, match="no format 'odd'; there are table"):
+        read_outcomes(path, format="odd")
+    with pytest.raises(DataError, match="no file"):
+        read_outcomes(tmp_path / "nothing.csv")
+
+
+def test_every_format_is_named() -> None:
+    assert len(set(FORMATS)) == len(FORMATS) == 9

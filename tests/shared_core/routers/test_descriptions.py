@@ -1,0 +1,133 @@
+"""DescriptionRouter knows which candidate a question is for, by descriptions alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared_core import (
+    Candidate,
+    ConfigError,
+    DescriptionRouter,
+    FunctionEncoder,
+    LexicalEncoder,
+    Query,
+    Router,
+)
+from shared_core.routers.lexicon import features
+
+POOL = [
+    Candidate(name="docs", description="summarises documents"),
+    Candidate(name="sql", description="SQL queries over the table of orders"),
+    Candidate(name="mail", description="reads and sends messages"),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("What is the gist of it?", "docs"),
+        ("How many were sold per month?", "sql"),
+        ("Quantos pedidos há?", "sql"),
+        ("Encaminhe o e-mail para a Ana", "mail"),
+        ("Faça um resumo", "docs"),
+    ],
+)
+def test_questions_that_share_no_word_with_the_description(question: str, name: str) -> None:
+    decision = DescriptionRouter(POOL).route(question)
+    assert decision.model == name
+    assert decision.quality[name] > 0.4
+    assert f"probability {decision.quality[name]:.2f}" in decision.reason
+
+
+def test_what_the_probabilities_lack_is_that_none_fits() -> None:
+    router = DescriptionRouter(POOL)
+    assert sum(router.probabilities("Summarise it").values()) > 0.9
+    lost = router.probabilities("zzz")
+    assert len(set(lost.values())) == 1
+    assert sum(lost.values()) < 0.7
+    alone = DescriptionRouter(POOL[:1])
+    assert alone.probabilities("zzz")["docs"] < 0.5 < alone.probabilities("the summary")["docs"]
+
+
+def test_examples_teach_what_descriptions_do_not_say() -> None:
+    pool = [Candidate(name="a", description="first"), Candidate(name="b", description="second")]
+    examples = {"b": ["Feed the hamster.", "Is the hamster asleep?"]}
+    question = "Where is my hamster?"
+    taught = DescriptionRouter(pool, examples=examples).route(question)
+    assert taught.model == "b"
+    assert DescriptionRouter(pool).route(question).quality["b"] < taught.quality["b"]
+
+
+def test_only_who_can_serve_is_compared() -> None:
+    query = Query("Give me a summary", exclude={"docs": "is switched off"})
+    decision = DescriptionRouter(POOL).route(query)
+    assert decision.ranking[-1] != "docs"
+    assert decision.rejected == {"docs": "is switched off"}
+    assert set(decision.quality) == {"sql", "mail"}
+
+
+def test_an_encoder_compares_meanings_and_encodes_descriptions_once() -> None:
+    encoded: list[str] = []
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        encoded.extend(texts)
+        return [
+            [float("warm" in t or "fire" in t), float("cold" in t or "ice" in t)] for t in texts
+        ]
+
+    pool = [Candidate(name="x", description="fire"), Candidate(name="y", description="ice")]
+    router = DescriptionRouter(pool, FunctionEncoder(embed, "test"), {"y": ["frost, so cold"]})
+    assert [router.route(text).model for text in ("warm", "cold")] == ["x", "y"]
+    assert encoded == ["fire", "ice", "frost, so cold", "warm", "cold"]
+
+
+def test_it_is_saved_with_its_examples(tmp_path: Path) -> None:
+    router = DescriptionRouter(POOL, examples={"mail": ["Did Pedro answer?"]})
+    router.save(tmp_path / "r")
+    loaded = Router.load(tmp_path / "r")
+    assert isinstance(loaded, DescriptionRouter)
+    assert loaded.probabilities("Did Maria answer?") == router.probabilities("Did Maria answer?")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"encoder": LexicalEncoder()}, "has to learn from texts"),
+        ({"examples": {"fax": ["x"]}}, "examples of fax; the pool has docs, sql, mail"),
+        ({"examples": {"sql": "x"}}, "the examples of sql are one text"),
+    ],
+)
+def test_arguments_that_make_no_sense(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        DescriptionRouter(POOL, **options)
+
+
+def test_the_record_holds_no_prompt() -> None:
+    record = DescriptionRouter(POOL).route("summarise sk-sentinel").to_dict()
+    assert "sentinel" not in json.dumps(record)
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_features_and_probabilities(text: str) -> None:
+    assert all(weight > 0 for weight in features(text).values())
+    found = DescriptionRouter(POOL).probabilities(text)
+    assert all(0 < value < 1 for value in found.values())
+    assert sum(found.values()) < 1
+
+
+def test_case_accents_and_underscores_do_not_count() -> None:
+    assert features("Résumé_List") == features("resume list")
+    assert features("listOrders") == features("list orders")
+
+
+def test_expressions_and_codes_are_recognised() -> None:
+    assert "carithmetic" in features("348 * 29")
+    assert "ckeyword" in features("error E4021")
+    assert "ctranslation" in features("How do you say it?")
+    assert "ctranslation" not in features("How do you")

@@ -6,7 +6,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 DATA ?= ../shared/data
 
-.PHONY: help demo test slow lint types contracts bench-quality bench-speed clean
+BENCHES := quality speed evaluation dispatch cascades langchain llamaindex selector
+
+.PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,11 +32,29 @@ types: $(VENV)/.dev  ## types
 contracts: $(VENV)/.dev  ## who may import whom
 	$(BIN)/lint-imports
 
-bench-quality: $(VENV)/.demo  ## AIQ on real outcomes, with intervals; DATA=folder of data sets
+bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; DATA=folder of data sets
 	$(BIN)/python benchmarks/quality.py $(DATA)
 
 bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import times
 	$(BIN)/python benchmarks/speed.py
+
+bench-evaluation: $(VENV)/.demo  ## how evaluation grows: seconds and memory up to 1M x 20
+	$(BIN)/python benchmarks/evaluation_scale.py
+
+bench-dispatch: $(VENV)/.demo  ## what an attempt costs over a call by hand
+	$(BIN)/python benchmarks/dispatch_overhead.py
+
+bench-cascades: $(VENV)/.demo  ## cascades and hybrids beside predicting; DATA=folder of data sets
+	$(BIN)/python benchmarks/cascades.py $(DATA)
+
+bench-langchain: $(VENV)/.test  ## what the LangChain adapter adds to a call
+	$(BIN)/python benchmarks/langchain_overhead.py
+
+bench-llamaindex: $(VENV)/.test  ## what the LlamaIndex adapter adds to a call
+	$(BIN)/python benchmarks/llamaindex_overhead.py
+
+bench-selector: $(VENV)/.test  ## selectors of query engines: right, and how fast
+	$(BIN)/python benchmarks/selector.py
 
 clean:  ## remove what make made
 	rm -rf $(VENV) demo-output

@@ -6,38 +6,41 @@ once, streamed text appears once, and caches and tracers see the model that answ
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import asyncio
+import importlib.metadata
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Literal, Self, cast
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import ensure_config, merge_configs
+from langchain_core.runnables.utils import ConfigurableFieldSpec
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from langchain_llmrouter.delegation import AnyRunnable, Delegation, chunk_of
-from langchain_llmrouter.messages import query_of, with_record
+from langchain_llmrouter.delegation import AnyRunnable, as_chunk, chunk_of
+from langchain_llmrouter.exchange import Exchange
+from langchain_llmrouter.messages import turn_of, with_record
+from langchain_llmrouter.options import check_options, configured, reliability_of
+from langchain_llmrouter.profiles import ProfileMode, facts_of, pool_profile
+from langchain_llmrouter.routing import CONFIG_SPECS, Routing, check_models
 from langchain_llmrouter.structured import StructuredOutput
+from langchain_llmrouter.tools import BOUND, BoundTools, shown
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Dispatcher
-from shared_core.errors import ConfigError
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
-from shared_core.query import Query, estimate_tokens
+from shared_core.query import estimate_tokens
+from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
+from shared_core.routers.sticky import Mode
 
-FORCE: Final = "llmrouter_model"
-"""Key of ``config["configurable"]`` that names the model to use."""
-
-_ORIGINAL_TOOLS: Final = "_llmrouter_tools"
-_SET_ON_MODELS: Final = ("cache", "rate_limiter", "disable_streaming", "output_version")
-_NO_EFFECT: Final = ("timeout", "max_retries", "api_key", "streaming")
+_DISTRIBUTION: Final = "llmrouter-integrations"
+_VERSION: Final = importlib.metadata.version(_DISTRIBUTION)
+_OPTIONS: Final = ("failover", "failover_on", "listeners")
 
 
 class ChatLLMRouter(BaseChatModel):
@@ -54,16 +57,25 @@ class ChatLLMRouter(BaseChatModel):
 
     Args:
         models: name -> chat model (or a runnable that answers like one), for exactly the names of
-            the router's pool.
+            the router's pool. What their profiles say they cannot do, they are not asked to do;
+            what is set on the router's candidates comes first.
         router: who decides.
+        sticky: when to stay with a conversation's model; see ``StickyRouter``.
         failover: ask the next of the ranking when a model fails before it said anything.
         failover_on: errors that count as a model's failure.
+        reliability: time limits, retries and a deadline; ``timeout`` (seconds for each attempt) and
+            ``max_retries`` are short for the usual ones.
         listeners: told what happens; see ``RoutingEvent``.
+        profile_mode: whether ``profile`` has the limits of the smallest model, or, ``union``, those
+            of the largest.
         temperature, max_tokens, stop: handed on with every call, where given.
+        cache, output_version, streaming: set on the models that have no cache of their own, and on
+            those that can stream.
 
     The decision is in ``response_metadata["llm_router"]`` of the answer, of exactly one chunk when
-    streaming. One call is forced to a model by ``model="name"`` or by
-    ``config={"configurable": {"llmrouter_model": "name"}}``.
+    streaming; ``stream_events(version="v3")`` has it in the router's run only. One call is forced
+    to a model by ``model="name"`` or ``config={"configurable": {"llmrouter_model": "name"}}``, and
+    traded off otherwise by ``{"configurable": {"llmrouter_cost_weight": 0.5}}``.
 
     Raises:
         ConfigError: models and pool do not match, or an option does not exist.
@@ -71,28 +83,39 @@ class ChatLLMRouter(BaseChatModel):
 
     models: dict[str, Any] = Field(exclude=True, repr=False)
     router: Router = Field(exclude=True, repr=False)
+    sticky: Mode = "turn"
     failover: bool = True
     failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
+    reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
     listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
+    profile_mode: ProfileMode = "conservative"
     model: str = "llmrouter"
     temperature: float | None = None
     max_tokens: int | None = None
     stop: list[str] | None = None
-    _dispatcher: Dispatcher = PrivateAttr()
+    streaming: bool | None = None
+    timeout: float | None = None
+    max_retries: int | None = None
+    _exchange: Exchange = PrivateAttr()
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     def __init__(self, models: Mapping[str, AnyRunnable], router: Router, **options: Any) -> None:
-        _check_options(type(self), options)
-        _check_models(models, router.pool)
-        known = {name: value for name, value in options.items() if name not in _NO_EFFECT}
-        super().__init__(models=dict(models), router=router, **known)
-        self._dispatcher = Dispatcher(
-            router,
-            failover=self.failover,
-            failover_on=self.failover_on,
-            listeners=self.listeners,
+        check_models(models, router.pool)
+        given = check_options(type(self), options)
+        super().__init__(models=configured(models, given), router=router, **given)
+        reliability = reliability_of(self.reliability, self.timeout, self.max_retries)
+        dispatching = {name: getattr(self, name) for name in _OPTIONS}
+        routing = Routing(
+            self.models, router, self.sticky, {**dispatching, "reliability": reliability}
         )
+        self._exchange = Exchange(self, routing)
+
+    @model_validator(mode="after")
+    def _note_llmrouter_version(self) -> Self:
+        if hasattr(self, "_add_version"):
+            self._add_version(_DISTRIBUTION, _VERSION)
+        return self
 
     @classmethod
     def from_artifact(
@@ -106,22 +129,41 @@ class ChatLLMRouter(BaseChatModel):
         """The chat model of a saved router; see ``Router.load`` and the class's arguments."""
         return cls(models=models, router=Router.load(folder, pool=pool), **options)
 
+    def to_config(self, folder: str | Path) -> dict[str, Any]:
+        """Save the router to ``folder``; everything ``from_config`` takes but the models.
+
+        JSON-ready. Neither models nor what belongs to them, such as keys, are in it; nor are
+        listeners, limits and error classes, which are code.
+        """
+        own = {"models", "router", "profile", *BaseChatModel.model_fields}
+        fields = self.model_dump(exclude=own, exclude_defaults=True)
+        return {"router": str(self.router.save(folder)), "options": fields}
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], models: Mapping[str, AnyRunnable], **options: Any
+    ) -> Self:
+        """The chat model that ``to_config`` describes, over these models."""
+        return cls.from_artifact(config["router"], models, **{**config["options"], **options})
+
     def route(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> RoutingDecision:
-        """Decide and call nobody.
+        """Decide and call nobody; leaves no trace.
 
         Raises:
             ConfigError: the router has to hear answers before it can decide.
             NoEligibleModel: no model can serve this input.
         """
-        return self.router.route(self._query(input, config, kwargs))
+        routing, query = self._exchange.routing, self._exchange.query(input, config, kwargs)
+        return routing.explained(routing.router.route(query), query)
 
     async def aroute(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> RoutingDecision:
         """``route`` without blocking the event loop."""
-        return await self.router.aroute(self._query(input, config, kwargs))
+        routing, query = self._exchange.routing, self._exchange.query(input, config, kwargs)
+        return routing.explained(await routing.router.aroute(query), query)
 
     def invoke(
         self,
@@ -131,10 +173,8 @@ class ChatLLMRouter(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        query, delegation = self._prepared(input, config, stop, kwargs)
-        decision, answer = self._dispatcher.run(query, delegation.call)
-        message: AIMessage = answer.value
-        return with_record(message, decision)
+        decision, message = self._exchange.run(input, config, _stopped(kwargs, stop))
+        return with_record(cast("AIMessage", message), decision)
 
     async def ainvoke(
         self,
@@ -144,10 +184,8 @@ class ChatLLMRouter(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        query, delegation = self._prepared(input, config, stop, kwargs)
-        decision, answer = await self._dispatcher.arun(query, delegation.acall)
-        message: AIMessage = answer.value
-        return with_record(message, decision)
+        decision, message = await self._exchange.arun(input, config, _stopped(kwargs, stop))
+        return with_record(cast("AIMessage", message), decision)
 
     def stream(
         self,
@@ -157,9 +195,11 @@ class ChatLLMRouter(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
-        query, delegation = self._prepared(input, config, stop, kwargs)
+        if self._streaming_disabled(**kwargs):
+            yield as_chunk(self.invoke(input, config, stop=stop, **kwargs))
+            return
         recorded = False
-        for streamed in self._dispatcher.stream(query, delegation.call, delegation.stream):
+        for streamed in self._exchange.stream(input, config, _stopped(kwargs, stop)):
             chunk = chunk_of(streamed)
             yield chunk if recorded else with_record(chunk, streamed.decision)
             recorded = True
@@ -172,13 +212,43 @@ class ChatLLMRouter(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
-        query, delegation = self._prepared(input, config, stop, kwargs)
+        if self._streaming_disabled(**kwargs):
+            yield as_chunk(await self.ainvoke(input, config, stop=stop, **kwargs))
+            return
         recorded = False
-        pieces = self._dispatcher.astream(query, delegation.acall, delegation.astream)
-        async for streamed in pieces:
+        async for streamed in self._exchange.astream(input, config, _stopped(kwargs, stop)):
             chunk = chunk_of(streamed)
             yield chunk if recorded else with_record(chunk, streamed.decision)
             recorded = True
+
+    def stream_events(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        version: Literal["v1", "v2", "v3"] = "v2",
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """As LangChain's; ``v3`` gives the chosen model's own stream, its first event heard."""
+        if version == "v3":
+            return self._exchange.events(input, config, _stopped(kwargs, stop))
+        return super().stream_events(input, config, version=version, stop=stop, **kwargs)
+
+    def astream_events(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        version: Literal["v1", "v2", "v3"] = "v2",
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """``stream_events`` for coroutines: ``v3`` is awaited, the others are iterated."""
+        if version == "v3":
+            events: Awaitable[Any] = self._exchange.aevents(input, config, _stopped(kwargs, stop))
+            return events
+        return super().astream_events(input, config, version=version, stop=stop, **kwargs)
 
     def generate(
         self,
@@ -188,8 +258,7 @@ class ChatLLMRouter(BaseChatModel):
         **kwargs: Any,
     ) -> LLMResult:
         config, kwargs = _config_of(callbacks, kwargs)
-        answers = [self.invoke(one, config, stop=stop, **kwargs) for one in messages]
-        return _llm_result(answers)
+        return _llm_result([self.invoke(one, config, stop=stop, **kwargs) for one in messages])
 
     async def agenerate(
         self,
@@ -199,8 +268,8 @@ class ChatLLMRouter(BaseChatModel):
         **kwargs: Any,
     ) -> LLMResult:
         config, kwargs = _config_of(callbacks, kwargs)
-        answers = [await self.ainvoke(one, config, stop=stop, **kwargs) for one in messages]
-        return _llm_result(answers)
+        asked = (self.ainvoke(one, config, stop=stop, **kwargs) for one in messages)
+        return _llm_result(await asyncio.gather(*asked))
 
     def bind_tools(
         self,
@@ -210,43 +279,63 @@ class ChatLLMRouter(BaseChatModel):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Tools for whichever model is chosen, which binds them its own way."""
-        shown = [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in tools]
-        bound = {"tools": shown, "tool_choice": tool_choice, _ORIGINAL_TOOLS: list(tools)}
-        return self.bind(**{k: v for k, v in bound.items() if v is not None}, **kwargs)
+        choice = {} if tool_choice is None else {"tool_choice": tool_choice}
+        bound = BoundTools(tools, {**choice, **kwargs})
+        return self.bind(tools=shown(tools), **choice, **{BOUND: bound})
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """Structured answers by the chosen model's own method."""
+        return StructuredOutput(self._exchange, schema, {"include_raw": include_raw, **kwargs})
 
-        def derive(model: AnyRunnable) -> AnyRunnable:
-            structured: AnyRunnable = model.with_structured_output(  # type: ignore[attr-defined]
-                schema, include_raw=include_raw, **kwargs
-            )
-            return structured
-
-        def prepare(
-            input: LanguageModelInput, config: RunnableConfig | None, options: Mapping[str, Any]
-        ) -> tuple[Query, Delegation]:
-            rest = dict(options)
-            return self._prepared(input, config, rest.pop("stop", None), rest, derive)
-
-        return StructuredOutput(self._dispatcher, prepare)
-
-    def _generate(self, messages: list[BaseMessage], *_: Any, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> ChatResult:
         """Not reached from LangChain's public methods, which all delegate; for direct callers."""
-        return ChatResult(generations=[ChatGeneration(message=self.invoke(messages, **kwargs))])
+        config: RunnableConfig = {"callbacks": run_manager.handlers} if run_manager else {}
+        message = self.invoke(messages, config, stop=stop, **kwargs)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     def get_num_tokens(self, text: str) -> int:
         """Rough upper estimate, offline: the pool's models differ in their tokenizers."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
         return estimate_tokens(text)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
-        """Rough upper estimate, offline."""
-        shown = "".join(str(convert_to_openai_tool(tool)) for tool in tools or ())
-        return query_of(messages).input_tokens + (estimate_tokens(shown) if shown else 0)
+        """Rough upper estimate, offline, of messages and tools."""
+        told = "".join(map(str, shown(tools or ())))
+        turns = [turn_of(message) for message in messages]
+        if self.custom_get_token_ids is not None:
+            texts = (*(turn.text for turn in turns), told)
+            return sum(len(self.custom_get_token_ids(text)) for text in texts)
+        return sum(turn.size for turn in turns) + (estimate_tokens(told) if told else 0)
+
+    @property
+    def config_specs(self) -> list[ConfigurableFieldSpec]:
+        """What ``config["configurable"]`` may hold."""
+        return list(CONFIG_SPECS)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Options that go with every call."""
+        given = {
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "stop": self.stop or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        facts = {name: facts_of(model) for name, model in self.models.items()}
+        return pool_profile(self.router.pool.completed(facts), self.models, self.profile_mode)
 
     @property
     def _llm_type(self) -> str:
@@ -260,101 +349,9 @@ class ChatLLMRouter(BaseChatModel):
             "router": type(self.router).__name__,
         }
 
-    def _query(
-        self, input: LanguageModelInput, config: RunnableConfig | None, kwargs: Mapping[str, Any]
-    ) -> Query:
-        messages = self._convert_input(input).to_messages()
-        return _query_of_call(messages, ensure_config(config), kwargs, needs=())
 
-    def _prepared(
-        self,
-        input: LanguageModelInput,
-        config: RunnableConfig | None,
-        stop: list[str] | None,
-        kwargs: Mapping[str, Any],
-        derive: Callable[[AnyRunnable], AnyRunnable] | None = None,
-    ) -> tuple[Query, Delegation]:
-        """The query to route and the call to hand on; ``derive`` makes answers structured."""
-        messages = self._convert_input(input).to_messages()
-        full = ensure_config(config)
-        needs = () if derive is None else ("structured_output",)
-        options, bind = _split_tools({**self._defaults(), **kwargs})
-        options.pop("model", None)
-        if stop is not None:
-            options["stop"] = stop
-        delegation = Delegation(
-            models=self.models,
-            messages=messages,
-            config=merge_configs(self._own_config(), full),
-            options=options,
-            derive=derive or bind,
-        )
-        return _query_of_call(messages, full, kwargs, needs), delegation
-
-    def _own_config(self) -> RunnableConfig:
-        own: RunnableConfig = {"tags": self.tags or [], "metadata": self.metadata or {}}
-        if self.callbacks is not None:
-            own["callbacks"] = self.callbacks
-        return own
-
-    def _defaults(self) -> dict[str, Any]:
-        given = {
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "stop": self.stop or None,
-        }
-        return {name: value for name, value in given.items() if value is not None}
-
-
-def _query_of_call(
-    messages: Sequence[BaseMessage],
-    config: RunnableConfig,
-    kwargs: Mapping[str, Any],
-    needs: Sequence[str],
-) -> Query:
-    configurable = config.get("configurable", {})
-    return query_of(
-        messages,
-        needs=(*needs, "tools") if kwargs.get("tools") else needs,
-        model=kwargs.get("model") or configurable.get(FORCE),
-        conversation=configurable.get("thread_id"),
-    )
-
-
-def _check_options(model_class: type[BaseModel], options: Mapping[str, Any]) -> None:
-    own = set(model_class.model_fields) - {"models", "router"}
-    if unknown := sorted(set(options) - own - set(_NO_EFFECT)):
-        raise ConfigError(f"ChatLLMRouter has no option {', '.join(unknown)}; it has {sorted(own)}")
-    if misplaced := [name for name in _SET_ON_MODELS if options.get(name) is not None]:
-        raise ConfigError(
-            f"set {', '.join(misplaced)} on the models: the router only hands calls on"
-        )
-    if idle := [name for name in _NO_EFFECT if options.get(name) is not None]:
-        told = f"{', '.join(idle)} has no effect on a router: set it on the models"
-        warnings.warn(told, UserWarning, stacklevel=3)
-
-
-def _check_models(models: Mapping[str, AnyRunnable], pool: ModelPool) -> None:
-    if set(models) != set(pool):
-        raise ConfigError(
-            f"the router chooses among {', '.join(pool)}; "
-            f"models has {', '.join(models) or 'none'}: give one model for each name"
-        )
-    for name, model in models.items():
-        if not isinstance(model, Runnable):
-            raise ConfigError(f"{name} is a {type(model).__name__}, no LangChain model or Runnable")
-
-
-def _split_tools(
-    kwargs: dict[str, Any],
-) -> tuple[dict[str, Any], Callable[[AnyRunnable], AnyRunnable]]:
-    """Options without our bound tools, and what binds those to a model."""
-    tools = kwargs.pop(_ORIGINAL_TOOLS, None)
-    if tools is None:
-        return kwargs, lambda model: model
-    kwargs.pop("tools", None)
-    choice = {"tool_choice": kwargs.pop("tool_choice")} if "tool_choice" in kwargs else {}
-    return kwargs, lambda model: model.bind_tools(tools, **choice)
+def _stopped(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+    return kwargs if stop is None else {**kwargs, "stop": stop}
 
 
 def _config_of(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import merge_configs
 
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
@@ -16,69 +16,116 @@ from shared_core.dispatch import Streamed
 AnyRunnable = Runnable[Any, Any]
 
 
-@dataclass
+@dataclass(slots=True)
 class Delegation:
     """A call's input and options, ready to be handed to any model of the pool.
 
     Args:
         models: name -> model.
-        messages: the input.
-        config: the caller's config, merged with the router's own callbacks, tags and metadata.
+        input: what is asked.
+        config: the caller's, with the router's own run as the parent.
         options: keyword arguments of the call.
         derive: what to make of a model before calling it, such as binding tools.
+        limiter: waited for before every call.
     """
 
     models: Mapping[str, AnyRunnable]
-    messages: Sequence[BaseMessage]
+    input: Any
     config: RunnableConfig
     options: Mapping[str, Any]
-    derive: Callable[[AnyRunnable], AnyRunnable]
-    _used_run_id: bool = field(default=False, init=False)
+    derive: Callable[[AnyRunnable], AnyRunnable] | None = None
+    limiter: BaseRateLimiter | None = None
 
-    def call(self, model: str) -> Answer:
-        """Ask a model for its whole answer."""
-        return _answer(model, self._runnable(model).invoke(*self._arguments(model), **self.options))
+    def call(self, model: str, prompt: str | None = None) -> Answer:
+        """Ask a model for its whole answer; a ``prompt`` is asked in the input's place."""
+        if self.limiter is not None:
+            self.limiter.acquire(blocking=True)
+        runnable, input, config, options = self._call(model, prompt)
+        return answer_of(model, runnable.invoke(input, config, **options))
 
-    async def acall(self, model: str) -> Answer:
+    async def acall(self, model: str, prompt: str | None = None) -> Answer:
         """``call`` without blocking."""
-        runnable = self._runnable(model)
-        return _answer(model, await runnable.ainvoke(*self._arguments(model), **self.options))
+        if self.limiter is not None:
+            await self.limiter.aacquire(blocking=True)
+        runnable, input, config, options = self._call(model, prompt)
+        return answer_of(model, await runnable.ainvoke(input, config, **options))
 
     def stream(self, model: str) -> Iterator[Any]:
         """Ask a model for its answer piece by piece."""
-        return self._runnable(model).stream(*self._arguments(model), **self.options)
+        if self.limiter is not None:
+            self.limiter.acquire(blocking=True)
+        runnable, input, config, options = self._call(model)
+        return runnable.stream(input, config, **options)
 
-    def astream(self, model: str) -> AsyncIterator[Any]:
+    async def astream(self, model: str) -> AsyncIterator[Any]:
         """``stream`` without blocking."""
-        return self._runnable(model).astream(*self._arguments(model), **self.options)
+        if self.limiter is not None:
+            await self.limiter.aacquire(blocking=True)
+        runnable, input, config, options = self._call(model)
+        async for piece in runnable.astream(input, config, **options):
+            yield piece
 
-    def _runnable(self, model: str) -> AnyRunnable:
-        return self.derive(self.models[model])
+    def events(self, model: str) -> Answer:
+        """A model's ``stream_events(version="v3")``, once its first event has come."""
+        runnable, input, config, options = self._call(model)
+        stream: Any = runnable.stream_events(input, config, version="v3", **options)
+        next(iter(stream), None)
+        return Answer(model, "", stream)
 
-    def _arguments(self, model: str) -> tuple[list[BaseMessage], RunnableConfig]:
-        config = merge_configs(self.config, {"metadata": {"llmrouter_model": model}})
-        if self._used_run_id:  # a run's id can be given once; a second attempt is another run
-            config.pop("run_id", None)
-        self._used_run_id = True
-        return list(self.messages), config
+    async def aevents(self, model: str) -> Answer:
+        """``events`` without blocking."""
+        runnable, input, config, options = self._call(model)
+        stream: Any = await runnable.astream_events(input, config, version="v3", **options)
+        await anext(aiter(stream), None)
+        return Answer(model, "", stream)
+
+    def _call(
+        self, model: str, prompt: str | None = None
+    ) -> tuple[AnyRunnable, Any, RunnableConfig, Mapping[str, Any]]:
+        config = cast("RunnableConfig", {**self.config})
+        config["metadata"] = {**(config.get("metadata") or {}), "llmrouter_model": model}
+        if prompt is not None:  # a judge gets neither the caller's tools nor its format
+            config["tags"] = [*(config.get("tags") or ()), "nostream"]
+            return self.models[model], prompt, config, {}
+        chosen = self.models[model]
+        return (
+            chosen if self.derive is None else self.derive(chosen),
+            self.input,
+            config,
+            self.options,
+        )
 
 
 def chunk_of(streamed: Streamed[Any]) -> AIMessageChunk:
     """A piece as a chunk; an answer that was heard whole is the stream's only piece."""
     if streamed.decision.answer is None:
         return cast("AIMessageChunk", streamed.piece)
-    fields = streamed.decision.answer.value.model_dump(exclude={"type"})
-    return AIMessageChunk(**fields, chunk_position="last")
+    return as_chunk(streamed.decision.answer.value)
 
 
-def _answer(model: str, value: Any) -> Answer:
+def as_chunk(message: AIMessage) -> AIMessageChunk:
+    """A whole answer as a stream of one chunk."""
+    return AIMessageChunk(**message.model_dump(exclude={"type"}), chunk_position="last")
+
+
+def answer_of(model: str, value: Any) -> Answer:
+    """What a model answered, in the core's terms."""
+    if isinstance(value, dict) and isinstance(value.get("raw"), AIMessage):
+        return _counted(model, str(value.get("parsed")), value, value["raw"])
     if not isinstance(value, AIMessage):
         return Answer(model, str(value), value)
-    usage = cast("dict[str, Any]", value.usage_metadata or {})
+    text = value.content if isinstance(value.content, str) else str(value.text)
+    return _counted(model, text, value, value)
+
+
+def _counted(model: str, text: str, value: Any, message: AIMessage) -> Answer:
+    usage = cast("dict[str, Any]", message.usage_metadata or {})
+    cached = (usage.get("input_token_details") or {}).get("cache_read")
     return Answer(
         model,
-        str(value.text),
+        text,
         value,
         in_tokens=usage.get("input_tokens"),
         out_tokens=usage.get("output_tokens"),
+        cached_tokens=cached,
     )

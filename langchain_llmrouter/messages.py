@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.tool import ToolMessage
 
+from shared_core.conversation import Role, Turn, query_from
 from shared_core.decision import RoutingDecision
 from shared_core.query import Query, estimate_tokens
 
 RECORD: Final = "llm_router"
 """Key of the decision's record in ``response_metadata``."""
 
+_ROLE_OF: Final[Mapping[str, Role]] = {
+    "system": "system",
+    "developer": "system",
+    "ai": "assistant",
+    "AIMessageChunk": "assistant",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
 _ABILITY_OF: Final = {
     "image": "vision",
     "image_url": "vision",
@@ -20,37 +31,49 @@ _ABILITY_OF: Final = {
     "audio": "audio",
     "input_audio": "audio",
     "file": "pdf",
+    "input_file": "pdf",
     "document": "pdf",
 }
+_ABILITY_OF_MIME: Final = {"image": "vision", "audio": "audio", "text": None, "video": None}
 
 Message = TypeVar("Message", bound=BaseMessage)
 
 
-def query_of(
-    messages: Sequence[BaseMessage],
-    *,
-    needs: Iterable[str] = (),
-    model: str | None = None,
-    conversation: str | None = None,
-) -> Query:
-    """What the router judges of a conversation.
-
-    The text is that of the newest human message that has any, else of the newest message that has;
-    tokens count the whole conversation; pictures, sound and documents become needed abilities.
+def query_of(messages: Sequence[BaseMessage], *, tools: Sequence[Any] = (), **about: Any) -> Query:
+    """What the router judges of a conversation; see ``shared_core.conversation``.
 
     Args:
         messages: the conversation.
-        needs: further abilities the answer takes.
-        model: the model to force, if any.
-        conversation: id of the conversation, if known.
+        tools: what a model is told of each tool.
+        about: further arguments of ``query_from``, such as ``needs`` or ``conversation``.
     """
-    return Query(
-        text=_text_to_judge(messages),
-        needs=frozenset(needs) | frozenset(_abilities(messages)),
-        tokens=sum(estimate_tokens(_all_text(message)) for message in messages),
-        conversation=conversation,
-        model=model,
-    )
+    return query_from([turn_of(message) for message in messages], tools=map(str, tools), **about)
+
+
+def turn_of(message: BaseMessage) -> Turn:
+    """A message as far as choosing a model goes."""
+    role = _ROLE_OF.get(getattr(message, "role", message.type), "user")
+    calls: tuple[str, ...] = ()
+    told, model, provider = "", None, None
+    if isinstance(message, AIMessage):
+        calls = tuple(str(call["id"]) for call in message.tool_calls)
+        told = "".join(f"{call['name']}{call['args']}" for call in message.tool_calls)
+        model = message.response_metadata.get(RECORD, {}).get("model")
+        provider = message.response_metadata.get("model_provider")
+    answers = message.tool_call_id if isinstance(message, ToolMessage) else None
+    if isinstance(message.content, str):
+        tokens = estimate_tokens(message.content + told) if told else None
+        return Turn(role, message.content, (), calls, answers, model, provider, tokens)
+    parts = list(_parts(message.content))
+    text = "".join(words for kind, words in parts if kind == "text")
+    hidden = "".join(words for kind, words in parts if kind == "hidden")
+    results = [words for kind, words in parts if kind == "answers"]
+    if results and role == "user" and not text.strip():
+        role, answers = "tool", results[0]
+    called = calls or tuple(words for kind, words in parts if kind == "calls")
+    media = tuple(words for kind, words in parts if kind == "media")
+    tokens = estimate_tokens(text + told + hidden)
+    return Turn(role, text, media, called, answers, model, provider, tokens)
 
 
 def with_record(message: Message, decision: RoutingDecision) -> Message:
@@ -65,21 +88,38 @@ def routing_record(message: BaseMessage) -> dict[str, Any] | None:
     return record
 
 
-def _text_to_judge(messages: Sequence[BaseMessage]) -> str:
-    newest_first = list(reversed(messages))
-    human = (str(m.text) for m in newest_first if isinstance(m, HumanMessage))
-    anyone = (str(m.text) for m in newest_first)
-    return next((text for text in (*human, *anyone) if text.strip()), "")
+def _parts(content: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """What a message consists of: ``text``, ``media``, ``calls``, ``answers``, ``hidden``."""
+    for block in content:
+        if isinstance(block, str):
+            yield "text", block
+        elif isinstance(block, Mapping):
+            yield from _parts_of(block)
 
 
-def _all_text(message: BaseMessage) -> str:
-    calls = getattr(message, "tool_calls", ())
-    return str(message.text) + "".join(str(call["args"]) for call in calls)
+def _parts_of(block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = str(block.get("type"))
+    if kind == "text":
+        yield "text", str(block.get("text", ""))
+    elif kind in _ABILITY_OF:
+        if ability := _ability(kind, block):
+            yield "media", ability
+    elif kind == "tool_use":
+        yield "calls", str(block.get("id"))
+        yield "hidden", f"{block.get('name')}{block.get('input')}"
+    elif kind == "tool_result":
+        yield "answers", str(block.get("tool_use_id"))
+        result = block.get("content", ())
+        for part, words in _parts([result] if isinstance(result, str) else result):
+            yield ("hidden" if part == "text" else part), words
+    elif kind != "tool_call":  # told of by the message's tool_calls
+        yield "hidden", str(block)
 
 
-def _abilities(messages: Sequence[BaseMessage]) -> Iterator[str]:
-    for message in messages:
-        blocks = message.content if isinstance(message.content, list) else []
-        for block in blocks:
-            if isinstance(block, Mapping) and block.get("type") in _ABILITY_OF:
-                yield _ABILITY_OF[str(block["type"])]
+def _ability(kind: str, block: Mapping[str, Any]) -> str | None:
+    source = block.get("source")
+    inner = source if isinstance(source, Mapping) else {}
+    mime = block.get("mime_type") or inner.get("media_type")
+    if isinstance(mime, str):
+        return _ABILITY_OF_MIME.get(mime.partition("/")[0], _ABILITY_OF[kind])
+    return _ABILITY_OF[kind]

@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_llmrouter.delegation import Delegation
-from shared_core.dispatch import Dispatcher
-from shared_core.query import Query
+from langchain_llmrouter.messages import with_record
+from shared_core.decision import RoutingDecision
+from shared_core.dispatch import Streamed
 
-Prepare = Callable[[Any, RunnableConfig | None, Mapping[str, Any]], tuple[Query, Delegation]]
+if TYPE_CHECKING:
+    from langchain_llmrouter.exchange import Exchange
 
 
 class StructuredOutput(Runnable[Any, Any]):
     """Routes like the chat model it comes from, and lets the chosen model parse its own way.
 
     Args:
-        dispatcher: the chat model's.
-        prepare: input, config and options of a call -> the query to route and the call to hand on.
+        exchange: the chat model's.
+        schema: what to answer in.
+        options: further arguments of ``with_structured_output``.
     """
 
-    def __init__(self, dispatcher: Dispatcher, prepare: Prepare) -> None:
-        self._dispatcher = dispatcher
-        self._prepare = prepare
+    def __init__(self, exchange: Exchange, schema: Any, options: Mapping[str, Any]) -> None:
+        self._exchange = exchange
+        self._schema = schema
+        self._options = dict(options)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        query, delegation = self._prepare(input, config, kwargs)
-        return self._dispatcher.run(query, delegation.call)[1].value
+        decision, value = self._exchange.run(input, config, kwargs, self._derive)
+        return _recorded(value, decision)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        query, delegation = self._prepare(input, config, kwargs)
-        return (await self._dispatcher.arun(query, delegation.acall))[1].value
+        decision, value = await self._exchange.arun(input, config, kwargs, self._derive)
+        return _recorded(value, decision)
 
     def stream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[Any]:
-        query, delegation = self._prepare(input, config, kwargs)
-        for streamed in self._dispatcher.stream(query, delegation.call, delegation.stream):
-            answer = streamed.decision.answer
-            yield streamed.piece if answer is None else answer.value
+        recorded = False
+        for streamed in self._exchange.stream(input, config, kwargs, self._derive):
+            piece = _piece(streamed)
+            with_it = piece if recorded else _recorded(piece, streamed.decision)
+            recorded = recorded or with_it is not piece
+            yield with_it
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
-        query, delegation = self._prepare(input, config, kwargs)
-        pieces = self._dispatcher.astream(query, delegation.acall, delegation.astream)
-        async for streamed in pieces:
-            answer = streamed.decision.answer
-            yield streamed.piece if answer is None else answer.value
+        recorded = False
+        async for streamed in self._exchange.astream(input, config, kwargs, self._derive):
+            piece = _piece(streamed)
+            with_it = piece if recorded else _recorded(piece, streamed.decision)
+            recorded = recorded or with_it is not piece
+            yield with_it
+
+    def _derive(self, model: Any) -> Runnable[Any, Any]:
+        derived: Runnable[Any, Any] = model.with_structured_output(self._schema, **self._options)
+        return derived
+
+
+def _piece(streamed: Streamed[Any]) -> Any:
+    answer = streamed.decision.answer
+    return streamed.piece if answer is None else answer.value
+
+
+def _recorded(value: Any, decision: RoutingDecision) -> Any:
+    """The value; with the raw message in it, that one carries the decision."""
+    if isinstance(value, dict) and isinstance(raw := value.get("raw"), AIMessage):
+        return {**value, "raw": with_record(raw, decision)}
+    return value

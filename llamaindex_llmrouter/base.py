@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr
 from llamaindex_llmrouter.authors import Authors
 from llamaindex_llmrouter.capabilities import (
     MetadataMode,
+    can_call_tools,
     facts_of,
     pool_metadata,
     warn_of_undeclared_windows,
@@ -56,7 +57,7 @@ class RouterBase(FunctionCallingLLM):
 
     models: dict[str, LLM] = Field(exclude=True, repr=False)
     router: Router = Field(exclude=True, repr=False)
-    sticky: Mode = "tool_loop"
+    sticky: Mode = "turn"
     failover: bool = True
     failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
     reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
@@ -67,17 +68,19 @@ class RouterBase(FunctionCallingLLM):
     _delegation: Delegation = PrivateAttr()
     _known: ModelPool = PrivateAttr()
     _providers: dict[str, str] = PrivateAttr()
+    _unable: dict[str, str] = PrivateAttr()
     _lent: CallbackManager | None = PrivateAttr(default=None)
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
         _check_models(models, router.pool)
-        deciding = _staying(router, options.get("sticky", "tool_loop"))
+        deciding = _staying(router, options.get("sticky", "turn"))
         given = {name: value for name, value in options.items() if name in _OPTIONS}
         super().__init__(models=dict(models), router=router, **given)
         warn_of_undeclared_windows(router.pool, self.models)
         self._known = router.pool.completed({name: facts_of(m) for name, m in models.items()})
         self._providers = {name: provider_of(model) for name, model in models.items()}
+        self._unable = {n: "cannot call tools" for n, m in models.items() if not can_call_tools(m)}
         self._deciding = deciding
         dispatcher = Dispatcher(
             self._deciding,
@@ -103,7 +106,10 @@ class RouterBase(FunctionCallingLLM):
         self._lend_callbacks()
         own, options = split(kwargs)
         conversation = Conversation(messages, self._authors, self._providers)
-        query = conversation.query(**_of_call(options), **about, **own)
+        about |= _of_call(options) | own
+        if about.get("tools"):  # whatever a candidate says of itself
+            about["exclude"] = self._unable
+        query = conversation.query(**about)
         return Request(self._known.narrowed(query), conversation.note), conversation, options
 
     def _text_request(

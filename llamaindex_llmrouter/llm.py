@@ -20,7 +20,6 @@ from llamaindex_llmrouter.prompts import PromptMethods
 from llamaindex_llmrouter.requests import Request
 from llamaindex_llmrouter.tool_calls import ToolMethods
 from shared_core.decision import RoutingDecision
-from shared_core.errors import ConfigError
 from shared_core.pool import ModelPool
 from shared_core.routers.base import Router
 
@@ -43,8 +42,7 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
         models: name -> LLM, for exactly the names of the router's pool. What a candidate does not
             say of window and tools is read off the LLM's metadata, once.
         router: who decides.
-        sticky: when to stay with a conversation's model; see ``StickyRouter``. By default inside a
-            tool loop.
+        sticky: when to stay with a conversation's model; see ``StickyRouter``.
         failover: ask the next of the ranking when a model fails before it said anything.
         failover_on: errors that count as a model's failure.
         reliability: time limits, retries, breakers, cost cap; see ``Reliability``.
@@ -86,38 +84,21 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
         """The LLM of a saved router; see ``Router.load`` and the class's arguments."""
         return cls(models, Router.load(folder, pool=pool), **options)
 
-    def to_config(self) -> dict[str, Any]:
-        """JSON-ready settings and, of each model, class and name: no key, no address, no router.
+    def to_config(self, folder: str | Path) -> dict[str, Any]:
+        """Save the router to ``folder``; everything ``from_config`` takes but the models.
 
-        ``Router.save`` keeps the router; models, listeners and reliability are code's to bring.
+        JSON-ready. Neither models nor what belongs to them, such as keys, are in it; nor are
+        listeners, limits and error classes, which are code.
         """
-        described = {
-            name: {"class_name": model.class_name(), "model_name": model.metadata.model_name}
-            for name, model in self.models.items()
-        }
-        return {"models": described} | {name: getattr(self, name) for name in _CONFIGURED}
+        options = {name: getattr(self, name) for name in _CONFIGURED}
+        return {"router": str(self.router.save(folder)), "options": options}
 
     @classmethod
     def from_config(
-        cls,
-        config: Mapping[str, Any],
-        models: Mapping[str, LLM],
-        router: Router,
-        **options: Any,
+        cls, config: Mapping[str, Any], models: Mapping[str, LLM], **options: Any
     ) -> Self:
-        """The LLM that ``to_config`` described, of the models and the router given.
-
-        Raises:
-            ConfigError: the settings make no sense, or describe other models.
-        """
-        settings = dict(config)
-        described = settings.pop("models", {})
-        if unknown := sorted(set(settings) - set(_CONFIGURED)):
-            raise ConfigError(f"no setting {', '.join(unknown)}; there are {list(_CONFIGURED)}")
-        llm = cls(models, router, **{**settings, **options})
-        if (found := llm.to_config()["models"]) != described:
-            raise ConfigError(f"the settings are for {described}; the models are {found}")
-        return llm
+        """The LLM that ``to_config`` describes, over these models."""
+        return cls.from_artifact(config["router"], models, **{**config["options"], **options})
 
     def route(
         self,

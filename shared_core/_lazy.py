@@ -20,7 +20,8 @@ from shared_core.errors import MissingExtra
 
 _EXTRA_OF = {
     "langchain_core": "langchain",
-    "langchain": "langchain",
+    "langchain": "agents",
+    "langgraph": "agents",
     "llama_index": "llamaindex",
     "torch": "torch",
     "transformers": "torch",
@@ -29,6 +30,9 @@ _EXTRA_OF = {
     "typer": "eval",
     "rich": "eval",
 }
+
+_NEWER_THAN_NEEDED = {"langchain_core.decisions": "langchain-core>=1.8"}
+"""Modules of packages that are there, but only in versions newer than the oldest we work with."""
 
 
 @cache
@@ -57,6 +61,8 @@ def load(module: str, wanted_by: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        if (newer := _NEWER_THAN_NEEDED.get(error.name or "")) is not None:
+            raise MissingExtra(f"{wanted_by} needs {newer}: pip install '{newer}'") from error
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:
             raise

@@ -14,15 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
-import numpy as np
-
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import ConfigError
-from shared_core.policies.base import Predictions
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.baselines import Random
-from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.weighing import utilities
 
 Mode = Literal["off", "tool_loop", "turn", "conversation"]
 Pin = Literal["tool_loop", "sticky"]
@@ -66,7 +63,7 @@ class StickyRouter(Router):
 
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
-        previous = self._previous(query)
+        previous = self.previous_of(query)
         pin = self._pin(query) if previous in eligible else None
         if previous is not None and pin is not None:
             ranking = (previous, *(name for name in eligible if name != previous))
@@ -84,7 +81,8 @@ class StickyRouter(Router):
         self._memory.note(query.conversation, model)
         return decision
 
-    def _previous(self, query: Query) -> str | None:
+    def previous_of(self, query: Query) -> str | None:
+        """The model the query's conversation is with: as the query says, else as remembered."""
         if query.previous in self.pool:
             return query.previous
         return self._memory.model_of(query.conversation)
@@ -118,20 +116,18 @@ class StickyRouter(Router):
 
     def _gain(self, query: Query, decision: RoutingDecision, previous: str) -> float | None:
         """Utility of switching less that of staying, by the inner router's policy."""
-        weigher = _weigher(self.inner)
-        models = (previous, decision.model)
         old, new = self.pool[previous], self.pool[decision.model]
-        reread = (
-            old.cost(query.prefix_tokens, 0, cached_tokens=query.prefix_tokens),
-            new.cost(query.prefix_tokens, 0),
-        )
-        if weigher is None or None in reread:
+        prefix = query.prefix_tokens
+        cached, anew = old.cost(prefix, 0, cached_tokens=prefix), new.cost(prefix, 0)
+        if cached is None or anew is None:
             return None
-        quality = np.array([[decision.quality[name] for name in models]])
-        cost = np.array([[decision.cost[name] for name in models]]) + np.array([reread])
-        policy = weigher.policy.weighing(query.cost_weight)
-        stay, switch = policy(Predictions(models, quality, cost, weigher.cost_unit_))[0]
-        return float(switch - stay)
+        quality = {name: decision.quality[name] for name in (previous, decision.model)}
+        cost = {
+            previous: decision.cost[previous] + cached,
+            decision.model: decision.cost[decision.model] + anew,
+        }
+        worth = utilities(self.inner, quality, cost, query)
+        return worth[decision.model] - worth[previous] if worth else None
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
@@ -175,13 +171,3 @@ class Memory:
                 del self._noted[conversation]
                 return None
             return model
-
-
-def _weigher(router: Router) -> PredictiveRouter | None:
-    """The router inside that weighs quality against cost, if one does."""
-    while not isinstance(router, PredictiveRouter):
-        inner = getattr(router, "inner", None)
-        if not isinstance(inner, Router):
-            return None
-        router = inner
-    return router

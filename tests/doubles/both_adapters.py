@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters import Behaviour, Reply, Said
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
 from langchain_fakes import FakeProvider as LangChainFake
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
@@ -41,6 +48,19 @@ class Noting:
         router.start = noting  # type: ignore[method-assign]
 
 
+class StreamingCalls(LangChainFake):
+    """Calls its tools in streams too."""
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for chunk in super()._stream(*args, **kwargs):
+            is_last = chunk.message.chunk_position == "last"
+            for i, offered in enumerate(kwargs.get("tools", ()) if is_last else ()):
+                name = offered["function"]["name"]
+                call = {"name": name, "args": "{}", "id": f"call-{i}", "index": i}
+                yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=[call]))
+            yield chunk
+
+
 class LangChainChat:
     """``ChatLLMRouter`` over doubles."""
 
@@ -53,10 +73,11 @@ class LangChainChat:
     @classmethod
     def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LangChainChat:
         doubles = {
-            name: LangChainFake(name_of_model=name, fail=b.fail, late=b.late, hangs=b.hangs)
+            name: StreamingCalls(name_of_model=name, fail=b.fail, late=b.late, hangs=b.hangs)
             for name, b in models.items()
         }
-        return cls(ChatLLMRouter(doubles, router, **options), Noting(router))
+        llm = ChatLLMRouter(doubles, router, **options)
+        return cls(llm, Noting(llm._exchange.routing.router))
 
     async def reply(
         self,
@@ -159,7 +180,7 @@ class LlamaIndexChat:
         return [[m.content or "" for m in call["asked"]] for call in self.llm.models[model].calls]
 
     def shown(self) -> str:
-        dumps = (self.llm.to_dict(), self.llm.to_payload(), self.llm.to_config())
+        dumps = (self.llm.to_dict(), self.llm.to_payload())
         return f"{self.llm!r} {self.llm} {self.llm.model_dump()} {dumps}"
 
     @staticmethod

@@ -34,6 +34,33 @@ def test_langchain_chain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ConnectionError" in told
 
 
+def test_langchain_rag(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("langchain_rag", capsys)
+    assert told.count("(answer of ") == 3
+
+
+def test_langchain_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("langchain_agent", capsys)
+    assert "small tool_loop [] small: it is sunny in Rome" in told
+    assert "large failover ['small: ConnectionError']" in told
+
+
+def test_langchain_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("langchain_threads", capsys).splitlines()
+    assert [line.rpartition(" ")[2] for line in told] == ["(policy)"] * 2 + ["(sticky)"] * 2
+
+
+def test_langchain_trade_off(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("langchain_trade_off", capsys)
+    assert "thrifty: (answer of gemma-270m)" in told
+
+
+def test_langchain_middleware(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run("langchain_middleware", capsys)
+    assert "(answer of large) after ['small: ConnectionError']" in told
+    assert "(answer of the backup) after the router gave up" in told
+
+
 def test_llamaindex_rag(capsys: pytest.CaptureFixture[str]) -> None:
     told = run("llamaindex_rag", capsys)
     assert "How much does one cost? -> prices" in told

@@ -35,6 +35,7 @@ from langchain_llmrouter import (
     routing_record,
 )
 from shared_core.decision import Ask
+from shared_core.reliability import Reliability
 
 FORMS = ("invoke", "ainvoke", "stream", "astream", "batch", "abatch")
 
@@ -319,7 +320,7 @@ async def test_an_answer_heard_while_deciding_is_not_asked_for_again(form: str) 
 
 
 def test_a_dry_run_of_a_router_that_must_ask_says_so() -> None:
-    with pytest.raises(ConfigError, match="AskFirst decides only after hearing a"):
+    with pytest.raises(ConfigError, match="decides only after hearing a"):
         make(AskFirst(["a", "b"])).route("hi")
 
 
@@ -327,7 +328,7 @@ def test_a_dry_run_of_a_router_that_must_ask_says_so() -> None:
     ("options", "told"),
     [
         ({"polcy": 1}, "no option polcy"),
-        ({"cache": True}, "set cache on the models"),
+        ({"max_retries": 1, "reliability": Reliability(deadline=1)}, "give either reliability"),
         ({"models": {"a": FakeProvider(name_of_model="a")}}, "give one model for each name"),
         ({"models": {"a": "gpt", "b": "gpt"}}, "no LangChain model"),
     ],
@@ -339,15 +340,15 @@ def test_wrong_arguments_are_told_plainly(options: dict[str, Any], told: str) ->
 
 
 def test_an_option_without_effect_warns() -> None:
-    with pytest.warns(UserWarning, match="max_retries has no effect on a router"):
+    with pytest.warns(UserWarning, match="api_key has no effect on a router"):
         ChatLLMRouter(
-            models={"a": FakeProvider(name_of_model="a")}, router=Always(["a"]), max_retries=2
+            models={"a": FakeProvider(name_of_model="a")}, router=Always(["a"]), api_key="k"
         )
 
 
 def test_no_secret_is_shown() -> None:
     chat = make()
-    shown = repr(chat) + str(chat.asdict()) + dumps(chat) + chat.model_dump_json()
+    shown = repr(chat) + str(chat._identifying_params) + dumps(chat) + chat.model_dump_json()
     assert "sk-sentinel" not in shown
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import AudioBlock, ChatMessage, DocumentBlock, ImageBlock
 from llama_index.core.llms import MockLLM
 from llama_index.core.tools import FunctionTool
-from llamaindex_fakes import FakeProvider
 
 from llamaindex_llmrouter import (
     Always,
@@ -21,7 +21,6 @@ from llamaindex_llmrouter import (
 )
 from shared_core.errors import DeadlineExceeded
 from shared_core.reliability import Reliability
-from shared_core.routers.sticky import StickyRouter
 
 
 @pytest.mark.parametrize(
@@ -111,23 +110,29 @@ def test_a_required_tool_call_goes_where_calls_can_be_required(make: Any) -> Non
     assert [len(llm.models[name].calls) for name in "ab"] == [1, 1]
 
 
-def test_settings_are_json_without_secrets_and_come_back(make: Any) -> None:
+def test_a_candidate_cannot_claim_tools_that_its_llm_has_not(make: Any) -> None:
+    def noop() -> str:
+        """Does nothing."""
+        return ""
+
+    pool = [Candidate(name="a", abilities=["tools"]), Candidate(name="b")]
+    llm = make(router=Always(pool), a={"calls_tools": False})
+    decision = llm.route("hi", tools=[FunctionTool.from_defaults(noop)])
+    assert decision.rejected == {"a": "cannot call tools"}
+
+
+def test_settings_are_json_without_secrets_and_come_back(make: Any, tmp_path: Path) -> None:
     llm = make(options={"sticky": "conversation", "failover": False, "metadata_mode": "union"})
-    told = json.dumps(llm.to_config())
+    told = json.dumps(llm.to_config(tmp_path / "router"))
     assert "sk-sentinel" not in told
-    again = RouterLLM.from_config(json.loads(told), llm.models, llm.router)
-    assert again.to_config() == llm.to_config()
-    assert (again.sticky, again.failover) == ("conversation", False)
-    assert isinstance(again._deciding, StickyRouter)
-
-
-def test_settings_for_other_models_are_refused(make: Any) -> None:
-    llm = make()
-    other = {"a": FakeProvider(name="c"), "b": llm.models["b"]}
-    with pytest.raises(ConfigError, match="the settings are for"):
-        RouterLLM.from_config(llm.to_config(), other, llm.router)
-    with pytest.raises(ConfigError, match="no setting stickyness"):
-        RouterLLM.from_config({"stickyness": "off"}, llm.models, llm.router)
+    again = RouterLLM.from_config(json.loads(told), llm.models)
+    assert again.to_config(tmp_path / "again")["options"] == json.loads(told)["options"]
+    assert (again.sticky, again.failover, again.metadata_mode) == ("conversation", False, "union")
+    assert isinstance(again.router, Always)
+    assert again.chat([ChatMessage("hi")]).message.content == "hello from a"
+    assert RouterLLM.from_config(json.loads(told), llm.models, sticky="off").sticky == "off"
+    with pytest.raises(ConfigError, match="models has a:"):
+        RouterLLM.from_config(json.loads(told), {"a": llm.models["a"]})
 
 
 async def test_a_call_has_a_deadline_a_budget_and_a_trade_off(make: Any) -> None:

@@ -229,7 +229,7 @@ def test_openai_receives_nothing_of_ours() -> None:
         [WEATHER], chat_history=history, llm_router_model="openai", llm_router_conversation="c-1"
     )
     assert response.message.content == "hello"
-    assert "sk-sentinel" not in str((llm.to_dict(), llm.to_config(), repr(llm), llm.to_payload()))
+    assert "sk-sentinel" not in str((llm.to_dict(), repr(llm), llm.to_payload()))
     (body,) = sent
     assert set(body) <= {"messages", "model", "tools", "tool_choice", "stream", "temperature",
                          "parallel_tool_calls", "max_tokens"}  # fmt: skip

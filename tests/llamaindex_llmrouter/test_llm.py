@@ -223,11 +223,11 @@ def test_models_that_cannot_call_tools_are_spared_them(make: Any) -> None:
     record = routing_record(llm.chat_with_tools([WEATHER], "hi"))
     assert record is not None
     assert record["model"] == "b"
-    assert record["rejected"] == {"a": "lacks tools"}
+    assert record["rejected"] == {"a": "cannot call tools"}
     assert llm.route("hi").model == "a"
     assert llm.route("hi", tools=[WEATHER]).model == "b"
     assert llm.metadata.is_function_calling_model
-    with pytest.raises(NoEligibleModel, match="a lacks tools"):
+    with pytest.raises(NoEligibleModel, match="a cannot call tools"):
         llm.chat_with_tools([WEATHER], "hi", llm_router_model="a")
 
 
@@ -237,7 +237,7 @@ def test_a_plain_llm_is_spared_tools_too(fake: Any) -> None:
     assert llm.get_tool_calls_from_response(answer)[0].tool_kwargs == {"city": "b"}
     only = RouterLLM({"a": MockLLM()}, Always(["a"]))
     assert not only.metadata.is_function_calling_model
-    with pytest.raises(NoEligibleModel, match="a lacks tools"):
+    with pytest.raises(NoEligibleModel, match="a cannot call tools"):
         only.chat_with_tools([WEATHER], "hi")
 
 

@@ -1,0 +1,221 @@
+"""One call of the chat model from end to end: prepared, decided, carried out, on record."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config, merge_configs
+
+from langchain_llmrouter.delegation import AnyRunnable, Delegation
+from langchain_llmrouter.messages import query_of
+from langchain_llmrouter.routing import Routing, own_errors, wishes_of
+from langchain_llmrouter.runs import (
+    AsyncEndsRun,
+    EndsRun,
+    OwnRun,
+    abegin,
+    begin,
+    own_arun,
+    own_run,
+)
+from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
+from langchain_llmrouter.turnstile import my_turn
+from shared_core.decision import RoutingDecision
+from shared_core.dispatch import Streamed
+from shared_core.query import Query
+
+if TYPE_CHECKING:
+    from langchain_llmrouter.chat_model import ChatLLMRouter
+
+Derive = Callable[[AnyRunnable], AnyRunnable]
+
+_RESERVED: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+
+class Exchange:
+    """Carries calls of a chat model out.
+
+    Args:
+        chat: whose.
+        routing: who decides.
+    """
+
+    def __init__(self, chat: ChatLLMRouter, routing: Routing) -> None:
+        self._chat = chat
+        self.routing = routing
+
+    def query(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Query:
+        """What is asked, for a decision that calls nobody."""
+        messages = self._messages(input)
+        return self.routing.dry(self._query(messages, ensure_config(config), kwargs, None))
+
+    def run(
+        self,
+        input: Any,
+        config: RunnableConfig | None,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None = None,
+    ) -> tuple[RoutingDecision, Any]:
+        """The decision and the chosen model's answer."""
+        full = self._config(config)
+        with own_run(full, self._name, {"input": input}) as run, own_errors(self.routing.known):
+            query, delegation = self._prepared(input, full, run, kwargs, derive)
+            decision, answer = self.routing.dispatcher.run(query, delegation.call)
+            run.decision = self.routing.explained(decision, query)
+        return run.decision, answer.value
+
+    async def arun(
+        self,
+        input: Any,
+        config: RunnableConfig | None,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None = None,
+    ) -> tuple[RoutingDecision, Any]:
+        """``run`` for coroutines."""
+        await my_turn()
+        full = self._config(config)
+        async with own_arun(full, self._name, {"input": input}) as run:
+            query, delegation = self._prepared(input, full, run, kwargs, derive)
+            with own_errors(self.routing.known):
+                decision, answer = await self.routing.dispatcher.arun(query, delegation.acall)
+            run.decision = self.routing.explained(decision, query)
+        return run.decision, answer.value
+
+    def stream(
+        self,
+        input: Any,
+        config: RunnableConfig | None,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None = None,
+    ) -> Iterator[Streamed[Any]]:
+        """The decision and the chosen model's answer piece by piece."""
+        full = self._config(config)
+        with own_run(full, self._name, {"input": input}) as run, own_errors(self.routing.known):
+            query, delegation = self._prepared(input, full, run, kwargs, derive)
+            pieces = self.routing.dispatcher.stream(query, delegation.call, delegation.stream)
+            for streamed in pieces:
+                if run.decision is None:
+                    run.decision = self.routing.explained(streamed.decision, query)
+                    yield Streamed(run.decision, streamed.piece)
+                else:
+                    yield streamed
+
+    async def astream(
+        self,
+        input: Any,
+        config: RunnableConfig | None,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None = None,
+    ) -> AsyncIterator[Streamed[Any]]:
+        """``stream`` for coroutines."""
+        await my_turn()
+        full = self._config(config)
+        async with own_arun(full, self._name, {"input": input}) as run:
+            query, delegation = self._prepared(input, full, run, kwargs, derive)
+            pieces = self.routing.dispatcher.astream(query, delegation.acall, delegation.astream)
+            async for streamed in pieces:
+                if run.decision is None:
+                    run.decision = self.routing.explained(streamed.decision, query)
+                    yield Streamed(run.decision, streamed.piece)
+                else:
+                    yield streamed
+
+    def events(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Any:
+        """The chosen model's ``stream_events(version="v3")``; our run ends with the model's."""
+        full = self._config(config)
+        run = begin(full, self._name, {"input": input})
+        if run.manager is not None:
+            run.config["callbacks"].add_handler(EndsRun(run), inherit=False)  # type: ignore[union-attr]
+        try:
+            query, delegation = self._prepared(input, full, run, kwargs, None)
+            decision, answer = self.routing.dispatcher.run(query, delegation.events)
+        except BaseException as error:
+            if run.manager is not None:
+                run.manager.on_chain_error(error)
+            raise
+        run.decision = self.routing.explained(decision, query)
+        if run.is_over:
+            run.manager.on_chain_end(run.outputs)
+        return answer.value
+
+    async def aevents(
+        self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]
+    ) -> Any:
+        """``events`` for coroutines."""
+        full = self._config(config)
+        run = await abegin(full, self._name, {"input": input})
+        if run.manager is not None:
+            run.config["callbacks"].add_handler(AsyncEndsRun(run), inherit=False)  # type: ignore[union-attr]
+        try:
+            query, delegation = self._prepared(input, full, run, kwargs, None)
+            decision, answer = await self.routing.dispatcher.arun(query, delegation.aevents)
+        except BaseException as error:
+            if run.manager is not None:
+                await run.manager.on_chain_error(error)
+            raise
+        run.decision = self.routing.explained(decision, query)
+        if run.is_over:
+            await run.manager.on_chain_end(run.outputs)
+        return answer.value
+
+    def _messages(self, input: Any) -> list[BaseMessage]:
+        if isinstance(input, str):
+            return [HumanMessage(input)]
+        return self._chat._convert_input(input).to_messages()
+
+    @property
+    def _name(self) -> str:
+        return self._chat.name or type(self._chat).__name__
+
+    def _config(self, config: RunnableConfig | None) -> RunnableConfig:
+        full, chat = ensure_config(config), self._chat
+        if chat.callbacks is not None:
+            full = merge_configs({"callbacks": chat.callbacks}, full)
+        if chat.metadata:
+            full["metadata"] = {**chat.metadata, **(full.get("metadata") or {})}
+        if chat.tags:
+            full["tags"] = [*chat.tags, *(full.get("tags") or ())]
+        return full
+
+    def _query(
+        self,
+        messages: list[BaseMessage],
+        config: RunnableConfig,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None,
+    ) -> Query:
+        options = {**self._chat.defaults, **kwargs}
+        if (tools := options.get(BOUND)) is not None:
+            options |= tools.options
+        about = wishes_of(config)
+        if kwargs.get("model"):
+            about["model"] = kwargs["model"]
+        needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
+        reserved = next((options[name] for name in _RESERVED if options.get(name)), None)
+        told = options.get("tools") or ()
+        query = query_of(messages, tools=told, needs=needs, reserved_output=reserved, **about)
+        return self.routing.narrowed(query)
+
+    def _prepared(
+        self,
+        input: Any,
+        config: RunnableConfig,
+        run: OwnRun,
+        kwargs: Mapping[str, Any],
+        derive: Derive | None,
+    ) -> tuple[Query, Delegation]:
+        """The query to route and the call to hand on; ``derive`` makes answers structured."""
+        messages = self._messages(input)
+        options = {**self._chat.defaults, **kwargs}
+        options.pop("model", None)
+        tools = cast("BoundTools | None", options.pop(BOUND, None))
+        if tools is not None:
+            options.pop("tools", None)
+            options.pop("tool_choice", None)
+        query = self._query(messages, config, kwargs, derive)
+        models, limiter = self.routing.models, self._chat.rate_limiter
+        delegation = Delegation(models, messages, run.config, options, derive or tools, limiter)
+        return query, delegation

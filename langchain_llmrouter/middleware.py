@@ -1,0 +1,213 @@
+"""The router as middleware of an agent: the agent's other parts see the chosen model itself."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, NotRequired
+
+from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain.agents.middleware.types import ExtendedModelResponse, PrivateStateAttr
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables.config import ensure_config
+from langgraph.types import Command
+
+from langchain_llmrouter.bubble import carried, delivered
+from langchain_llmrouter.cache_markers import fitted
+from langchain_llmrouter.delegation import answer_of
+from langchain_llmrouter.messages import RECORD, query_of, with_record
+from langchain_llmrouter.routing import Routing, wishes_of
+from langchain_llmrouter.tools import needs_of, shown
+from shared_core.decision import Answer, RoutingDecision
+from shared_core.errors import AllModelsFailed, ConfigError
+from shared_core.query import Query
+from shared_core.routers.base import Router
+from shared_core.routers.sticky import Mode
+
+_OPTIONS: Final = ("failover", "failover_on", "reliability", "listeners")
+
+_REMEMBERED: Final = 256
+
+Request = ModelRequest[Any]
+Response = ModelResponse[Any]
+
+
+class RouterState(AgentState[Any]):
+    """The agent's state with the latest decision, which neither input nor output shows."""
+
+    llm_router: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
+
+
+@dataclass
+class _Step:
+    """One step of an agent, which an outer middleware may run again.
+
+    Args:
+        state: the step's, to know it by.
+        model: the agent's own model in it.
+        failed: models that failed in it.
+    """
+
+    state: Any
+    model: BaseChatModel
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class _Steps:
+    """The steps under way, by their state; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._by_state: OrderedDict[int, _Step] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def entered(self, request: Request) -> _Step | None:
+        """The call's step; None where another middleware has chosen the model in it."""
+        key = id(request.state)  # held by the step, so nobody else has this id meanwhile
+        with self._lock:
+            step = self._by_state.setdefault(key, _Step(request.state, request.model))
+            self._by_state.move_to_end(key)
+            if len(self._by_state) > _REMEMBERED:
+                self._by_state.popitem(last=False)
+        return step if request.model is step.model else None
+
+
+class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
+    """Chooses the model of each turn; list it first.
+
+    ::
+
+        agent = create_agent(
+            models["large"], tools, middleware=[LLMRouterMiddleware(models, router)]
+        )
+
+    Args:
+        models: name -> chat model, for exactly the names of the router's pool. The agent's own
+            model is asked only when it is one of them.
+        router: who decides.
+        sticky: when to stay with a conversation's model; see ``StickyRouter``.
+        options: ``failover``, ``failover_on``, ``reliability``, ``listeners``: see ``Dispatcher``.
+
+    Within a step, a model that failed is not asked again, and a model that an outer middleware put
+    in place of the agent's is left there, so that fallbacks work on either side. The decision is
+    on the message and, private, in the state.
+
+    Raises:
+        ConfigError: models and pool do not match, or an option does not exist.
+    """
+
+    state_schema = RouterState
+
+    def __init__(
+        self,
+        models: Mapping[str, BaseChatModel],
+        router: Router,
+        *,
+        sticky: Mode = "turn",
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if unknown := sorted(set(options) - set(_OPTIONS)):
+            raise ConfigError(f"no option {', '.join(unknown)}; there are {', '.join(_OPTIONS)}")
+        for name, model in models.items():
+            if not isinstance(model, BaseChatModel):
+                raise ConfigError(f"{name} is a {type(model).__name__}; agents take chat models")
+        self.models = dict(models)
+        self._routing = Routing(self.models, router, sticky, options)
+        self._steps = _Steps()
+
+    def wrap_model_call(
+        self, request: Request, handler: Callable[[Request], Response]
+    ) -> Response | ExtendedModelResponse[Any]:
+        """Ask the model that is worth it, and the next when it fails."""
+        if (step := self._steps.entered(request)) is None:
+            return handler(request)
+
+        def call(name: str, prompt: str | None = None) -> Answer:
+            model = self.models[name]
+            if prompt is not None:
+                return answer_of(name, model.invoke(prompt, {"tags": ["nostream"]}))
+            with carried():
+                return _answer(name, handler(fitted(request, model)))
+
+        query = self._query(request, step)
+        try:
+            with delivered():
+                decision, answer = self._routing.dispatcher.run(query, call)
+        except AllModelsFailed as error:
+            _note(step, error.attempts)
+            raise
+        return self._response(step, answer.value, decision, query)
+
+    async def awrap_model_call(
+        self, request: Request, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Response | ExtendedModelResponse[Any]:
+        """``wrap_model_call`` for coroutines."""
+        if (step := self._steps.entered(request)) is None:
+            return await handler(request)
+
+        async def call(name: str, prompt: str | None = None) -> Answer:
+            model = self.models[name]
+            if prompt is not None:
+                return answer_of(name, await model.ainvoke(prompt, {"tags": ["nostream"]}))
+            with carried():
+                return _answer(name, await handler(fitted(request, model)))
+
+        query = self._query(request, step)
+        try:
+            with delivered():
+                decision, answer = await self._routing.dispatcher.arun(query, call)
+        except AllModelsFailed as error:
+            _note(step, error.attempts)
+            raise
+        return self._response(step, answer.value, decision, query)
+
+    def _query(self, request: Request, step: _Step) -> Query:
+        system = [] if request.system_message is None else [request.system_message]
+        tools = shown(request.tools)
+        given = {**request.model_settings, "tools": tools, "tool_choice": request.tool_choice}
+        state: Mapping[str, Any] = request.state
+        query = query_of(
+            [*system, *request.messages],
+            tools=tools,
+            needs=(*needs_of(given), *_needs_of_format(request.response_format)),
+            reserved_output=request.model_settings.get("max_tokens"),
+            previous=(state.get(RECORD) or {}).get("model"),
+            exclude={} if set(step.failed) >= set(self.models) else dict(step.failed),
+            **wishes_of(ensure_config()),
+        )
+        return self._routing.narrowed(query)
+
+    def _response(
+        self, step: _Step, response: Response, decision: RoutingDecision, query: Query
+    ) -> ExtendedModelResponse[Any]:
+        _note(step, decision.failed)
+        final = self._routing.explained(decision, query)
+        told = [
+            with_record(message, final) if isinstance(message, AIMessage) else message
+            for message in response.result
+        ]
+        recorded = ModelResponse(result=told, structured_response=response.structured_response)
+        return ExtendedModelResponse(recorded, Command(update={RECORD: final.to_dict()}))
+
+
+def _note(step: _Step, attempts: Any) -> None:
+    step.failed |= {attempt.model: "failed in this step" for attempt in attempts}
+
+
+def _needs_of_format(response_format: Any) -> tuple[str, ...]:
+    if response_format is None:
+        return ()
+    if isinstance(response_format, ToolStrategy):
+        return ("tools",)
+    return ("structured_output",)
+
+
+def _answer(model: str, response: Response) -> Answer:
+    """What a model answered to an agent: its message's text and size, the whole response."""
+    said = next((one for one in response.result if isinstance(one, AIMessage)), None)
+    answer = answer_of(model, said)
+    return Answer(model, answer.text, response, answer.in_tokens, answer.out_tokens)

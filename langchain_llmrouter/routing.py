@@ -1,0 +1,123 @@
+"""Who decides, and what this framework adds to it: facts about the models, staying, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.utils import ConfigurableFieldSpec
+
+from langchain_llmrouter.profiles import facts_of
+from shared_core.decision import RoutingDecision
+from shared_core.dispatch import Dispatcher
+from shared_core.errors import AllModelsFailed, ConfigError
+from shared_core.pool import ModelPool
+from shared_core.query import Query
+from shared_core.routers.base import Router
+from shared_core.routers.sticky import Mode, StickyRouter
+
+FORCE: Final = "llmrouter_model"
+"""Key of ``config["configurable"]`` that names the model to use."""
+
+COST_WEIGHT: Final = "llmrouter_cost_weight"
+"""Key of ``config["configurable"]`` that sets the trade-off of one call."""
+
+CONFIG_SPECS: Final = (
+    ConfigurableFieldSpec(
+        id=FORCE, annotation=str, name="Model", description="The model to use.", default=None
+    ),
+    ConfigurableFieldSpec(
+        id=COST_WEIGHT,
+        annotation=float,
+        name="Cost weight",
+        description="Cost against quality: 0 looks at quality only.",
+        default=None,
+    ),
+)
+
+
+@dataclass
+class Routing:
+    """A router over LangChain models, ready to be asked.
+
+    Args:
+        models: name -> model, for exactly the names of the router's pool.
+        router: who decides.
+        sticky: when to stay with a conversation's model; a StickyRouter is taken as it is.
+        options: of the Dispatcher.
+
+    Raises:
+        ConfigError: models and pool do not match.
+    """
+
+    models: Mapping[str, Runnable[Any, Any]]
+    router: Router
+    sticky: Mode
+    options: Mapping[str, Any]
+    known: ModelPool = field(init=False)
+    dispatcher: Dispatcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_models(self.models, self.router.pool)
+        facts = {name: facts_of(model) for name, model in self.models.items()}
+        self.known = self.router.pool.completed(facts)
+        if not isinstance(self.router, StickyRouter) and self.sticky != "off":
+            self.router = StickyRouter(self.router, self.sticky)
+        self.dispatcher = Dispatcher(self.router, **self.options)
+
+    def narrowed(self, query: Query) -> Query:
+        """The query without the models that cannot serve it, as far as LangChain knows."""
+        return self.known.narrowed(query)
+
+    def dry(self, query: Query) -> Query:
+        """The query as it is asked without leaving a trace in a conversation's memory."""
+        if not isinstance(self.router, StickyRouter):
+            return query
+        return replace(query, conversation=None, previous=self.router.previous_of(query))
+
+    def explained(self, decision: RoutingDecision, query: Query) -> RoutingDecision:
+        """The decision, saying which needs its model is only assumed to meet."""
+        unsure = self.known[decision.model].unsure(query)
+        if not unsure:
+            return decision
+        told = f"{decision.reason}; not known whether {decision.model} has {', '.join(unsure)}"
+        return replace(decision, reason=told)
+
+
+@contextmanager
+def own_errors(pool: ModelPool) -> Iterator[None]:
+    """Where there is only one model, its error is its own: callers may be waiting for it."""
+    try:
+        yield
+    except AllModelsFailed as error:
+        if len(pool) == 1 and type(error) is AllModelsFailed and error.__cause__ is not None:
+            raise error.__cause__ from None
+        raise
+
+
+def check_models(models: Mapping[str, Any], pool: ModelPool) -> None:
+    """ConfigError unless there is one runnable for each name of the pool, and no other."""
+    if set(models) != set(pool):
+        raise ConfigError(
+            f"the router chooses among {', '.join(pool)}; "
+            f"models has {', '.join(models) or 'none'}: give one model for each name"
+        )
+    for name, model in models.items():
+        if not isinstance(model, Runnable):
+            raise ConfigError(f"{name} is a {type(model).__name__}, no LangChain model or Runnable")
+
+
+def wishes_of(config: RunnableConfig) -> dict[str, Any]:
+    """Fields of a query that a config sets: model, cost weight, conversation."""
+    configurable = config.get("configurable")
+    if not configurable:
+        return {}
+    thread = configurable.get("thread_id")
+    return {
+        "model": configurable.get(FORCE),
+        "cost_weight": configurable.get(COST_WEIGHT),
+        "conversation": None if thread is None else str(thread),
+    }

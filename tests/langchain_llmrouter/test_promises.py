@@ -1,0 +1,473 @@
+"""The router's run in a trace, v3 events, profiles, caches, options, turns: promise by promise."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.rate_limiters import InMemoryRateLimiter
+from langchain_core.runnables import RunnableLambda, RunnableWithFallbacks
+from langchain_core.tools import tool
+from langchain_core.tracers.base import BaseTracer
+from langchain_fakes import FakeProvider
+from langchain_full_fake import FullFake
+
+from langchain_llmrouter import (
+    AllModelsFailed,
+    Always,
+    Candidate,
+    ChatLLMRouter,
+    ConfigError,
+    ModelPool,
+    NoEligibleModel,
+    Random,
+    RunnableLLMRouter,
+    query_of,
+    routing_record,
+)
+from langchain_llmrouter.messages import turn_of
+from langchain_llmrouter.profiles import facts_of, pool_profile
+
+
+def make(router: Any = None, **options: Any) -> ChatLLMRouter:
+    models = {name: FakeProvider(name_of_model=name) for name in ("a", "b")}
+    return ChatLLMRouter(
+        models=options.pop("models", models), router=router or Always(["a", "b"]), **options
+    )
+
+
+class Traces(BaseTracer):
+    """Keeps the finished trees of runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roots: list[Any] = []
+
+    def _persist_run(self, run: Any) -> None:
+        self.roots.append(run)
+
+
+async def consume(chat: Any, form: str, config: Any) -> None:
+    if form == "v3":
+        _ = chat.stream_events("hi", config, version="v3").output
+    elif form == "av3":
+        _ = await (await chat.astream_events("hi", config, version="v3")).output
+    elif form == "stream":
+        list(chat.stream("hi", config))
+    elif form == "astream":
+        _ = [chunk async for chunk in chat.astream("hi", config)]
+    else:
+        _ = chat.invoke("hi", config) if form == "invoke" else await chat.ainvoke("hi", config)
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "v3", "av3"])
+@pytest.mark.parametrize("failing", [False, True])
+async def test_one_chain_run_holds_the_decision_and_the_models_run(
+    form: str, failing: bool
+) -> None:
+    traces = Traces()
+    models = {
+        "a": FakeProvider(name_of_model="a", fail=ValueError() if failing else None),
+        "b": FakeProvider(name_of_model="b"),
+    }
+    await consume(make(models=models), form, {"callbacks": [traces], "run_name": "mine"})
+    while not traces.roots:  # callbacks of an asynchronous stream run on after its last piece
+        await asyncio.sleep(0.01)
+    (root,) = traces.roots
+    assert (root.name, root.run_type) == ("mine", "chain")
+    assert root.outputs["llm_router"]["model"] == ("b" if failing else "a")
+    *failed, last = root.child_runs
+    assert (len(failed), last.run_type) == (int(failing), "llm")
+    assert last.end_time is not None
+    assert root.end_time >= last.end_time
+    assert not root.error
+
+
+async def test_an_abandoned_stream_is_no_error() -> None:
+    traces = Traces()
+    pieces = make().stream("hi", {"callbacks": [traces]})
+    next(pieces)
+    pieces.close()
+    assert traces.roots[-1].error is None
+    assert traces.roots[-1].outputs["llm_router"]["model"] == "a"
+
+
+def test_the_callers_run_id_is_the_routers_and_tags_and_metadata_are_the_models_too() -> None:
+    import uuid
+
+    traces, run_id = Traces(), uuid.uuid4()
+    config: Any = {"callbacks": [traces], "run_id": run_id, "tags": ["t"], "metadata": {"m": 1}}
+    make().invoke("hi", config)
+    (root,) = traces.roots
+    (child,) = root.child_runs
+    assert root.id == run_id == child.parent_run_id
+    assert "t" in child.tags
+    assert child.extra["metadata"]["m"] == 1
+    assert child.extra["metadata"]["llmrouter_model"] == "a"
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_events_of_either_version_hold_the_text_once(version: Any) -> None:
+    events = [event async for event in make().astream_events("hi", version=version)]
+    pieces = [e["data"]["chunk"].text for e in events if e["event"] == "on_chat_model_stream"]
+    assert "".join(pieces) == "hello from a"
+
+
+async def test_v3_events_hold_the_text_once_and_fail_over() -> None:
+    down = {"a": FakeProvider(name_of_model="a", fail=ValueError())}
+    models = {"a": FakeProvider(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+    for chat, text in ((make(), "hello from a"), (make(models=models | down), "hello from b")):
+        stream = chat.stream_events("hi", version="v3")
+        assert "".join(stream.text) == text == stream.output.text
+        astream = await chat.astream_events("hi", version="v3")
+        assert "".join([piece async for piece in astream.text]) == text
+    with pytest.raises(AllModelsFailed):
+        make(models=dict.fromkeys(("a", "b"), down["a"])).stream_events("hi", version="v3")
+
+
+@tool(extras={"cache_control": {"type": "ephemeral"}})
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+class Binding(FakeProvider):
+    """Notes what it is asked to bind."""
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        self.calls.append({"bound": tools, **kwargs})
+        return self
+
+
+def test_tools_reach_the_model_as_they_were_given() -> None:
+    models = {"a": Binding(name_of_model="a"), "b": Binding(name_of_model="b")}
+    bound = make(models=models).bind_tools(
+        [add, {"google_search": {}}], tool_choice="add", strict=True
+    )
+    assert all(isinstance(one, dict) for one in bound.kwargs["tools"])
+    bound.invoke("hi")
+    call = models["a"].calls[0]
+    assert call["bound"] == [add, {"google_search": {}}]
+    assert (call["tool_choice"], call["strict"]) == ("add", True)
+    assert models["b"].calls == []
+
+
+def test_the_router_is_a_good_member_of_fallbacks() -> None:
+    down = {n: FakeProvider(name_of_model=n, fail=ValueError()) for n in ("a", "b")}
+    backup = FakeProvider(name_of_model="backup")
+    first = make(models=down).with_fallbacks([backup]).bind_tools([add])
+    assert isinstance(first, RunnableWithFallbacks)
+    assert first.invoke("hi").text == "hello from backup"
+    down_alone = FakeProvider(name_of_model="x", fail=ValueError())
+    assert down_alone.with_fallbacks([make()]).bind_tools([add]).invoke("hi").text == "hello from a"
+
+
+def test_type_hints_can_be_resolved() -> None:
+    for owner in (ChatLLMRouter, RunnableLLMRouter):
+        for name, member in vars(owner).items():
+            if callable(member) and not name.startswith(("_", "model_")):
+                typing.get_type_hints(member)
+
+
+PICTURE = {"type": "image", "base64": "aaaa", "mime_type": "image/png"}
+
+
+@pytest.mark.parametrize(
+    ("content", "abilities"),
+    [
+        ("hi", ()),
+        ([{"type": "text", "text": "hi"}, PICTURE], ("vision",)),
+        ([{"type": "image_url", "image_url": {"url": "data:…"}}], ("vision",)),
+        ([{"type": "audio", "base64": "a", "mime_type": "audio/wav"}], ("audio",)),
+        ([{"type": "input_audio", "input_audio": {}}], ("audio",)),
+        ([{"type": "file", "base64": "a", "mime_type": "application/pdf"}], ("pdf",)),
+        ([{"type": "file", "base64": "a", "mime_type": "image/png"}], ("vision",)),
+        ([{"type": "file", "base64": "a", "mime_type": "text/plain"}], ()),
+        ([{"type": "document", "source": {"media_type": "application/pdf"}}], ("pdf",)),
+        ([{"type": "tool_result", "tool_use_id": "1", "content": [PICTURE]}], ("vision",)),
+    ],
+)
+def test_what_content_needs(content: Any, abilities: tuple[str, ...]) -> None:
+    assert turn_of(HumanMessage(content)).abilities == abilities
+
+
+def test_roles_calls_and_results_are_read_in_either_providers_format() -> None:
+    called = AIMessage([{"type": "tool_use", "id": "1", "name": "add", "input": {"a": 1}}])
+    result = {"type": "tool_result", "tool_use_id": "1", "content": "three"}
+    assert turn_of(called).calls == ("1",)
+    assert turn_of(HumanMessage([result])).role == "tool"
+    assert turn_of(HumanMessage([result])).answers == "1"
+    asked = [HumanMessage("add"), called, HumanMessage([result])]
+    assert query_of(asked).in_tool_loop
+    assert query_of(asked).text == "add"
+    assert not query_of(
+        [*asked, HumanMessage([result, {"type": "text", "text": "so?"}])]
+    ).in_tool_loop
+    assert turn_of(SystemMessage("x")).role == "system"
+    assert turn_of(ToolMessage("x", tool_call_id="7")).answers == "7"
+
+
+def profiled(**profile: Any) -> FakeProvider:
+    return FakeProvider(name_of_model="m", profile=profile)
+
+
+def test_facts_come_from_profile_and_class() -> None:
+    full = facts_of(profiled(max_input_tokens=9, image_inputs=True, audio_inputs=False))
+    assert full["context_window"] == 9
+    assert "vision" in full["abilities"]
+    assert not {"vision", "audio"} & full["unknown_abilities"]
+    assert {"tools", "pdf"} <= full["unknown_abilities"]
+    bare = facts_of(FakeListChatModel(responses=["x"]))
+    assert not {"tools", "tool_choice", "structured_output"} & (
+        bare["abilities"] | bare["unknown_abilities"]
+    )
+    assert "structured_output" in facts_of(profiled(tool_calling=True))["abilities"]
+    bound = (
+        profiled(image_inputs=True)
+        .bind(stop=["x"])
+        .with_fallbacks([FakeProvider(name_of_model="x")])
+    )
+    assert "vision" in facts_of(bound)["abilities"]
+    assert facts_of(RunnableLambda(str))["abilities"] == set()
+
+
+@pytest.mark.parametrize(("mode", "window", "output"), [("conservative", 10, 3), ("union", 20, 5)])
+def test_the_pools_profile_is_honest(mode: Any, window: int, output: int) -> None:
+    models: Any = {
+        "a": profiled(max_input_tokens=10, max_output_tokens=5, image_inputs=True,
+                      structured_output=True, pdf_inputs=False),
+        "b": profiled(max_input_tokens=20, max_output_tokens=3, image_inputs=False,
+                      structured_output=False, pdf_inputs=False),
+    }  # fmt: skip
+    chat = make(models=models, profile_mode=mode)
+    assert chat.profile == {
+        "max_input_tokens": window,
+        "max_output_tokens": output,
+        "image_inputs": True,
+        "pdf_inputs": False,
+        "structured_output": False,
+    }
+    both = dict.fromkeys(("a", "b"), models["a"])
+    assert make(models=both).profile["structured_output"] is True  # type: ignore[index]
+    unknown = {"a": models["a"], "b": FakeProvider(name_of_model="b")}
+    pool = ModelPool(["a", "b"]).completed({name: facts_of(m) for name, m in unknown.items()})
+    assert "structured_output" not in pool_profile(pool, unknown, "conservative")
+
+
+def test_what_is_set_on_a_candidate_wins_over_its_profile() -> None:
+    models = {"a": profiled(image_inputs=False), "b": profiled(image_inputs=True)}
+    asked = [HumanMessage([PICTURE])]
+    assert make(models=models).route(asked).ranking == ("b",)
+    told = ModelPool([Candidate(name="a", abilities={"vision"}), "b"])
+    assert make(Always(told), models=models).route(asked).model == "a"
+
+
+def test_an_assumption_is_told() -> None:
+    reason = make().route([HumanMessage([PICTURE])]).reason
+    assert "not known whether a has vision" in reason
+    assert "not known" not in make().route("hi").reason
+
+
+def test_the_window_counts_tools_and_reserved_output() -> None:
+    models = {"a": profiled(max_input_tokens=300), "b": profiled(max_input_tokens=9000)}
+    chat = make(models=models)
+    assert chat.invoke("hi", max_tokens=100).response_metadata["llm_router"]["model"] == "a"
+    assert "exceed its window" in chat.route("hi", max_tokens=299).rejected["a"]
+    tools = [add.model_copy(update={"description": "long " * 300})]
+    assert routing_record(chat.bind_tools(tools).invoke("hi"))["ranking"] == ["b"]  # type: ignore[index]
+    with pytest.raises(NoEligibleModel, match=r"a .* exceed its window of 300; b .* of 9000"):
+        chat.invoke("hi", max_tokens=9000)
+
+
+def test_failover_never_reaches_a_model_that_cannot_serve() -> None:
+    models = {
+        "a": FakeProvider(name_of_model="a", fail=ValueError(), profile={"image_inputs": True}),
+        "b": FakeProvider(name_of_model="b", profile={"image_inputs": False}),
+    }
+    with pytest.raises(AllModelsFailed):
+        make(models=models).invoke([HumanMessage([PICTURE])])
+    assert models["b"].calls == []
+
+
+def test_tokens_are_counted_offline() -> None:
+    chat = make()
+    messages = [HumanMessage("one two three"), AIMessage("four")]
+    assert chat.get_num_tokens_from_messages(messages) >= 1.25 * len("one two threefour") / 4
+    assert chat.get_num_tokens_from_messages(messages, [add]) > 20
+    counting = make(custom_get_token_ids=lambda text: list(range(len(text.split()))))
+    assert counting.get_num_tokens_from_messages(messages) == 4
+    assert counting.get_num_tokens("a b") == 2
+
+
+@pytest.mark.parametrize("where", ["global", "own"])
+def test_a_cache_tells_twins_apart(where: str) -> None:
+    shared = InMemoryCache()
+    models: Any = {
+        name: FakeProvider(name_of_model="same", metadata={"at": name}) for name in ("a", "b")
+    }
+    set_llm_cache(shared if where == "global" else None)
+    try:
+        chat = make(models=models, cache=None if where == "global" else shared)
+        for name in ("a", "b", "a", "b"):
+            chat.invoke("hi", model=name)
+        assert [len(chat.models[name].calls) for name in ("a", "b")] == [1, 1]
+    finally:
+        set_llm_cache(None)
+
+
+def test_a_models_own_cache_stays() -> None:
+    own = InMemoryCache()
+    models: Any = {"a": FakeProvider(name_of_model="a", cache=own), "b": FullFake(model="b")}
+    chat = make(models=models, cache=InMemoryCache())
+    assert chat.models["a"].cache is own
+    assert chat.models["b"].cache is not None
+
+
+def test_inherited_options_do_what_they_say() -> None:
+    chat = make(disable_streaming=True)
+    assert [chunk.text for chunk in chat.stream("hi")] == ["hello from a"]
+    assert len(list(make(streaming=False).stream("hi"))) == 1
+    assert make(output_version="v1").invoke("hi").content == [
+        {"type": "text", "text": "hello from a"}
+    ]
+    limiter = InMemoryRateLimiter(requests_per_second=0.001, max_bucket_size=2)
+    limiter.available_tokens = 1
+    limited = make(rate_limiter=limiter)
+    limited.invoke("hi")
+    assert limiter.available_tokens < 1
+    with pytest.raises(ConfigError, match="output_version cannot be set on a, a RunnableLambda"):
+        make(models=dict.fromkeys(("a", "b"), RunnableLambda(str)), output_version="v1")
+
+
+def test_retries_and_timeouts_are_per_candidate() -> None:
+    class Flaky(FakeProvider):
+        def _generate(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.calls:
+                self.calls.append({})
+                raise ConnectionError
+            return super()._generate(messages, *args, **kwargs)
+
+    models = {"a": Flaky(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+    assert make(models=models, max_retries=1).invoke("hi").text == "hello from a"
+    models = {"a": Flaky(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+    assert make(models=models).invoke("hi").text == "hello from b"
+
+
+async def test_a_hanging_model_is_left_in_time() -> None:
+    models = {
+        "a": FakeProvider(name_of_model="a", hangs=True),
+        "b": FakeProvider(name_of_model="b"),
+    }
+    answer = await make(models=models, timeout=0.1).ainvoke("hi")
+    assert answer.text == "hello from b"
+    assert routing_record(answer)["failed"] == ["a: TimedOut"]  # type: ignore[index]
+
+
+def test_a_configuration_goes_round_and_holds_no_secret(tmp_path: Path) -> None:
+    chat = make(Random(["a", "b"], seed=3), temperature=0.3, sticky="conversation", stop=["x"])
+    config = json.loads(json.dumps(chat.to_config(tmp_path / "router")))
+    assert "sk-sentinel" not in str(config)
+    again = ChatLLMRouter.from_config(config, chat.models)
+    assert (again.temperature, again.sticky, again.stop) == (0.3, "conversation", ["x"])
+    assert [again.route(str(i)).model for i in range(9)] == [
+        chat.route(str(i)).model for i in range(9)
+    ]
+
+
+def test_one_call_is_traded_off_by_its_config() -> None:
+    seen: list[float | None] = []
+
+    class Watching(Always):
+        def flow(self, query: Any) -> Any:
+            seen.append(query.cost_weight)
+            return super().flow(query)
+
+    chat = make(Watching(["a", "b"]))
+    chat.invoke("hi", {"configurable": {"llmrouter_cost_weight": 0.5}})
+    chat.with_config(configurable={"llmrouter_cost_weight": 2.0}).invoke("hi")
+    assert seen == [0.5, 2.0]
+    assert {spec.id for spec in chat.config_specs} == {"llmrouter_model", "llmrouter_cost_weight"}
+
+
+class FirstTime(Always):
+    """Takes ``a`` the first time it is asked, then ``b``."""
+
+    asked = 0
+
+    def flow(self, query: Any) -> Any:
+        self.asked += 1
+        self.model = "a" if self.asked == 1 else "b"
+        return super().flow(query)
+
+
+def test_a_conversation_is_remembered_by_its_thread_where_messages_do_not_tell() -> None:
+    chat = make(FirstTime(["a", "b"]), sticky="conversation")
+    config: Any = {"configurable": {"thread_id": "1"}}
+    assert chat.invoke("hi", config).text == "hello from a"
+    assert chat.route("hi", config).model == "a"
+    assert chat.invoke("more", config).text == "hello from a"
+    assert chat.invoke("more", {"configurable": {"thread_id": "2"}}).text == "hello from b"
+
+
+def test_a_dry_run_leaves_no_trace() -> None:
+    chat = make(FirstTime(["a", "b"]), sticky="conversation")
+    config: Any = {"configurable": {"thread_id": "1"}}
+    assert chat.route("hi", config).model == "a"
+    assert chat.invoke("hi", config).text == "hello from b"
+
+
+def test_a_short_follow_up_stays_with_its_model() -> None:
+    chat = make(FirstTime(["a", "b"]))
+    said = chat.invoke("Write a poem.")
+    asked = [HumanMessage("Write a poem."), said, HumanMessage("continua")]
+    assert chat.invoke(asked).text == "hello from a"
+    assert routing_record(chat.invoke(asked))["cause"] == "sticky"  # type: ignore[index]
+    fresh = [*asked[:2], HumanMessage("Now prove Fermat's last theorem.")]
+    assert chat.invoke(fresh).text == "hello from b"
+
+
+async def test_a_thousand_calls_at_once_do_not_block_the_loop() -> None:
+    """Not timed: other work must get its turn between the calls' beginnings."""
+    begun, seen = 0, set[int]()
+
+    class Counting(Always):
+        is_quick = True
+
+        def flow(self, query: Any) -> Any:
+            nonlocal begun
+            begun += 1
+            return super().flow(query)
+
+    async def watch() -> None:
+        while begun < 1000:
+            seen.add(begun)
+            await asyncio.sleep(0)
+
+    chat = make(Counting(["a", "b"]))
+    answers, _ = await asyncio.gather(
+        asyncio.gather(*(chat.ainvoke("hi") for _ in range(1000))), watch()
+    )
+    assert {answer.text for answer in answers} == {"hello from a"}
+    assert len(seen) > 300
+
+
+def test_handlers_hear_every_token_once_in_generate() -> None:
+    class Counting(BaseCallbackHandler):
+        models = 0
+
+        def on_chat_model_start(self, *_: Any, **__: Any) -> None:
+            self.models += 1
+
+    counting = Counting()
+    result = make().generate([[HumanMessage("hi")], [HumanMessage("ho")]], callbacks=[counting])
+    assert [one[0].text for one in result.generations] == ["hello from a"] * 2
+    assert counting.models == 2

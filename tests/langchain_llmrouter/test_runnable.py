@@ -1,0 +1,148 @@
+"""Whole chains as candidates, any input, and LangGraph's signals passing through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
+
+from langchain_llmrouter import (
+    AllModelsFailed,
+    Always,
+    ConfigError,
+    Flow,
+    PoolError,
+    Query,
+    Router,
+    RoutingDecision,
+    RunnableLLMRouter,
+)
+
+
+class Named(Router):
+    """Takes the runnable that the text names."""
+
+    def flow(self, query: Query) -> Flow:
+        eligible, _ = self.pool.eligible(query)
+        ranking = sorted(eligible, key=lambda name: name not in query.text)
+        return RoutingDecision(tuple(ranking), "Named", "policy", "named")
+        yield
+
+
+def answering(name: str) -> Any:
+    return RunnableLambda(lambda input: f"{name} got {input}")
+
+
+def failing(error: BaseException) -> Any:
+    def fail(_: Any) -> Any:
+        raise error
+
+    return RunnableLambda(fail)
+
+
+def router(**options: Any) -> RunnableLLMRouter:
+    runnables = {name: answering(name) for name in ("plain", "agent")} | options.pop("over", {})
+    return RunnableLLMRouter(runnables=runnables, router=Named(["plain", "agent"]), **options)
+
+
+async def ask(chain: Any, form: str, input: Any, config: Any = None) -> Any:
+    if form == "invoke":
+        return chain.invoke(input, config)
+    if form == "ainvoke":
+        return await chain.ainvoke(input, config)
+    if form == "stream":
+        return "".join(chain.stream(input, config))
+    if form == "astream":
+        return "".join([piece async for piece in chain.astream(input, config)])
+    return chain.batch([input], config)[0] if form == "batch" else (await chain.abatch([input]))[0]
+
+
+FORMS = ("invoke", "ainvoke", "stream", "astream", "batch", "abatch")
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_every_form_gives_the_chosen_chains_own_answer(form: str) -> None:
+    assert await ask(router(), form, "agent") == "agent got agent"
+    assert await ask(router(), form, "plain") == "plain got plain"
+
+
+@pytest.mark.parametrize(
+    "input",
+    [
+        "agent",
+        HumanMessage("agent"),
+        [("user", "agent")],
+        [HumanMessage("agent"), AIMessage("plain"), HumanMessage("yes")],
+        ChatPromptTemplate.from_template("{q}").invoke({"q": "agent"}),
+        {"messages": [("user", "agent")]},
+        {"question": "agent", "context": ["plain"]},
+        {"anything": "agent", "number": 3},
+    ],
+)
+def test_any_usual_input_is_understood(input: Any) -> None:
+    assert router().route(input).model == "agent"
+    assert router().invoke(input).startswith("agent got ")
+
+
+def test_an_unusual_input_takes_a_function() -> None:
+    with pytest.raises(ConfigError, match="no text to judge in a mapping of a, b: give text="):
+        router().invoke({"a": "plain", "b": "agent"})
+    with pytest.raises(ConfigError, match="no text to judge in a int"):
+        router().invoke(3)
+    told = router(text=lambda input: input["b"])
+    assert told.invoke({"a": "plain", "b": "agent"}).startswith("agent got ")
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_failing_chain_is_replaced(form: str) -> None:
+    chain = router(over={"agent": failing(ValueError())})
+    assert await ask(chain, form, "agent") == "plain got agent"
+    with pytest.raises(AllModelsFailed):
+        await ask(router(over={n: failing(ValueError()) for n in ("plain", "agent")}), form, "x")
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_an_interrupt_is_no_failure(form: str) -> None:
+    errors = pytest.importorskip("langgraph.errors")
+    signal = errors.GraphInterrupt()
+    with pytest.raises(errors.GraphInterrupt):
+        await ask(router(over={"agent": failing(signal)}), form, "agent")
+
+
+def test_config_reaches_the_chain_and_the_decision_is_in_the_trace() -> None:
+    runs: list[tuple[str, Any]] = []
+
+    class Watching(BaseCallbackHandler):
+        def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+            runs.append((kwargs["name"], kwargs["metadata"].get("llmrouter_model")))
+
+        def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+            runs.append(("ended", outputs))
+
+    config: Any = {"callbacks": [Watching()], "metadata": {"m": 1}, "run_name": "mine"}
+    router().invoke("agent", config)
+    assert runs[0] == ("mine", None)
+    assert runs[1][1] == "agent"
+    assert runs[-1][1]["llm_router"]["model"] == "agent"
+
+
+def test_one_call_can_be_forced() -> None:
+    config: Any = {"configurable": {"llmrouter_model": "plain"}}
+    assert router().invoke("agent", config) == "plain got agent"
+    with pytest.raises(PoolError, match="no model 'x'"):
+        router().invoke("agent", {"configurable": {"llmrouter_model": "x"}})
+    assert {spec.id for spec in router().config_specs} == {
+        "llmrouter_model",
+        "llmrouter_cost_weight",
+    }
+
+
+def test_wrong_arguments_are_told() -> None:
+    with pytest.raises(ConfigError, match="give one model for each name"):
+        RunnableLLMRouter(runnables={"a": answering("a")}, router=Always(["a", "b"]))
+    with pytest.raises(ValueError, match="polcy"):
+        router(polcy=1)

@@ -71,6 +71,9 @@ from .evaluation.selection_metrics import traffic as traffic
 from .evaluation.study import Plan as Plan
 from .evaluation.study import Study as Study
 from .evaluation.study import study as study
+from .evaluation.targets import Kept as Kept
+from .evaluation.targets import Target as Target
+from .evaluation.targets import keep as keep
 from .evaluation.throughput_metrics import Throughput as Throughput
 from .evaluation.throughput_metrics import decisions_per_second as decisions_per_second
 from .evaluation.throughput_metrics import throughput as throughput
@@ -102,14 +105,30 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
+from .routers.cold_start import ColdStartRouter as ColdStartRouter
 from .routers.descriptions import DescriptionRouter as DescriptionRouter
+from .routers.extension import Extension as Extension
+from .routers.extension import choose_anchors as choose_anchors
+from .routers.guarded import GuardedRouter as GuardedRouter
 from .routers.non_predictive.cascade import CascadeRouter as CascadeRouter
 from .routers.non_predictive.ensemble import BestOfNRouter as BestOfNRouter
 from .routers.non_predictive.ensemble import EnsembleRouter as EnsembleRouter
 from .routers.non_predictive.hybrid import HybridRouter as HybridRouter
+from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
+from .routers.predictive.cluster import ClusterRouter as ClusterRouter
+from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
+from .routers.predictive.elo import EloRouter as EloRouter
+from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
+from .routers.predictive.linear import LinearRouter as LinearRouter
+from .routers.predictive.matrix_factorization import (
+    MatrixFactorizationRouter as MatrixFactorizationRouter,
+)
+from .routers.predictive.mlp import MLPRouter as MLPRouter
+from .routers.predictive.ngram import NgramRouter as NgramRouter
 from .routers.sticky import StickyRouter as StickyRouter
+from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter
 from .scorers.answer_similarity import AnswerSimilarity as AnswerSimilarity
 from .scorers.base import Scorer as Scorer
 from .scorers.calibration import Calibrated as Calibrated

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from shared_core.errors import ConfigError
 
 Cause = Literal[
+    "guard",
     "policy",
     "baseline",
     "forced",

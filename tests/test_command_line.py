@@ -108,11 +108,9 @@ def test_train_then_route(data: Path, tmp_path: Path) -> None:
     done = llmrouter("train", data, "--out", folder)
     assert done.returncode == 0, done.stderr
     assert "from 40 rows" in done.stdout
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "encoder",
-        "router.json",
-        "router.safetensors",
-    ]
+    assert "do not route" in done.stdout or "route:" in done.stdout
+    saved = {path.name for path in folder.iterdir()}
+    assert saved >= {"encoder", "router.json", "router.safetensors"}
     decision = json.loads(llmrouter("route", folder, "what is the sum of 9 and 9", "--json").stdout)
     assert decision["model"] == "small"
     poem = llmrouter("route", folder, "-", stdin="write a poem about city 7")

@@ -13,12 +13,13 @@ from rich.console import Console
 from shared_core.cli import evaluating, screen
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
-from shared_core.evaluation.calibrate import match_best_single
+from shared_core.evaluation.calibrate import match_best_single, matching_best_single
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.routers.predictive.auto import AutoRouter
 from shared_core.routers.predictive.base import PredictiveRouter
 
 app = typer.Typer(
@@ -50,7 +51,9 @@ app.command()(evaluating.compare)
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to save the router to.")],
-    router: Annotated[str, typer.Option(help=f"One of: {', '.join(contestants.names())}.")] = "knn",
+    router: Annotated[
+        str, typer.Option(help=f"One of: {', '.join(contestants.names())}.")
+    ] = "auto",
     pool: PoolFile = None,
     cost_weight: Annotated[
         str,
@@ -73,8 +76,7 @@ def train(
     rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
     with screen.working() as report:
-        policy = _policy(cost_weight, router_class, rows, candidates, seed, report)
-        trained = router_class(candidates, policy=policy, seed=seed).fit(rows, report)
+        trained = _trained(router_class, rows, candidates, cost_weight, seed, report)
         trained.save(out)
     screen.trained(Console(), trained, out)
 
@@ -122,6 +124,23 @@ def demo(
     from shared_core.demo import run
 
     run.run(Console(), out, live=live, api_key=api_key, questions=questions)
+
+
+def _trained(
+    router_class: type[PredictiveRouter],
+    rows: OutcomeTable,
+    pool: ModelPool,
+    cost_weight: str,
+    seed: int,
+    report: screen.Report,
+) -> PredictiveRouter:
+    if cost_weight != "auto" or router_class is not AutoRouter:
+        policy = _policy(cost_weight, router_class, rows, pool, seed, report)
+        return router_class(pool, policy=policy, seed=seed).fit(rows, report)
+    router = AutoRouter(pool, seed=seed).fit(rows, report)
+    if router.held_out is not None:
+        router.policy = matching_best_single(*router.held_out)
+    return router
 
 
 def _policy(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -16,6 +17,7 @@ from shared_core.decision import RoutingDecision
 from shared_core.evaluation.lines import Evaluation, Line
 from shared_core.evaluation.report.comparison import Change
 from shared_core.evaluation.verdict import verdict
+from shared_core.routers.predictive.auto import AutoRouter
 from shared_core.routers.predictive.base import PredictiveRouter
 
 Report = Callable[[str], None]
@@ -32,6 +34,8 @@ def working() -> Iterator[Report]:
 
 def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
     """What was trained, and how to go on."""
+    if isinstance(router, AutoRouter):
+        _tried(console, router)
     learned = {name: value for name, value in vars(router).items() if name in ("k_", "shrinkage_")}
     told = ", ".join(f"{name.rstrip('_')} {value:g}" for name, value in learned.items())
     rows = router.provenance_["rows"]
@@ -42,6 +46,24 @@ def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
     console.print(
         f"Saved to {folder}. Try: llmrouter route {folder} 'your question'", soft_wrap=True
     )
+
+
+def _tried(console: Console, router: AutoRouter) -> None:
+    """What was tried, and whether to route."""
+    table = Table(box=None, header_style="dim")
+    for name in ("tried", "gain per query (± error)", "weight", "seconds"):
+        table.add_column(name, justify="left" if name == "tried" else "right")
+    for note in router.leaderboard_:
+        told = (_gained(note), *(str(note.get(name, "")) for name in ("weight", "seconds")))
+        table.add_row(note["router"], *told)
+    console.print(table)
+    console.print(Text(router.verdict_, style="bold"))
+
+
+def _gained(note: Mapping[str, Any]) -> str:
+    if "left_out" in note:
+        return f"left out: {note['left_out']}"
+    return f"{note['gain']:+.4f} ± {note['gain_error']:.4f}"
 
 
 def decided(console: Console, decision: RoutingDecision) -> None:

@@ -18,6 +18,13 @@ from shared_core.errors import ConfigError
 Vectors = NDArray[np.float32]
 
 
+def unit(vectors: Vectors) -> Vectors:
+    """The vectors at length 1; zero vectors stay zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Vectors = vectors / np.maximum(lengths, np.float32(1e-30))
+    return scaled
+
+
 class VectorCache:
     """The vectors of the texts seen last; keyed by digest, so it keeps no text. Thread-safe."""
 
@@ -95,10 +102,7 @@ class Encoder(ABC):
         batches = [self._encode(texts[i : i + step]) for i in range(0, len(texts), step)]
         if not _are_vectors(batches, len(texts)):
             raise ConfigError(f"{self!r} gave no finite (n, d) vectors for {len(texts)} texts")
-        vectors = np.concatenate(batches or [np.zeros((0, 1), np.float32)])
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Vectors = vectors / np.maximum(lengths, np.float32(1e-30))
-        return unit
+        return unit(np.concatenate(batches or [np.zeros((0, 1), np.float32)]))
 
     def config(self) -> Mapping[str, Any]:
         """JSON-ready constructor arguments."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.artifacts import Arrays, Artifact
-from shared_core.encoders.base import Encoder, VectorCache, Vectors
+from shared_core.encoders.base import Encoder, VectorCache, Vectors, unit
 from shared_core.errors import ArtifactError, DataError, NotFitted
 
 _WORD: Final = re.compile(r"\w+")
@@ -87,12 +87,31 @@ class LexicalEncoder(Encoder):
         return self
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
+        return self._projected(self.ngrams(texts))
+
+    def ngrams(self, texts: Sequence[str]) -> list[Ngrams]:
+        """The texts' weighted n-grams, out of ``n_features``.
+
+        Raises:
+            NotFitted: before ``fit``.
+        """
         if self._vocabulary is None:
             raise NotFitted("the lexical encoder has not seen any text: call fit(texts) first")
-        rows = [self._vocabulary.weigh(_count(text[: self.max_characters])) for text in texts]
+        return [self._vocabulary.weigh(_count(text[: self.max_characters])) for text in texts]
+
+    def vectors_of(self, rows: Sequence[Ngrams]) -> Vectors:
+        """The unit vectors (n, d) of texts whose n-grams are known already."""
+        return unit(self._projected(rows))
+
+    def _projected(self, rows: Sequence[Ngrams]) -> Vectors:
         return np.stack([self._project(row) - self._center * bool(row.places.size) for row in rows])
 
-    def _project(self, row: _Row) -> Floats:
+    @property
+    def n_features(self) -> int:
+        """How many n-grams it knows."""
+        return 0 if self._vocabulary is None else len(self._vocabulary.ids)
+
+    def _project(self, row: Ngrams) -> Floats:
         """The row's direction in the space of the projection; zero when it has no known n-gram."""
         vector: Floats = row.weight @ self._projection[row.places].astype(np.float32)
         return vector / max(float(np.sqrt(vector @ vector)), 1e-30)
@@ -128,7 +147,7 @@ class LexicalEncoder(Encoder):
         return encoder
 
 
-class _Row(NamedTuple):
+class Ngrams(NamedTuple):
     """A text as a sparse vector."""
 
     places: NDArray[np.int64]
@@ -162,18 +181,18 @@ class _Vocabulary(NamedTuple):
         order = np.argsort(ids, kind="stable")
         return cls(ids[order], block[order], idf[order].astype(np.float32))
 
-    def weigh(self, counted: _Counted) -> _Row:
+    def weigh(self, counted: _Counted) -> Ngrams:
         """TF-IDF of a text; words and characters weigh the same, however many there are."""
         parts = [self._weigh_block(ids, counts) for ids, counts in counted]
-        return _Row(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return Ngrams(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def _weigh_block(self, ids: Ids, counts: Floats) -> _Row:
+    def _weigh_block(self, ids: Ids, counts: Floats) -> Ngrams:
         place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         known = self.ids[place] == ids
         index = place[known]
         weight = (1 + np.log(counts[known])) * self.idf[index]
         length = float(np.sqrt(weight @ weight)) or 1.0
-        return _Row(index, (weight / length).astype(np.float32))
+        return Ngrams(index, (weight / length).astype(np.float32))
 
 
 def _count(text: str) -> _Counted:
@@ -230,34 +249,35 @@ def _sample(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.sort(rng.permutation(n)[:_FIT_ROWS])
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """A few rows of a sparse matrix, dense in the columns that occur in them."""
 
     columns: NDArray[np.int64]
     dense: Floats
 
 
-def _blocks(rows: Sequence[_Row]) -> list[_Block]:
+def blocks(rows: Sequence[Ngrams]) -> list[Block]:
+    """The rows as a sparse matrix that multiplies quickly."""
     return [_block(rows[i : i + _BLOCK_ROWS]) for i in range(0, len(rows), _BLOCK_ROWS)]
 
 
-def _block(rows: Sequence[_Row]) -> _Block:
+def _block(rows: Sequence[Ngrams]) -> Block:
     columns = np.unique(np.concatenate([row.places for row in rows]))
     dense = np.zeros((len(rows), len(columns)), np.float32)
     for values, row in zip(dense, rows, strict=True):
         values[np.searchsorted(columns, row.places)] = row.weight
-    return _Block(columns, dense)
+    return Block(columns, dense)
 
 
 def _right_singular_vectors(
-    rows: Sequence[_Row], width: int, dimension: int, rng: np.random.Generator
+    rows: Sequence[Ngrams], width: int, dimension: int, rng: np.random.Generator
 ) -> Floats:
     """Leading right singular vectors (width, dimension) of a sparse matrix (Halko et al., 2011)."""
-    blocks = _blocks(rows)
+    parts = blocks(rows)
     columns = min(dimension + _OVERSAMPLING, len(rows), width)
     basis = rng.standard_normal((width, columns), np.float32)
     for _ in range(_POWER_ITERATIONS + 1):
-        basis = _transposed_times(blocks, np.linalg.qr(_times(blocks, basis))[0], width)
+        basis = transposed_times(parts, np.linalg.qr(times(parts, basis))[0], width)
     squares, rotation = np.linalg.eigh((basis.T @ basis).astype(np.float64))
     leading = np.flatnonzero(squares > squares[-1] * 1e-10)[::-1][:dimension]
     scaled = rotation[:, leading] / np.sqrt(squares[leading])
@@ -265,14 +285,16 @@ def _right_singular_vectors(
     return vectors
 
 
-def _times(blocks: Sequence[_Block], matrix: Floats) -> Floats:
-    return np.concatenate([block.dense @ matrix[block.columns] for block in blocks])
+def times(parts: Sequence[Block], matrix: Floats) -> Floats:
+    """The product (n, k) of a sparse matrix and a dense one (width, k)."""
+    return np.concatenate([block.dense @ matrix[block.columns] for block in parts])
 
 
-def _transposed_times(blocks: Sequence[_Block], matrix: Floats, width: int) -> Floats:
+def transposed_times(parts: Sequence[Block], matrix: Floats, width: int) -> Floats:
+    """The product (width, k) of the sparse matrix's transpose and a dense one (n, k)."""
     product = np.zeros((width, matrix.shape[1]), np.float32)
     start = 0
-    for block in blocks:
+    for block in parts:
         stop = start + len(block.dense)
         product[block.columns] += block.dense.T @ matrix[start:stop]
         start = stop

@@ -11,7 +11,7 @@ from shared_core.errors import DataError
 from shared_core.evaluation import cost_metrics
 from shared_core.evaluation.evaluate import complete
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Predictions
+from shared_core.policies.base import Matrix, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter
@@ -42,9 +42,23 @@ def match_best_single(
     """
     table = complete(outcomes.of(pool.names).priced(pool))
     predicted = out_of_fold(make_router, table, pool, seed=seed, progress=progress)
-    swept = cost_metrics.sweep(predicted.quality, predicted.cost, predicted.cost_unit)[:-1]
-    _, score = cost_metrics.outcomes_of(swept, table.score, table.cost)
-    kept = np.flatnonzero(score.mean(axis=1) >= table.score.mean(axis=0).max())
+    return matching_best_single(predicted, table.score, table.cost)
+
+
+def matching_best_single(predicted: Predictions, score: Matrix, cost: Matrix) -> CostQuality:
+    """The same from predictions that were made already, each without its row.
+
+    Args:
+        predicted: of n rows, in the order of the outcomes.
+        score, cost: the outcomes (n, m); rows with an unknown one are left out.
+    """
+    rows = np.isfinite(score).all(axis=1) & np.isfinite(cost).all(axis=1)
+    if not rows.any():
+        return CostQuality(0.0)
+    unit = predicted.cost_unit
+    swept = cost_metrics.sweep(predicted.quality[rows], predicted.cost[rows], unit)[:-1]
+    _, reached = cost_metrics.outcomes_of(swept, score[rows], cost[rows])
+    kept = np.flatnonzero(reached.mean(axis=1) >= score[rows].mean(axis=0).max())
     weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) else 0.0
     return CostQuality(float(weight))
 

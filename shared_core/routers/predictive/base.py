@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
@@ -11,7 +13,7 @@ import numpy as np
 
 from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -20,6 +22,8 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.routers.extension import Extension, learn
+from shared_core.routers.predictive.reading import Reading
 
 Progress = Callable[[str], None]
 
@@ -49,12 +53,16 @@ class PredictiveRouter(Router):
         self.encoder = encoder
         self.seed = seed
 
+    def _see(self, reading: Reading) -> Any:
+        """What of the texts ``_fit`` and ``_predict`` are given: their vectors (n, d), float32."""
+        return reading.vectors
+
     @abstractmethod
-    def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+    def _fit(self, vectors: Any, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         """Learn from vectors (n, d), quality (n, m) and cost (n, m); NaN is unknown."""
 
     @abstractmethod
-    def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
+    def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         """Quality (n, m) and cost in USD (n, m) for vectors (n, d)."""
 
     def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
@@ -68,12 +76,14 @@ class PredictiveRouter(Router):
             DataError: models missing here or there, or nothing to learn from.
         """
         report = progress or _silent
-        table = self._checked(outcomes)
+        vars(self).pop("added_weights_", None)
+        table = _in_its_own_order(self._checked(outcomes))
         self.encoder_ = self._trained_encoder(table.queries, report)
         report("encoding the queries")
-        vectors = self.encoder_(table.queries)
-        self.cost_unit_ = _cost_unit(table.cost)
-        self._fit(vectors, table.score, table.cost, report)
+        self.cost_unit_ = cost_unit(table.cost)
+        self.train_means_ = np.nanmean(table.score, axis=0)
+        reading = Reading(table.queries, self.encoder_)
+        self._fit(self._see(reading), table.score, table.cost, report)
         self.provenance_ = {
             "rows": len(table),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -93,8 +103,44 @@ class PredictiveRouter(Router):
         if not texts:
             nothing = np.zeros((0, len(self.pool)))
             return Predictions(self.pool.names, nothing, nothing, self.cost_unit_)
-        quality, cost = self._predict(self.encoder_(texts))
+        quality, cost = self._predict(self._see(Reading(texts, self.encoder_)))
+        if hasattr(self, "added_weights_"):
+            quality, cost = self._extended(quality, cost)
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
+
+    def add_candidate(self, candidate: Candidate, outcomes: OutcomeTable) -> Extension:
+        """Take a new model into the pool without retraining, from its outcomes on a few queries.
+
+        Args:
+            candidate: the new model.
+            outcomes: 50 to 400 anchor queries (see ``choose_anchors``) with the scores of the new
+                model and of the models trained on; costs or token counts with prices, too.
+
+        Returns:
+            What was learned of it; ``error`` is how sure its level is.
+
+        Raises:
+            DataError: too few anchors, or neither costs nor prices of the new model.
+        """
+        self._check_fitted()
+        trained = self.pool.names[: len(self.train_means_)]
+        pool = ModelPool([*self.pool.values(), candidate])
+        table = outcomes.of([*trained, candidate.name]).priced(pool)
+        found = learn(table.of(trained), table.of([candidate.name]))
+        if not np.isfinite(found.cost_ratio):
+            raise DataError(
+                f"no cost of {candidate.name} is known: give costs, or tokens and prices"
+            )
+        row = np.array([found.level, found.cost_ratio, *found.weights])
+        self.added_weights_ = np.vstack([*getattr(self, "added_weights_", []), row])
+        self.pool = pool
+        return found
+
+    def _extended(self, quality: Matrix, cost: Matrix) -> tuple[Matrix, Matrix]:
+        level, ratio, weights = np.split(self.added_weights_, [1, 2], axis=1)
+        added = np.clip(quality @ weights.T + level.T, 0.0, 1.0)
+        price = cost.mean(axis=1, keepdims=True) * ratio.T
+        return np.hstack([quality, added]), np.hstack([cost, price])
 
     @property
     def is_quick(self) -> bool:
@@ -121,6 +167,15 @@ class PredictiveRouter(Router):
     def artifact(self) -> Artifact:
         self._check_fitted()
         return super().artifact()
+
+    def settled(self) -> Self:
+        """A fresh router of the same settings, those it chose itself included."""
+        given = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        chosen = {name: getattr(self, f"{name}_") for name in given if self._has_chosen(name)}
+        return type(self)(**given | chosen)
+
+    def _has_chosen(self, name: str) -> bool:
+        return name != "encoder" and getattr(self, name) is None and hasattr(self, f"{name}_")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "cost_unit_"):
@@ -167,6 +222,16 @@ def _silent(_: str) -> None:
     """Progress told to nobody."""
 
 
+def _in_its_own_order(table: OutcomeTable) -> OutcomeTable:
+    """The rows sorted by their content, so that the order they came in can change nothing."""
+    texts = [text.encode("utf-8", "surrogatepass") for text in table.queries]
+    keys = [
+        hashlib.blake2b(text + score.tobytes(), digest_size=16).digest()
+        for text, score in zip(texts, np.sort(table.score, axis=1), strict=True)
+    ]
+    return table.rows(sorted(range(len(table)), key=keys.__getitem__))
+
+
 def _with_costs(table: OutcomeTable) -> OutcomeTable:
     """The table, if the cost of all models or of none is known; in the latter case, with zeros."""
     known = np.atleast_1d(np.isfinite(table.cost).any(axis=0))
@@ -184,5 +249,6 @@ def _with_costs(table: OutcomeTable) -> OutcomeTable:
     return OutcomeTable(table.models, table.queries, free, table.columns, table.answers)
 
 
-def _cost_unit(cost: Matrix) -> float:
+def cost_unit(cost: Matrix) -> float:
+    """USD that count as one unit: the mean cost of the dearest model, or 1 where all are free."""
     return float(np.nanmean(cost, axis=0).max()) or 1.0

@@ -67,7 +67,7 @@ class KNNRouter(PredictiveRouter):
     def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
         if self._leads is None:
             self._leads = neighbours.leading(self.vectors_)
-        found = np.zeros((2, len(vectors), len(self.pool)))
+        found = np.zeros((2, len(vectors), self.means_.shape[1]))
         rotated = vectors @ self.axes_
         for rows in neighbours.chunks(len(vectors), len(self.vectors_)):
             near = neighbours.nearest(rotated[rows], self.vectors_, self._leads, self.k_)

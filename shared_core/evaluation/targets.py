@@ -1,0 +1,198 @@
+"""Targets that hold: a knob set on held-out rows so that a promise is kept with a stated chance.
+
+Learn-then-Test (Angelopoulos et al., arXiv 2110.01052) by fixed-sequence testing: settings are
+tried from the safest on, each must be proved by a finite-sample bound at level delta, and the first
+that cannot be proved ends the search. The chance that the setting returned breaks its promise on
+fresh queries of the same kind is then at most delta, whatever the distribution; of costs it is
+assumed that none is more than half again the largest one seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_core.errors import ConfigError, DataError
+from shared_core.evaluation import cost_metrics
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix, Predictions
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.routers.predictive.base import PredictiveRouter
+
+Kind = Literal["strong_share", "cost_per_1k", "quality_floor"]
+
+_N_WEIGHTS: Final = 48
+_STEPS: Final = 60
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is promised.
+
+    Args:
+        kind: ``strong_share``, at most this share of calls goes to the dearest model;
+            ``cost_per_1k``, at most so many USD per thousand queries; ``quality_floor``, at least
+            the best single model's quality plus this (-0.01: one point less is allowed).
+        value: the number promised.
+        delta: chance that the promise is broken, at most.
+    """
+
+    kind: Kind
+    value: float
+    delta: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("strong_share", "cost_per_1k", "quality_floor"):
+            raise ConfigError(f"no target {self.kind!r}")
+        if not 0 < self.delta < 1:
+            raise ConfigError(f"delta is a chance between 0 and 1, not {self.delta}")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The setting that keeps a target.
+
+    Args:
+        target: what is promised.
+        policy: the setting; hand it to the router, or its ``cost_weight`` to a single query.
+        achieved: the value on the calibration rows.
+        n: calibration rows.
+        is_proved: whether the bound holds; if not, no setting could be proved and ``policy`` is the
+            safest there is.
+    """
+
+    target: Target
+    policy: CostQuality
+    achieved: float
+    n: int
+    is_proved: bool
+
+    def measured(self, router: PredictiveRouter, fresh: OutcomeTable) -> float:
+        """The promised quantity on fresh rows, to be reported beside the promise."""
+        table = fresh.of(router.pool.names).priced(router.pool)
+        predicted = router.predict(table.queries)
+        best = best_single(router)
+        loss = losses(self.target, predicted, table.score, table.cost, best)
+        return _told(self.target, loss(self.policy.cost_weight))
+
+
+def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) -> Kept:
+    """The least restricting setting of a fitted router that keeps the target.
+
+    Args:
+        router: fitted on other rows.
+        calibration: rows of the kind that is to come, each with every outcome known.
+        target: what is promised.
+
+    Raises:
+        DataError: an outcome is unknown.
+    """
+    table = calibration.of(router.pool.names).priced(router.pool)
+    if not len(table) or not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
+        raise DataError("calibration takes rows whose every score and cost is known")
+    predicted = router.predict(table.queries)
+    return kept(predicted, table.score, table.cost, target, best_single(router))
+
+
+def kept(predicted: Predictions, score: Matrix, cost: Matrix, target: Target, best: int) -> Kept:
+    """The same from predictions; ``best`` is the best single model's column, chosen on train."""
+    loss = losses(target, predicted, score, cost, best)
+    low, high = _range(target, cost)
+    limit = _limit(target)
+    tried = _safest_first(target)
+    found: float | None = None
+    for weight in tried:
+        bound = _upper(loss(weight), low, high, target.delta)
+        if bound > limit:
+            break
+        found = weight
+    chosen = tried[0] if found is None else found
+    told = _told(target, loss(chosen))
+    return Kept(target, CostQuality(chosen), told, len(score), found is not None)
+
+
+def best_single(router: PredictiveRouter) -> int:
+    """Column of the model that was best on the router's training rows."""
+    means = getattr(router, "train_means_", None)
+    if means is None:
+        raise ConfigError(f"{type(router).__name__} does not know its models' means: fit it again")
+    return int(np.argmax(means))
+
+
+def losses(
+    target: Target, predicted: Predictions, score: Matrix, cost: Matrix, best: int
+) -> Callable[[float], Vector]:
+    """Cost weight -> what each query (n,) adds to the quantity that must stay low."""
+    dearest = int(np.argmax(cost.mean(axis=0)))
+    rows = np.arange(len(score))
+
+    def loss(weight: float) -> Vector:
+        utility = CostQuality(weight)(predicted)
+        chosen = utility.argmax(axis=1)
+        if target.kind == "strong_share":
+            return np.asarray(chosen == dearest, float)
+        if target.kind == "cost_per_1k":
+            return np.asarray(1000 * cost[rows, chosen])
+        lost: Vector = score[:, best] - score[rows, chosen]
+        return lost
+
+    return loss
+
+
+def _limit(target: Target) -> float:
+    return -target.value if target.kind == "quality_floor" else target.value
+
+
+def _told(target: Target, loss: Vector) -> float:
+    mean = float(loss.mean())
+    return -mean if target.kind == "quality_floor" else mean
+
+
+def _range(target: Target, cost: Matrix) -> tuple[float, float]:
+    if target.kind == "strong_share":
+        return 0.0, 1.0
+    if target.kind == "quality_floor":
+        return -1.0, 1.0
+    return 0.0, 1000 * float(cost.max()) * 1.5
+
+
+def _safest_first(target: Target) -> list[float]:
+    """Cost weights, the ones that keep the target most surely first."""
+    weights = [float(w) for w in cost_metrics.cost_weights(_N_WEIGHTS)]
+    return weights if target.kind == "quality_floor" else weights[::-1]
+
+
+def _upper(loss: Vector, low: float, high: float, delta: float) -> float:
+    """Upper confidence bound of the mean of values in low..high: the best of two that share delta.
+
+    Empirical Bernstein (Maurer and Pontil, 2009) where values vary little, Hoeffding and Bentkus's
+    binomial tail through its Chernoff form where they are near an end.
+    """
+    n, span = len(loss), high - low
+    scaled = (loss - low) / span
+    mean = float(scaled.mean())
+    log = float(np.log(4 / delta))
+    spread = float(scaled.var(ddof=1)) if n > 1 else 0.25
+    bernstein = mean + np.sqrt(2 * spread * log / n) + 7 * log / (3 * max(n - 1, 1))
+    return low + span * min(float(bernstein), _chernoff(mean, n, float(np.log(2 / delta))))
+
+
+def _chernoff(mean: float, n: int, log: float) -> float:
+    """The largest p whose relative entropy to ``mean`` is log / n, by bisection."""
+    low, high = mean, 1.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _entropy(mean, middle) * n < log else (low, middle)
+    return high
+
+
+def _entropy(q: float, p: float) -> float:
+    p = min(max(p, 1e-12), 1 - 1e-12)
+    told = q * np.log(q / p) if q > 0 else 0.0
+    return float(told + ((1 - q) * np.log((1 - q) / (1 - p)) if q < 1 else 0.0))

@@ -1,0 +1,63 @@
+"""Preferences: who won a comparison of two answers, and outcome tables made of them.
+
+Format, a row (of ``.jsonl``, ``.csv`` or ``.parquet``) for each comparison: ``query``, ``model_a``,
+``model_b`` and ``winner``, one of ``model_a``, ``model_b`` and ``tie`` (Chatbot Arena's names;
+``tie (bothbad)`` counts as a tie). A ``split`` column is kept; a query's comparisons share a side.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from shared_core.errors import DataError
+from shared_core.outcomes import readers
+from shared_core.outcomes.table import OutcomeTable
+
+_POINTS: Final = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "tie (bothbad)": 0.5}
+
+
+def read(path: str | Path) -> OutcomeTable:
+    """The outcome table of a file of comparisons.
+
+    Raises:
+        DataError: the file is not there, lacks a column, or names another winner.
+    """
+    columns = readers.read_columns(Path(path))
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return table(rows, where=str(path))
+
+
+def table(rows: Iterable[Mapping[str, Any]], where: str = "the rows") -> OutcomeTable:
+    """Comparisons as outcomes: a model's score is its share of points in a query's comparisons.
+
+    Raises:
+        DataError: a row lacks a column or names another winner.
+    """
+    points: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    sides: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        query, first, second, won = _parts(row, f"{where}, row {number}")
+        points[query][first].append(won)
+        points[query][second].append(1 - won)
+        if row.get("split") is not None:
+            sides[query] = row["split"]
+    if not points:
+        raise DataError(f"{where} holds no comparison")
+    return OutcomeTable.from_rows(
+        {"query": query, **({"split": sides.get(query)} if sides else {})}
+        | {f"score.{model}": sum(won) / len(won) for model, won in by_model.items()}
+        for query, by_model in points.items()
+    )
+
+
+def _parts(row: Mapping[str, Any], where: str) -> tuple[str, str, str, float]:
+    if lacking := [key for key in ("query", "model_a", "model_b", "winner") if key not in row]:
+        raise DataError(f"{where} lacks {', '.join(lacking)}")
+    if row["winner"] not in _POINTS:
+        raise DataError(f"{where}: winner is one of {', '.join(_POINTS)}, not {row['winner']!r}")
+    if row["model_a"] == row["model_b"]:
+        raise DataError(f"{where} compares {row['model_a']} with itself")
+    return str(row["query"]), str(row["model_a"]), str(row["model_b"]), _POINTS[row["winner"]]

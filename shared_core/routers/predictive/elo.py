@@ -1,0 +1,130 @@
+"""Similarity-weighted ranking: a Bradley-Terry ladder for each query, of the games most like it.
+
+RouteLLM's SW ranking (arXiv 2406.18665, section 4.2): every training query is a game between each
+pair of models, won by the higher score, drawn by equal ones; games weigh the more, the more similar
+their query is to the one asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from shared_core.encoders.base import Encoder, Vectors
+from shared_core.errors import ConfigError
+from shared_core.policies.base import Matrix, Policy
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import Candidate, ModelPool
+from shared_core.routers.predictive import neighbours
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
+
+_ROUNDS: Final = 30
+_PRIOR_GAMES: Final = 30.0
+
+
+class EloRouter(PredictiveRouter):
+    """Bradley-Terry strengths from games weighted by similarity.
+
+    Args:
+        pool, policy, encoder, seed: see PredictiveRouter.
+        sharpness: a game weighs ``exp(sharpness * similarity)``; 0 gives one ladder for all.
+    """
+
+    def __init__(
+        self,
+        pool: ModelPool | Iterable[Candidate | str],
+        policy: Policy = CostQuality(),
+        encoder: Encoder | None = None,
+        seed: int = 0,
+        sharpness: float = 6.0,
+    ) -> None:
+        if sharpness < 0:
+            raise ConfigError(f"sharpness is a number from 0 up, not {sharpness}")
+        super().__init__(pool, policy, encoder, seed)
+        self.sharpness = sharpness
+
+    def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        progress("playing the games")
+        self.vectors_ = vectors
+        self.scores_ = quality.astype(np.float32)
+        self.means_ = np.nanmean(quality, axis=0)
+        self.costs_ = np.nanmean(cost, axis=0)
+        self.overall_ = _wins(self.scores_).mean(axis=0)
+        won = _win_shares(_strengths(self.overall_[None]))[0]
+        self.level_, self.slope_ = _line(won, self.means_)
+
+    def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
+        quality = np.empty((len(vectors), len(self.means_)))
+        for rows in neighbours.chunks(len(vectors), len(self.vectors_)):
+            quality[rows] = self._quality(vectors[rows])
+        return quality, np.tile(self.costs_, (len(vectors), 1))
+
+    def _quality(self, vectors: Vectors) -> Matrix:
+        weight = np.exp(np.float32(self.sharpness) * (vectors @ self.vectors_.T - 1))
+        effective = weight.sum(axis=1) ** 2 / np.maximum((weight**2).sum(axis=1), 1e-30)
+        weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-30)
+        games = np.stack([self._games(row) for row in weight])
+        trust = (effective / (effective + _PRIOR_GAMES))[:, None, None]
+        won = _win_shares(_strengths(trust * games + (1 - trust) * self.overall_))
+        return self.level_ + self.slope_ * won
+
+    def _games(self, weight: Vectors) -> Matrix:
+        """Weighted wins (m, m) of the row's model over the column's."""
+        low, high = float(np.nanmin(self.scores_)), float(np.nanmax(self.scores_))
+        if {low, high} == set(np.unique(self.scores_[np.isfinite(self.scores_)]).tolist()):
+            return _two_level_wins(self.scores_, weight, high)
+        heavy = np.argsort(-weight)[:256]
+        shares = weight[heavy] / max(float(weight[heavy].sum()), 1e-30)
+        wins: Matrix = np.tensordot(shares, _wins(self.scores_[heavy]), axes=1)
+        return wins
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        return [{}]
+
+
+def _wins(scores: Vectors) -> Matrix:
+    """Wins (n, m, m) of the row's model over the column's; 0.5 for a draw, 0 for no game."""
+    mine, theirs = scores[:, :, None], scores[:, None, :]
+    won: Matrix = (mine > theirs) + 0.5 * (mine == theirs)
+    return won
+
+
+def _two_level_wins(scores: Vectors, weight: Vectors, high: float) -> Matrix:
+    """``_wins`` of right-or-wrong scores, weighted, by two matrix products."""
+    known = np.isfinite(scores)
+    right = (scores == high).astype(np.float32)
+    wrong = (known & (scores != high)).astype(np.float32)
+    won = (right * weight[:, None]).T @ wrong
+    both = (right * weight[:, None]).T @ right + (wrong * weight[:, None]).T @ wrong
+    games: Matrix = (won + 0.5 * both).astype(np.float64)
+    return games
+
+
+def _strengths(wins: Matrix) -> Matrix:
+    """Bradley-Terry strengths (q, m) of win tables (q, m, m), by minorisation (Hunter, 2004)."""
+    wins = wins + 1e-4
+    games = wins + wins.transpose(0, 2, 1)
+    strength = np.ones(wins.shape[:2])
+    off = 1 - np.eye(wins.shape[1])
+    total = (wins * off).sum(axis=2)
+    for _ in range(_ROUNDS):
+        pairs = off * games / (strength[:, :, None] + strength[:, None, :])
+        strength = total / pairs.sum(axis=2)
+        strength /= strength.mean(axis=1, keepdims=True)
+    return strength
+
+
+def _win_shares(strength: Matrix) -> Matrix:
+    """Chance (q, m) to beat a model of the pool drawn at random, itself included."""
+    shares: Matrix = (strength[:, :, None] / (strength[:, :, None] + strength[:, None, :])).mean(2)
+    return shares
+
+
+def _line(won: Matrix, means: Matrix) -> tuple[float, float]:
+    """Level and slope that turn win shares into quality."""
+    spread = won - won.mean()
+    slope = float(spread @ means / max(float(spread @ spread), 1e-12))
+    return float(means.mean() - slope * won.mean()), max(slope, 1e-6)

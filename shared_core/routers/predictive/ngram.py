@@ -1,0 +1,99 @@
+"""Ridge regression on the raw n-grams: a weight for each word, piece of a word, and model.
+
+Solved by conjugate gradients; a few steps suffice, since the penalty is strong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_core.encoders import lexical
+from shared_core.encoders.base import Encoder
+from shared_core.encoders.lexical import Block, Ngrams
+from shared_core.errors import ConfigError
+from shared_core.policies.base import Matrix, Policy
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import Candidate, ModelPool
+from shared_core.routers.predictive import ridge
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.reading import Reading
+
+_STEPS: Final = 8
+
+Floats = NDArray[np.float32]
+
+
+class _Seen(NamedTuple):
+    rows: Sequence[Ngrams]
+    width: int
+
+
+class NgramRouter(PredictiveRouter):
+    """Strongly regularised ridge regression on TF-IDF weighted words and pieces of words.
+
+    Args:
+        pool, policy, seed: see PredictiveRouter.
+        encoder: a lexical encoder; trained along when not given.
+        alpha: strength of the penalty.
+    """
+
+    def __init__(
+        self,
+        pool: ModelPool | Iterable[Candidate | str],
+        policy: Policy = CostQuality(),
+        encoder: Encoder | None = None,
+        seed: int = 0,
+        alpha: float = 20.0,
+    ) -> None:
+        if alpha <= 0:
+            raise ConfigError(f"alpha is a strength above 0, not {alpha}")
+        super().__init__(pool, policy, encoder, seed)
+        self.alpha = alpha
+
+    def _see(self, reading: Reading) -> _Seen:
+        encoder, rows = reading.encoder, reading.ngrams
+        if rows is None or not isinstance(encoder, lexical.LexicalEncoder):
+            raise ConfigError(f"NgramRouter reads n-grams, which {encoder!r} does not know")
+        return _Seen(rows, encoder.n_features)
+
+    def _fit(self, vectors: _Seen, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        progress("weighing n-grams")
+        targets = ridge.filled(quality, cost, self.cost_unit_)
+        self.offset_ = targets.mean(axis=0)
+        blocks = lexical.blocks(vectors.rows)
+        share = (targets - self.offset_).astype(np.float32)
+        dual = _conjugate_gradients(blocks, vectors.width, share, self.alpha)
+        weights = lexical.transposed_times(blocks, dual, vectors.width)
+        self.weights_ = weights.astype(np.float16)
+        self.least_cost_ = np.nanmin(cost, axis=0)
+
+    def _predict(self, vectors: _Seen) -> tuple[Matrix, Matrix]:
+        sums = [row.weight @ self.weights_[row.places].astype(np.float32) for row in vectors.rows]
+        quality, cost = np.split(np.stack(sums).astype(np.float64) + self.offset_, 2, axis=1)
+        return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        return [{"alpha": 3.0}]
+
+
+def _conjugate_gradients(
+    blocks: Sequence[Block], width: int, targets: Floats, alpha: float
+) -> Floats:
+    """Solves (X X' + alpha) dual = targets for all targets (n, t) at once."""
+    solution, rest = np.zeros_like(targets), targets.copy()
+    direction, size = rest.copy(), (rest**2).sum(axis=0)
+    for _ in range(_STEPS):
+        image = lexical.times(blocks, lexical.transposed_times(blocks, direction, width))
+        image += alpha * direction
+        step = size / np.maximum((direction * image).sum(axis=0), 1e-30)
+        solution += step * direction
+        rest -= step * image
+        smaller = (rest**2).sum(axis=0)
+        direction = rest + (smaller / np.maximum(size, 1e-30)) * direction
+        size = smaller
+    return solution

@@ -1,0 +1,69 @@
+"""Texts as learned routers see them: each view of them is worked out once, when first wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.lexical import LexicalEncoder, Ngrams
+from shared_core.encoders.shape import Shapes, shape
+from shared_core.routers.predictive.cross_validation import Folds
+
+
+class Reading:
+    """Some texts and what can be seen of them. Routers that share one share the work.
+
+    Args:
+        texts: the n texts.
+        encoder: fitted; the n-grams are those of a lexical one.
+    """
+
+    def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
+        self.texts = tuple(texts)
+        self.encoder = encoder
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def ngrams(self) -> list[Ngrams] | None:
+        """The weighted n-grams; None when the encoder knows none."""
+        return self.encoder.ngrams(self.texts) if isinstance(self.encoder, LexicalEncoder) else None
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """Unit vectors (n, d)."""
+        counted = self.__dict__.get("ngrams")
+        if counted and isinstance(self.encoder, LexicalEncoder):
+            return self.encoder.vectors_of(counted)
+        return self.encoder(self.texts)
+
+    @cached_property
+    def shape(self) -> Shapes:
+        """The texts' form (n, s), not scaled."""
+        return shape(self.texts)
+
+    def rows(self, chosen: Folds) -> Reading:
+        """The reading of some of the texts; what is worked out already is kept."""
+        part = Reading([self.texts[i] for i in chosen], self.encoder)
+        for view in ("vectors", "shape"):
+            if view in self.__dict__:
+                part.__dict__[view] = self.__dict__[view][chosen]
+        if (counted := self.__dict__.get("ngrams")) is not None:
+            part.__dict__["ngrams"] = [counted[i] for i in chosen]
+        return part
+
+
+def scaled(shapes: Shapes, middle: Shapes, spread: Shapes) -> Shapes:
+    """The form in standard deviations from the training texts' mean, at most three."""
+    clipped: Shapes = np.clip((shapes - middle) / spread, -3.0, 3.0)
+    return clipped
+
+
+def scale(shapes: Shapes) -> tuple[Shapes, Shapes]:
+    """Mean (s,) and standard deviation (s,) of the training texts' form."""
+    spread = shapes.std(axis=0)
+    return shapes.mean(axis=0), np.where(spread > 1e-6, spread, 1.0).astype(np.float32)

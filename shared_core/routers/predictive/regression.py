@@ -1,0 +1,85 @@
+"""What the regressions share: vectors beside the texts' form, ridge, its strength by validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.shape import WIDTH
+from shared_core.errors import ConfigError
+from shared_core.policies.base import Matrix, Policy
+from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import Candidate, ModelPool
+from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.reading import Reading
+
+N_FOLDS: Final = 5
+FORM_WEIGHT: Final = 0.3
+"""What a standard deviation of a text's form counts beside its unit vector."""
+
+
+class RegressionRouter(PredictiveRouter):
+    """Quality and cost by ridge regression on features that a subclass makes.
+
+    Args:
+        pool, policy, encoder, seed: see PredictiveRouter.
+        alpha: strength of the penalty; chosen by cross-validation when not given.
+    """
+
+    ALPHAS: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0)
+
+    def __init__(
+        self,
+        pool: ModelPool | Iterable[Candidate | str],
+        policy: Policy = CostQuality(),
+        encoder: Encoder | None = None,
+        seed: int = 0,
+        alpha: float | None = None,
+    ) -> None:
+        if alpha is not None and alpha <= 0:
+            raise ConfigError(f"alpha is a strength above 0, not {alpha}")
+        super().__init__(pool, policy, encoder, seed)
+        self.alpha = alpha
+
+    def _see(self, reading: Reading) -> Vectors:
+        return np.hstack([reading.vectors, reading.shape])
+
+    def _features(self, design: Vectors) -> Vectors:
+        """Features (n, f) of the design (n, d): vectors, and the weighted form."""
+        return design
+
+    def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        self.middle_, self.spread_ = reading.scale(vectors[:, -WIDTH:])
+        features = self._features(self._design(vectors))
+        targets = ridge.filled(quality, cost, self.cost_unit_)
+        self.alpha_ = self._chosen(features, targets, vectors, progress)
+        fitted = ridge.fit(features, targets, self.alpha_)
+        self.weights_, self.offset_ = fitted.weights.astype(np.float32), fitted.offset
+        self.least_cost_ = np.nanmin(cost, axis=0)
+
+    def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
+        found = self._features(self._design(vectors)) @ self.weights_ + self.offset_
+        quality, cost = np.split(found.astype(np.float64), 2, axis=1)
+        return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
+
+    def _design(self, seen: Vectors) -> Vectors:
+        form = reading.scaled(seen[:, -WIDTH:], self.middle_, self.spread_)
+        return np.hstack([seen[:, :-WIDTH], np.float32(FORM_WEIGHT) * form])
+
+    def _chosen(
+        self, features: Vectors, targets: Matrix, seen: Vectors, progress: Progress
+    ) -> float:
+        if self.alpha is not None:
+            return self.alpha
+        progress("choosing the regression's strength by cross-validation")
+        fold = folds([row.tobytes() for row in seen], N_FOLDS, self.seed)
+        return ridge.choose_alpha(features, targets, len(self.pool), fold, self.ALPHAS)
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        return [{"alpha": 3.0}, {}]

@@ -1,0 +1,117 @@
+"""Combining routers: non-negative least squares of held-out predictions on the advantage.
+
+The advantage is quality less the query's mean over models, less the model's own mean advantage:
+what choosing takes. Fitted on quality itself, a stack learns which queries are hard, which says
+nothing about whom to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_core.policies.base import Matrix
+
+_ROUNDS: Final = 500
+_PENALTY: Final = 1e-3
+_SLIGHT: Final = 0.05
+
+Weights = NDArray[np.float64]
+
+
+def common(values: Matrix) -> Matrix:
+    """Mean (n, 1) of each query over the models that are known."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1, keepdims=True)
+    shared: Matrix = total / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return shared
+
+
+def _level(values: Matrix) -> Matrix:
+    """The mean (1,) of all that is known."""
+    return np.array([np.nanmean(values)])
+
+
+def advantage(values: Matrix) -> Matrix:
+    """Values (n, m) less each query's mean; unknown ones stay unknown."""
+    less: Matrix = values - common(values)
+    return less
+
+
+def weights(predicted: Sequence[Matrix], wanted: Matrix, levels: Matrix) -> Weights:
+    """Non-negative weights (k,) of k predictions whose sum comes nearest to what is wanted.
+
+    Args:
+        predicted: k predictions (n, m), none of them having seen its row.
+        wanted: (n, m); NaN is unknown.
+        levels: what both are measured from, (m,) or (n, 1).
+    """
+    known = np.isfinite(wanted)
+    columns = np.stack([(one - levels)[known] for one in predicted], axis=1)
+    gram, products = columns.T @ columns, columns.T @ (wanted - levels)[known]
+    return _non_negative(gram + _PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram)), products)
+
+
+def _non_negative(gram: Matrix, products: Weights) -> Weights:
+    """Least squares with weights from 0 up, by coordinate descent."""
+    found = np.zeros(len(products))
+    for _ in range(_ROUNDS):
+        before = found.copy()
+        for i in range(len(found)):
+            slack = products[i] - gram[i] @ found + gram[i, i] * found[i]
+            found[i] = max(slack / max(gram[i, i], 1e-30), 0.0)
+        if np.abs(found - before).max() < 1e-7:
+            break
+    return found
+
+
+class Stack(NamedTuple):
+    """Weights (k,) of k routers, for the advantage, for what all models share, and for cost."""
+
+    advantage: Weights
+    shared: Weights
+    cost: Weights
+
+    @classmethod
+    def of(
+        cls, qualities: Sequence[Matrix], costs: Sequence[Matrix], quality: Matrix, cost: Matrix
+    ) -> Stack:
+        """The best weights for k held-out predictions (n, m) of known outcomes (n, m)."""
+        told = advantage(quality)
+        return cls(
+            weights([advantage(one) for one in qualities], told, np.nanmean(told, axis=0)),
+            weights([common(one) for one in qualities], common(quality), _level(quality)),
+            weights(costs, cost, np.nanmean(cost, axis=0)),
+        )
+
+    def __call__(
+        self, qualities: Sequence[Matrix], costs: Sequence[Matrix], quality: Matrix, cost: Matrix
+    ) -> tuple[Matrix, Matrix]:
+        """Quality and cost (n, m) of k predictions; ``quality`` and ``cost`` are means (m,)."""
+        level = quality.mean()
+        apart, together = quality - level, np.zeros((len(qualities[0]), 1))
+        lead = np.tile(apart, (len(qualities[0]), 1))
+        price = np.tile(cost, (len(qualities[0]), 1))
+        for one, paid, a, s, c in zip(qualities, costs, *self, strict=True):
+            shared = common(one)
+            lead += a * (one - shared - apart)
+            together += s * (shared - level)
+            price += c * (paid - cost)
+        return level + lead + together, price
+
+    @property
+    def used(self) -> list[int]:
+        """Whose advantage has a say; the first when nobody's has."""
+        return [i for i, weight in enumerate(self.advantage) if weight > _SLIGHT] or [0]
+
+    def to_array(self) -> Matrix:
+        """The weights (3, k)."""
+        return np.stack(self)
+
+    @classmethod
+    def from_array(cls, array: Matrix) -> Stack:
+        """The stack of weights (3, k)."""
+        return cls(*array)

@@ -1,0 +1,87 @@
+"""Labels, preferences and augmentation."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared_core import ConfigError, DataError, OutcomeTable
+from shared_core.outcomes import augment, labels, preferences
+
+SCORE = np.array([[1.0, 1.0, 0.0], [0.2, np.nan, 0.4]])
+
+
+def test_soft_labels_are_distributions_and_follow_the_scores() -> None:
+    shares = labels.soft(SCORE)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert shares[0, 0] == shares[0, 1]
+    assert shares[1, 1] == 0
+    assert shares[1, 2] / shares[1, 0] == pytest.approx(np.exp(2))
+
+
+@given(st.permutations(range(3)))
+def test_hard_labels_do_not_depend_on_the_order_of_columns(order: list[int]) -> None:
+    cost = np.array([[2.0, 1.0, 3.0]] * 2)
+    turned = labels.hard(SCORE[:, order], cost[:, order])
+    assert [order[i] for i in turned] == labels.hard(SCORE, cost).tolist() == [1, 2]
+
+
+def test_wins_know_ties_and_gaps() -> None:
+    np.testing.assert_array_equal(labels.wins(SCORE, 0, 1), [0.5, np.nan])
+    np.testing.assert_array_equal(labels.wins(SCORE, 0, 2), [1.0, 0.0])
+
+
+def test_preferences_become_outcomes(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        "query,model_a,model_b,winner\nhi,x,y,model_a\nhi,x,z,tie\nbye,y,x,model_b\n", "utf-8"
+    )
+    table = preferences.read(path)
+    assert table.queries == ("hi", "bye")
+    found = dict(zip(table.models, table.score[0], strict=True))
+    assert found == {"x": 0.75, "y": 0.0, "z": 0.5}
+
+
+@pytest.mark.parametrize("winner", ["x", ""])
+def test_an_unknown_winner_is_told(winner: str) -> None:
+    row = {"query": "hi", "model_a": "x", "model_b": "y", "winner": winner}
+    with pytest.raises(DataError, match="winner is one of"):
+        preferences.table([row])
+
+
+def rows() -> OutcomeTable:
+    """Training rows, and a test row that a change could hit."""
+    return OutcomeTable.from_rows(
+        {"query": text, "split": side, "score.a": 1.0, "score.b": 0.0}
+        for text, side in [("Hello World", "train"), ("HELLO WORLD", "test"), ("abc def", "train")]
+    )
+
+
+def test_augmentation_never_crosses_the_split() -> None:
+    table = rows()
+    for seed in range(20):
+        more = augment.augment(table, [augment.change_case, augment.typos], copies=3, seed=seed)
+        assert more.queries[:3] == table.queries
+        assert set(more.columns["split"][3:]) == {"train"}
+        assert "HELLO WORLD" not in more.queries[3:]
+        assert all(more.columns["augmented_from"][i] in (0, 2) for i in range(3, len(more)))
+
+
+def test_changes_by_models_are_functions_handed_in() -> None:
+    rng = random.Random(0)
+    assert augment.paraphrase(lambda prompt: prompt[-5:])("hello", rng) == "hello"
+    assert augment.back_translation(str.upper, str.lower)("Hola", rng) == "hola"
+    assert augment.drop_words("one", rng, share=1.0) == "one"
+    with pytest.raises(ConfigError):
+        augment.augment(rows(), [])
+
+
+def test_mixed_vectors_are_unit_and_labels_between() -> None:
+    vectors, told = augment.mix_up(np.eye(4, dtype=np.float32), np.eye(4), 50)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert ((told >= 0) & (told <= 1)).all()

@@ -1,0 +1,102 @@
+"""With no outcomes: nothing that matters to the smallest model, no small talk to the dearest."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared_core import Candidate, ColdStartRouter, ModelPool, ZeroShotRouter
+from shared_core.routers.cold_start import demand
+
+POOL = ModelPool(
+    [
+        Candidate(name="nano", input_price=0.05, output_price=0.1),
+        Candidate(name="middle", input_price=0.5, output_price=1.5),
+        Candidate(name="grand", input_price=5, output_price=15),
+    ]
+)
+
+HARD = """54-year-old with chest pain, ST elevation
+warfarin dose with amiodarone
+prove there are infinitely many primes ≡ 3 mod 4
+Is it safe to take ibuprofen with lithium?
+My baby has a fever of 40 and a stiff neck, what should I do?
+potassium 6.8 mmol/L in a dialysis patient, next step?
+Can my landlord evict me without a court order?
+Draft a non-compete clause that holds in California
+How are capital gains on inherited shares taxed?
+Show that the square root of 2 is irrational
+Prove that every bounded sequence has a convergent subsequence
+Is this scheduling problem NP-hard? Give a reduction.
+I mixed bleach and ammonia and feel dizzy
+Design a lock-free queue and argue that it is linearizable
+homem de 60 anos com dor no peito e suor frio
+dose de varfarina com amiodarona
+prove que existem infinitos números primos
+Posso tomar paracetamol grávida de 8 semanas?
+Fui demitido sem justa causa, quais são meus direitos no contrato?
+Como declarar imposto de renda sobre ganho de capital na venda de imóvel?
+demonstre que a soma dos ângulos de um triângulo é 180 graus
+paciente de 70 años con dolor torácico y disnea
+dosis de insulina para un niño de 5 años
+demuestra que hay infinitos números primos de la forma 4k+3
+¿Puede mi casero desahuciarme sin orden del tribunal?
+¿Cómo tributa una hipoteca en la declaración del impuesto?""".splitlines()
+
+EASY = """hi
+2+2
+thanks!
+hello there
+Good morning!
+ok
+what is 7 * 8?
+17 + 25 =
+thank you so much
+bye
+lol
+oi, tudo bem?
+obrigado!
+bom dia
+quanto é 3 + 4?
+valeu
+hola
+¡gracias!
+buenas noches
+¿cuánto es 9 x 9?
+hey, how are you?
+yes""".splitlines()
+
+
+@pytest.fixture(scope="module")
+def router() -> ColdStartRouter:
+    return ColdStartRouter(POOL)
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_what_matters_does_not_go_to_the_smallest(router: ColdStartRouter, text: str) -> None:
+    assert router.route(text).model != "nano"
+
+
+@pytest.mark.parametrize("text", EASY)
+def test_small_talk_does_not_go_to_the_dearest(router: ColdStartRouter, text: str) -> None:
+    assert router.route(text).model == "nano"
+
+
+def test_more_at_stake_demands_more() -> None:
+    assert demand("hi") < demand("What is the capital of France?") < demand("warfarin dose?")
+
+
+def test_a_description_breaks_the_tie_of_equal_prices() -> None:
+    pool = ModelPool(
+        [
+            Candidate(name="a", input_price=1, output_price=1, description="stories and poems"),
+            Candidate(name="b", input_price=1, output_price=1, description="writes Python code"),
+        ]
+    )
+    assert ColdStartRouter(pool).route("fix the bug in my python function").model == "b"
+    assert ColdStartRouter(pool).route("write a poem about rain").model == "a"
+    assert ZeroShotRouter(pool).route("fix the bug in my python function").model == "b"
+    assert ZeroShotRouter(pool).route("write a poem about rain").model == "a"
+
+
+def test_without_prices_it_still_decides() -> None:
+    assert ColdStartRouter(["a", "b"]).route("hi").ranking == ("a", "b")

@@ -23,6 +23,7 @@ from llamaindex_llmrouter.messages import with_record
 from llamaindex_llmrouter.requests import Heard, Request
 from shared_core.decision import Answer
 from shared_core.dispatch import Dispatcher, Streamed
+from shared_core.errors import own_errors
 
 Value = TypeVar("Value")
 
@@ -43,14 +44,16 @@ class Delegation:
 
     def run(self, request: Request, ask: Callable[[LLM], Value]) -> Value:
         """The chosen model's answer, with the decision's record."""
-        decision, answer = self.dispatcher.run(request.query, self._call(ask))
+        with own_errors():
+            decision, answer = self.dispatcher.run(request.query, self._call(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
 
     async def arun(self, request: Request, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
         """``run`` for coroutines."""
-        decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
+        with own_errors():
+            decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
@@ -74,7 +77,9 @@ class Delegation:
         pieces = self.dispatcher.stream(
             request.query, self._call(ask), lambda name: stream(self.models[name])
         )
-        return _resumed(next(pieces, None), pieces, request.heard)
+        with own_errors():
+            first = next(pieces, None)
+        return _resumed(first, pieces, request.heard)
 
     async def astream(
         self,
@@ -90,7 +95,9 @@ class Delegation:
                     yield piece
 
         pieces = self.dispatcher.astream(request.query, self._acall(ask), pieces_of)
-        return _aresumed(await anext(pieces, None), pieces, request.heard)
+        with own_errors():
+            first = await anext(pieces, None)
+        return _aresumed(first, pieces, request.heard)
 
     def _call(self, ask: Callable[[LLM], Any]) -> Callable[..., Answer]:
         def call(name: str, prompt: str | None = None) -> Answer:

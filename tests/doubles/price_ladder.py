@@ -20,6 +20,11 @@ POOL = ModelPool(
     {"name": name, "input_price": price, "output_price": price}
     for name, price in (("a", 1.0), ("b", 10.0), ("c", 100.0))
 )
+_ABILITIES = {"a": ["tools"], "b": ["tools", "vision"], "c": ["vision", "pdf"]}
+
+ABLE = ModelPool({**POOL[name].model_dump(), "abilities": can} for name, can in _ABILITIES.items())
+"""The same models, none of which can do everything."""
+
 SURE, UNSURE = -0.05, -3.0
 _SHARE_RIGHT = {"a": 0.5, "b": 0.7, "c": 1.0}
 

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -212,5 +212,4 @@ def _needs_of_format(response_format: Any) -> tuple[str, ...]:
 def _answer(model: str, response: Response) -> Answer:
     """What a model answered to an agent: its message's text and size, the whole response."""
     said = next((one for one in response.result if isinstance(one, AIMessage)), None)
-    answer = answer_of(model, said)
-    return Answer(model, answer.text, response, answer.in_tokens, answer.out_tokens)
+    return replace(answer_of(model, said), value=response)

@@ -74,6 +74,9 @@ from .evaluation.study import study as study
 from .evaluation.targets import Kept as Kept
 from .evaluation.targets import Target as Target
 from .evaluation.targets import keep as keep
+from .evaluation.thresholds import ThresholdCurve as ThresholdCurve
+from .evaluation.thresholds import fit_threshold as fit_threshold
+from .evaluation.thresholds import threshold_curve as threshold_curve
 from .evaluation.throughput_metrics import Throughput as Throughput
 from .evaluation.throughput_metrics import decisions_per_second as decisions_per_second
 from .evaluation.throughput_metrics import throughput as throughput

@@ -362,8 +362,6 @@ def test_no_secret_is_shown() -> None:
 
 async def test_encoding_does_not_block_the_event_loop() -> None:
     class Slow(Always):
-        is_quick = False
-
         def flow(self, query: Query) -> Flow:
             time.sleep(0.3)
             return super().flow(query)

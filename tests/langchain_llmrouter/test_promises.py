@@ -441,8 +441,6 @@ async def test_a_thousand_calls_at_once_do_not_block_the_loop() -> None:
     begun, seen = 0, set[int]()
 
     class Counting(Always):
-        is_quick = True
-
         def flow(self, query: Any) -> Any:
             nonlocal begun
             begun += 1

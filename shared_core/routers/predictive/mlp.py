@@ -20,7 +20,7 @@ from shared_core.outcomes import labels
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
-from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.predictive import objective, reading, ridge
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.reading import Reading
 
@@ -31,8 +31,6 @@ _BATCH: Final = 64
 _DROPOUT: Final = 0.5
 _WEIGHT_DECAY: Final = 0.3
 _RATE: Final = 1e-3
-_SOFT_SHARE: Final = 0.02
-_SHARED: Final = 0.1
 
 
 class MLPRouter(PredictiveRouter):
@@ -104,21 +102,14 @@ class MLPRouter(PredictiveRouter):
             return self._descend(network, x, y, q, base)
 
     def _descend(self, network: Any, x: Any, y: Any, q: Any, base: Any) -> Any:
-        m = q.shape[1]
+        level = base[: q.shape[1]]
         order = torch.randperm(len(x))
         n_held = max(int(len(x) * _HELD_BACK), 1)
         held, rest = order[:n_held], order[n_held:]
         descent = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_WEIGHT_DECAY)
 
         def loss(rows: Any) -> Any:
-            told = network(x[rows])
-            logit = self.temperature * (told[:, :m] + base[:m])
-            soft = torch.nn.functional.cross_entropy(logit, q[rows])
-            missed = told - y[rows]
-            shared = missed[:, :m].mean(dim=1, keepdim=True)
-            # Who is better than whom counts, how hard a query is hardly.
-            apart = ((missed[:, :m] - shared) ** 2).mean() + _SHARED * (shared**2).mean()
-            return apart + (missed[:, m:] ** 2).mean() + _SOFT_SHARE * soft
+            return objective.loss(network(x[rows]), y[rows], q[rows], level, self.temperature)
 
         best, kept, waited = float("inf"), _copy(network), 0
         for _ in range(self.epochs):

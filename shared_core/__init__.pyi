@@ -130,6 +130,7 @@ from .routers.predictive.matrix_factorization import (
 )
 from .routers.predictive.mlp import MLPRouter as MLPRouter
 from .routers.predictive.ngram import NgramRouter as NgramRouter
+from .routers.prompted import PromptedRouter as PromptedRouter
 from .routers.sticky import StickyRouter as StickyRouter
 from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter
 from .scorers.answer_similarity import AnswerSimilarity as AnswerSimilarity

@@ -1,4 +1,4 @@
-"""A transformer that is trained along with a router and saved with it, weights and tokenizer both."""
+"""A transformer that is trained with a router and saved with it, weights and tokenizer both."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ class FineTunedEncoder(Encoder):
         """A fresh network with these weights, not in training."""
         with torch.random.fork_rng(devices=[]):
             config = AutoConfig.for_model(**self.architecture)
-            network = AutoModel.from_config(config, trust_remote_code=False).float()
+            build: Any = AutoModel.from_config
+            network = build(config, trust_remote_code=False).float()
         weights = torch.tensor(self.weights)
         torch.nn.utils.vector_to_parameters(weights, network.parameters())
         return network.eval()

@@ -1,4 +1,4 @@
-"""What BERTRouter and CausalLMRouter share: a transformer's vectors under a head over all models."""
+"""What BERTRouter and CausalLMRouter share: a transformer under a head over all models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder
 from shared_core.encoders.fine_tuned import FineTunedEncoder
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
@@ -38,6 +37,7 @@ class TransformerRouter(RegressionRouter):
     """
 
     POOLING: ClassVar[str]
+    encoder_: FineTunedEncoder
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class TransformerRouter(RegressionRouter):
         self.max_tokens = max_tokens
         self.temperature = temperature
 
-    def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
+    def _trained_encoder(self, texts: Sequence[str], report: Progress) -> FineTunedEncoder:
         report("loading the transformer")
         return FineTunedEncoder.of(self.model, self.POOLING, self.max_tokens)
 

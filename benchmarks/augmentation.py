@@ -20,17 +20,19 @@ from typing import Any, Final
 import numpy as np
 
 from shared_core import KNNRouter, LexicalEncoder, LinearRouter, OutcomeTable, PredictiveRouter
-from shared_core.encoders.shape import shape
-from shared_core.outcomes.augment import augment, change_case, drop_words, mix_up, typos
+from shared_core.encoders.shape import WIDTH
+from shared_core.outcomes.augment import Change, augment, change_case, drop_words, mix_up, typos
 from shared_core.policies.base import Matrix
 from shared_core.routers.predictive.cross_validation import advantage_error, folds
+from shared_core.routers.predictive.reading import Reading
 
 SETS = ("zeroeval", "mmlu_pro")
 ROUTERS: Final = {"knn": KNNRouter, "linear": LinearRouter}
 TEXT_CHANGES: Final = {"token drop": drop_words, "typos": typos, "case": change_case}
 RESAMPLES: Final = 2000
 
-Fit = Callable[[type[PredictiveRouter], OutcomeTable, LexicalEncoder], PredictiveRouter]
+Fit = Callable[[PredictiveRouter, OutcomeTable], PredictiveRouter]
+"""The router without copies and its training rows -> one trained on more."""
 
 
 def main() -> int:
@@ -83,54 +85,46 @@ def _cross_validated(
     for one in np.unique(fold):
         rest, held = table.rows(fold != one), table.rows(fold == one)
         encoder = LexicalEncoder(seed=0).fit(rest.queries)
+        plain = router_class(rest.models, encoder=encoder).fit(rest)
         for name, fit in _fits().items():
-            found[name][fold == one] = (
-                fit(router_class, rest, encoder).predict(held.queries).quality
-            )
+            router = fit(plain, rest)
+            found[name][fold == one] = router.predict(held.queries).quality
     return found
 
 
 def _fits() -> dict[str, Fit]:
     changed = {name: _with_copies(change) for name, change in TEXT_CHANGES.items()}
-    return {"nothing": _plain, **changed, "mix-up": _mixed}
+    return {"nothing": lambda plain, _: plain, **changed, "mix-up": _mixed}
 
 
-def _plain(
-    router_class: type[PredictiveRouter], rest: OutcomeTable, encoder: LexicalEncoder
-) -> PredictiveRouter:
-    return router_class(rest.models, encoder=encoder).fit(rest)
-
-
-def _with_copies(change: Any) -> Fit:
-    def fit(
-        router_class: type[PredictiveRouter], rest: OutcomeTable, encoder: LexicalEncoder
-    ) -> PredictiveRouter:
-        settled = _plain(router_class, rest, encoder).settled()
-        settled.encoder = encoder
-        return settled.fit(augment(rest, [change]))
-
-    return fit
-
-
-def _mixed(
-    router_class: type[PredictiveRouter], rest: OutcomeTable, encoder: LexicalEncoder
-) -> PredictiveRouter:
-    """Trained on mixed vectors beside the plain ones; of a pair's form the first's is taken."""
-    router = _plain(router_class, rest, encoder).settled()
-    router.encoder = encoder
-    router.fit(rest)
-    n = len(rest)
-    both = np.hstack([rest.score, rest.cost])
-    vectors = encoder(rest.queries)
-    more, outcomes = mix_up(vectors, both, n)
-    quality, cost = np.split(np.vstack([both, outcomes]), 2, axis=1)
-    seen = np.vstack([vectors, more])
-    if isinstance(router, LinearRouter):
-        first = np.random.default_rng(0).integers(n, size=(2, n))[0]
-        form = shape(rest.queries)
-        seen = np.hstack([seen, np.vstack([form, form[first]])])
-    router._fit(seen, quality, cost, lambda _: None)
+def _settled(plain: PredictiveRouter) -> PredictiveRouter:
+    """A fresh router with the encoder and the settings of the one without copies."""
+    router = plain.settled()
+    router.encoder = plain.encoder_
     return router
+
+
+def _with_copies(change: Change) -> Fit:
+    return lambda plain, rest: _settled(plain).fit(augment(rest, [change]))
+
+
+def _mixed(plain: PredictiveRouter, rest: OutcomeTable) -> PredictiveRouter:
+    """Trained on mixed views of the texts, as many as there are rows, beside the plain ones."""
+    router = _settled(plain).fit(rest)
+    seen = router._see(Reading(rest.queries, plain.encoder_))
+    both = np.hstack([rest.score, rest.cost])
+    mixed, outcomes = _mixed_rows(seen, both)
+    quality, cost = np.split(np.vstack([both, outcomes]), 2, axis=1)
+    router._fit(np.vstack([seen, mixed]), quality, cost, lambda _: None)
+    return router
+
+
+def _mixed_rows(seen: Any, both: Matrix) -> tuple[Any, Matrix]:
+    """As many mixed rows; the linear router's columns of form are mixed like the outcomes are."""
+    width = WIDTH if seen.shape[1] > WIDTH and np.abs(seen[:, -WIDTH:]).max() > 1 else 0
+    vectors, form = seen[:, : seen.shape[1] - width], seen[:, seen.shape[1] - width :]
+    mixed, carried = mix_up(vectors, np.hstack([form, both]), len(seen))
+    return np.hstack([mixed, carried[:, :width]]).astype(np.float32), carried[:, width:]
 
 
 def _reached(predicted: Matrix, score: Matrix) -> Matrix:

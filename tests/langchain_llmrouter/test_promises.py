@@ -436,8 +436,6 @@ def test_a_short_follow_up_stays_with_its_model() -> None:
     assert chat.invoke(fresh).text == "hello from b"
 
 
-
-
 def test_handlers_hear_every_token_once_in_generate() -> None:
     class Counting(BaseCallbackHandler):
         models = 0

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
@@ -20,6 +19,7 @@ from langchain_llmrouter import (
     routing_record,
 )
 
+openai: Any = pytest.importorskip("openai")
 ChatOpenAI: Any = pytest.importorskip("langchain_openai").ChatOpenAI
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")

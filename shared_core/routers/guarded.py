@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
@@ -37,6 +38,8 @@ _CLUSTERS: Final = 8
 _FOLDS: Final = 5
 _LEVELS: Final = np.linspace(0, 0.95, 20)
 _KEPT_ROWS: Final = 4000
+_GOOD_PART: Final = 0.6
+"""Of the gain on known ground; the rest is given up for less risk elsewhere."""
 _ALWAYS: Final = -1.0
 _NEVER: Final = 2.0
 """Similarities that every query reaches, and none."""
@@ -165,11 +168,18 @@ class _Gains(NamedTuple):
     expected: Vector
     realised: Vector
 
+    def trusted(self, familiarity: float, margin: float) -> NDArray[np.bool]:
+        """The rows (n,) that the router may decide with these thresholds."""
+        return (self.near >= familiarity) & (self.expected >= margin)
+
     def kept(self, familiarity: float, margin: float) -> Vector:
-        """What is gained (n,) with these thresholds."""
-        trusted = (self.near >= familiarity) & (self.expected >= margin)
-        gained: Vector = np.where(trusted, self.realised, 0.0)
+        """What is gained (n,) with them."""
+        gained: Vector = np.where(self.trusted(familiarity, margin), self.realised, 0.0)
         return gained
+
+    def share(self, familiarity: float, margin: float) -> float:
+        """Share of the rows that don't get the best single model."""
+        return float((self.trusted(familiarity, margin) & (self.expected > 0)).mean())
 
 
 def _gains(vectors: Vectors, expected: Matrix, true: Matrix, held: NDArray[np.bool]) -> _Gains:
@@ -186,17 +196,25 @@ def _gains(vectors: Vectors, expected: Matrix, true: Matrix, held: NDArray[np.bo
 def _thresholds(
     unseen: Sequence[_Gains], seen: Sequence[_Gains], tolerance: float, caution: float
 ) -> tuple[float, float]:
-    """Those that gain most on known ground, of those that harm no domain left out."""
-    margins = np.quantile(np.concatenate([one.expected for one in seen]), _LEVELS)
-    levels = np.quantile(np.concatenate([one.near for one in seen]), _LEVELS)
-    best, found = 0.0, (_NEVER, 0.0)
-    for familiarity in (_ALWAYS, *levels.tolist()):
-        for margin in np.unique(np.maximum(margins, 0.0)).tolist():
-            lowest = min(_lower(one.kept(familiarity, margin), caution) for one in unseen)
-            gained = float(np.concatenate([g.kept(familiarity, margin) for g in seen]).mean())
-            if lowest >= -tolerance and gained > best:
-                best, found = gained, (familiarity, margin)
-    return found
+    """The most careful that keep a good part of what can be gained without harm elsewhere."""
+    known = _Gains(*(np.concatenate(values) for values in zip(*seen, strict=True)))
+    fit = [
+        (float(known.kept(*pair).mean()), max(one.share(*pair) for one in unseen), pair)
+        for pair in _grid(known)
+        if min(_lower(one.kept(*pair), caution) for one in unseen) >= -tolerance
+    ]
+    most = max((gained for gained, _, _ in fit), default=0.0)
+    if most <= 0:
+        return _NEVER, 0.0
+    good = [one for one in fit if one[0] >= _GOOD_PART * most]
+    return min(good, key=lambda one: (one[1], -one[0]))[2]
+
+
+def _grid(known: _Gains) -> list[tuple[float, float]]:
+    """The thresholds to try."""
+    margins = np.unique(np.maximum(np.quantile(known.expected, _LEVELS), 0.0)).tolist()
+    levels = (_ALWAYS, *np.quantile(known.near, _LEVELS).tolist())
+    return list(product(levels, margins))
 
 
 def _lower(gained: Vector, caution: float) -> float:

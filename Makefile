@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 DATA ?= ../shared/data
 
-BENCHES := quality speed evaluation dispatch cascades langchain llamaindex selector
+BENCHES := quality speed evaluation dispatch cascades langchain langchain-agents llamaindex selector
 
 .PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
@@ -21,6 +21,9 @@ test: $(VENV)/.test  ## the tests, without the slow ones
 
 slow: $(VENV)/.slow  ## the slow tests (installs torch)
 	$(BIN)/python -m pytest -q -m slow
+
+oldest: $(VENV)-oldest/.done  ## the LangChain adapter on the oldest langchain-core
+	$(VENV)-oldest/bin/python -m pytest -q -m 'not slow' tests/langchain_llmrouter
 
 lint: $(VENV)/.dev  ## style
 	$(BIN)/ruff check .
@@ -50,6 +53,10 @@ bench-cascades: $(VENV)/.demo  ## cascades and hybrids beside predicting; DATA=f
 bench-langchain: $(VENV)/.test  ## what the LangChain adapter adds to a call
 	$(BIN)/python benchmarks/langchain_overhead.py
 
+bench-langchain-agents: $(VENV)/.test  ## LangChain's own agent tests with every model wrapped in the router
+	$(BIN)/python -m pip install -q --disable-pip-version-check pytest-mock syrupy
+	$(BIN)/python benchmarks/langchain_agents.py
+
 bench-llamaindex: $(VENV)/.test  ## what the LlamaIndex adapter adds to a call
 	$(BIN)/python benchmarks/llamaindex_overhead.py
 
@@ -57,7 +64,7 @@ bench-selector: $(VENV)/.test  ## selectors of query engines: right, and how fas
 	$(BIN)/python benchmarks/selector.py
 
 clean:  ## remove what make made
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) $(VENV)-oldest demo-output
 
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo 'Python >= 3.11 is needed; set PYTHON=/path/to/python3'; exit 1; }
@@ -65,7 +72,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[langchain,llamaindex,eval]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[langchain,agents,llamaindex,eval,scorers]'
 	@touch $@
 
 $(VENV)/.live: | $(VENV)/bin/python
@@ -80,6 +87,12 @@ $(VENV)/.dev: $(VENV)/.test
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group dev
 	@touch $@
 
-$(VENV)/.slow: $(VENV)/.test
+$(VENV)/.slow: $(VENV)/.test $(VENV)/.live
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[torch]'
+	@touch $@
+
+$(VENV)-oldest/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install -q --disable-pip-version-check -e . 'langchain-core==1.4.0' \
+		'langchain-tests>=1.1.9,<2' 'pytest>=8.3' 'pytest-asyncio>=0.25' 'hypothesis>=6.100'
 	@touch $@

@@ -7,6 +7,10 @@ one) and runs its agent tests four times: as they are; with each model handed to
 as a router's only candidate; as three candidates that take turns; and behind a candidate that
 always fails. Prints how many pass, and which pass only without the router. Needs pytest-mock and
 syrupy, which those tests use.
+
+Some tests see the router by its work. One compares a whole message, which now holds the decision.
+The three candidates share one fake; tests of retries that count its calls, or await its error, find
+that failover has asked it again before the retry could.
 """
 
 from __future__ import annotations

@@ -77,6 +77,9 @@ class ChatLLMRouter(BaseChatModel):
     to a model by ``model="name"`` or ``config={"configurable": {"llmrouter_model": "name"}}``, and
     traded off otherwise by ``{"configurable": {"llmrouter_cost_weight": 0.5}}``.
 
+    When every model fails, a call raises the last one's own error, so that what handles that error
+    goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.
+
     Raises:
         ConfigError: models and pool do not match, or an option does not exist.
     """

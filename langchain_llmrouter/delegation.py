@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
+from shared_core.scorers.likelihood import certainty_of
 
 AnyRunnable = Runnable[Any, Any]
 
@@ -121,6 +122,8 @@ def answer_of(model: str, value: Any) -> Answer:
 def _counted(model: str, text: str, value: Any, message: AIMessage) -> Answer:
     usage = cast("dict[str, Any]", message.usage_metadata or {})
     cached = (usage.get("input_token_details") or {}).get("cache_read")
+    told = message.response_metadata.get("logprobs")  # as ChatOpenAI leaves them
+    logprob, entropy = certainty_of(told.get("content") if isinstance(told, dict) else told)
     return Answer(
         model,
         text,
@@ -128,4 +131,6 @@ def _counted(model: str, text: str, value: Any, message: AIMessage) -> Answer:
         in_tokens=usage.get("input_tokens"),
         out_tokens=usage.get("output_tokens"),
         cached_tokens=cached,
+        logprob=logprob,
+        entropy=entropy,
     )

@@ -11,7 +11,7 @@ from langchain_core.runnables.config import ensure_config, merge_configs
 
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
-from langchain_llmrouter.routing import Routing, own_errors, wishes_of
+from langchain_llmrouter.routing import Routing, wishes_of
 from langchain_llmrouter.runs import (
     AsyncEndsRun,
     EndsRun,
@@ -25,6 +25,7 @@ from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
+from shared_core.errors import own_errors
 from shared_core.query import Query
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Exchange:
     ) -> tuple[RoutingDecision, Any]:
         """The decision and the chosen model's answer."""
         full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run, own_errors(self.routing.known):
+        with own_run(full, self._name, {"input": input}) as run, own_errors():
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             decision, answer = self.routing.dispatcher.run(query, delegation.call)
             run.decision = self.routing.explained(decision, query)
@@ -79,7 +80,7 @@ class Exchange:
         full = self._config(config)
         async with own_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, derive)
-            with own_errors(self.routing.known):
+            with own_errors():
                 decision, answer = await self.routing.dispatcher.arun(query, delegation.acall)
             run.decision = self.routing.explained(decision, query)
         return run.decision, answer.value
@@ -93,7 +94,7 @@ class Exchange:
     ) -> Iterator[Streamed[Any]]:
         """The decision and the chosen model's answer piece by piece."""
         full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run, own_errors(self.routing.known):
+        with own_run(full, self._name, {"input": input}) as run, own_errors():
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             pieces = self.routing.dispatcher.stream(query, delegation.call, delegation.stream)
             for streamed in pieces:
@@ -116,12 +117,13 @@ class Exchange:
         async with own_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, derive)
             pieces = self.routing.dispatcher.astream(query, delegation.acall, delegation.astream)
-            async for streamed in pieces:
-                if run.decision is None:
-                    run.decision = self.routing.explained(streamed.decision, query)
-                    yield Streamed(run.decision, streamed.piece)
-                else:
-                    yield streamed
+            with own_errors():
+                async for streamed in pieces:
+                    if run.decision is None:
+                        run.decision = self.routing.explained(streamed.decision, query)
+                        yield Streamed(run.decision, streamed.piece)
+                    else:
+                        yield streamed
 
     def events(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Any:
         """The chosen model's ``stream_events(version="v3")``; our run ends with the model's."""
@@ -131,7 +133,8 @@ class Exchange:
             run.config["callbacks"].add_handler(EndsRun(run), inherit=False)  # type: ignore[union-attr]
         try:
             query, delegation = self._prepared(input, full, run, kwargs, None)
-            decision, answer = self.routing.dispatcher.run(query, delegation.events)
+            with own_errors():
+                decision, answer = self.routing.dispatcher.run(query, delegation.events)
         except BaseException as error:
             if run.manager is not None:
                 run.manager.on_chain_error(error)
@@ -151,7 +154,8 @@ class Exchange:
             run.config["callbacks"].add_handler(AsyncEndsRun(run), inherit=False)  # type: ignore[union-attr]
         try:
             query, delegation = self._prepared(input, full, run, kwargs, None)
-            decision, answer = await self.routing.dispatcher.arun(query, delegation.aevents)
+            with own_errors():
+                decision, answer = await self.routing.dispatcher.arun(query, delegation.aevents)
         except BaseException as error:
             if run.manager is not None:
                 await run.manager.on_chain_error(error)

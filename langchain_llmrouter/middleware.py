@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -23,7 +24,7 @@ from langchain_llmrouter.messages import RECORD, query_of, with_record
 from langchain_llmrouter.routing import Routing, wishes_of
 from langchain_llmrouter.tools import needs_of, shown
 from shared_core.decision import Answer, RoutingDecision
-from shared_core.errors import AllModelsFailed, ConfigError
+from shared_core.errors import AllModelsFailed, ConfigError, own_errors
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode
@@ -134,12 +135,8 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
                 return _answer(name, handler(fitted(request, model)))
 
         query = self._query(request, step)
-        try:
-            with delivered():
-                decision, answer = self._routing.dispatcher.run(query, call)
-        except AllModelsFailed as error:
-            _note(step, error.attempts)
-            raise
+        with delivered(), own_errors(), _noted(step):
+            decision, answer = self._routing.dispatcher.run(query, call)
         return self._response(step, answer.value, decision, query)
 
     async def awrap_model_call(
@@ -157,12 +154,8 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
                 return _answer(name, await handler(fitted(request, model)))
 
         query = self._query(request, step)
-        try:
-            with delivered():
-                decision, answer = await self._routing.dispatcher.arun(query, call)
-        except AllModelsFailed as error:
-            _note(step, error.attempts)
-            raise
+        with delivered(), own_errors(), _noted(step):
+            decision, answer = await self._routing.dispatcher.arun(query, call)
         return self._response(step, answer.value, decision, query)
 
     def _query(self, request: Request, step: _Step) -> Query:
@@ -194,6 +187,16 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         return ExtendedModelResponse(recorded, Command(update={RECORD: final.to_dict()}))
 
 
+@contextmanager
+def _noted(step: _Step) -> Iterator[None]:
+    """The step remembers who failed in it, if all did."""
+    try:
+        yield
+    except AllModelsFailed as error:
+        _note(step, error.attempts)
+        raise
+
+
 def _note(step: _Step, attempts: Any) -> None:
     step.failed |= {attempt.model: "failed in this step" for attempt in attempts}
 
@@ -209,5 +212,4 @@ def _needs_of_format(response_format: Any) -> tuple[str, ...]:
 def _answer(model: str, response: Response) -> Answer:
     """What a model answered to an agent: its message's text and size, the whole response."""
     said = next((one for one in response.result if isinstance(one, AIMessage)), None)
-    answer = answer_of(model, said)
-    return Answer(model, answer.text, response, answer.in_tokens, answer.out_tokens)
+    return replace(answer_of(model, said), value=response)

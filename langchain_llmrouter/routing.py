@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 from langchain_llmrouter.profiles import facts_of
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Dispatcher
-from shared_core.errors import AllModelsFailed, ConfigError
+from shared_core.errors import ConfigError
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
@@ -85,17 +84,6 @@ class Routing:
             return decision
         told = f"{decision.reason}; not known whether {decision.model} has {', '.join(unsure)}"
         return replace(decision, reason=told)
-
-
-@contextmanager
-def own_errors(pool: ModelPool) -> Iterator[None]:
-    """Where there is only one model, its error is its own: callers may be waiting for it."""
-    try:
-        yield
-    except AllModelsFailed as error:
-        if len(pool) == 1 and type(error) is AllModelsFailed and error.__cause__ is not None:
-            raise error.__cause__ from None
-        raise
 
 
 def check_models(models: Mapping[str, Any], pool: ModelPool) -> None:

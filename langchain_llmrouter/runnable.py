@@ -18,6 +18,7 @@ from langchain_llmrouter.runs import own_arun, own_run
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.dispatch import Streamed
+from shared_core.errors import own_errors
 from shared_core.events import Listener
 from shared_core.query import Query
 from shared_core.reliability import Reliability
@@ -104,7 +105,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         full = ensure_config(config)
-        with own_run(full, self.get_name(), {"input": input}) as run, delivered():
+        with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
             query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
             run.decision, answer = self._routing.dispatcher.run(query, passing.call)
         return answer.value
@@ -114,7 +115,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         full = ensure_config(config)
         async with own_arun(full, self.get_name(), {"input": input}) as run:
             query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
-            with delivered():
+            with delivered(), own_errors():
                 run.decision, answer = await self._routing.dispatcher.arun(query, passing.acall)
         return answer.value
 
@@ -122,7 +123,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[Any]:
         full = ensure_config(config)
-        with own_run(full, self.get_name(), {"input": input}) as run, delivered():
+        with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
             query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
             for streamed in self._routing.dispatcher.stream(query, passing.call, passing.stream):
                 run.decision = streamed.decision
@@ -136,7 +137,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         async with own_arun(full, self.get_name(), {"input": input}) as run:
             query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
             pieces = self._routing.dispatcher.astream(query, passing.acall, passing.astream)
-            with delivered():
+            with delivered(), own_errors():
                 async for streamed in pieces:
                     run.decision = streamed.decision
                     yield _piece(streamed)

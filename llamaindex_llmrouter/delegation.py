@@ -23,6 +23,8 @@ from llamaindex_llmrouter.messages import with_record
 from llamaindex_llmrouter.requests import Heard, Request
 from shared_core.decision import Answer
 from shared_core.dispatch import Dispatcher, Streamed
+from shared_core.errors import own_errors
+from shared_core.scorers.likelihood import certainty_of
 
 Value = TypeVar("Value")
 
@@ -43,14 +45,16 @@ class Delegation:
 
     def run(self, request: Request, ask: Callable[[LLM], Value]) -> Value:
         """The chosen model's answer, with the decision's record."""
-        decision, answer = self.dispatcher.run(request.query, self._call(ask))
+        with own_errors():
+            decision, answer = self.dispatcher.run(request.query, self._call(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
 
     async def arun(self, request: Request, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
         """``run`` for coroutines."""
-        decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
+        with own_errors():
+            decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
@@ -74,7 +78,9 @@ class Delegation:
         pieces = self.dispatcher.stream(
             request.query, self._call(ask), lambda name: stream(self.models[name])
         )
-        return _resumed(next(pieces, None), pieces, request.heard)
+        with own_errors():
+            first = next(pieces, None)
+        return _resumed(first, pieces, request.heard)
 
     async def astream(
         self,
@@ -90,7 +96,9 @@ class Delegation:
                     yield piece
 
         pieces = self.dispatcher.astream(request.query, self._acall(ask), pieces_of)
-        return _aresumed(await anext(pieces, None), pieces, request.heard)
+        with own_errors():
+            first = await anext(pieces, None)
+        return _aresumed(first, pieces, request.heard)
 
     def _call(self, ask: Callable[[LLM], Any]) -> Callable[..., Answer]:
         def call(name: str, prompt: str | None = None) -> Answer:
@@ -143,13 +151,33 @@ def _answer(model: str, value: Any) -> Answer:
     """What a model answered, with the token counts that integrations put beside the message."""
     is_response = isinstance(value, ChatResponse | CompletionResponse)
     counts = value.additional_kwargs if is_response else {}
+    logprob, entropy = certainty_of(_tokens_of(value) if is_response else None)
     return Answer(
         model,
         _text_of(value),
         value,
         in_tokens=counts.get("prompt_tokens"),
         out_tokens=counts.get("completion_tokens"),
+        logprob=logprob,
+        entropy=entropy,
     )
+
+
+def _tokens_of(response: ChatResponse | CompletionResponse) -> list[Any]:
+    """The answer's tokens with their log-probabilities, in the form of OpenAI's API.
+
+    The raw answer knows the token that was taken. ``logprobs`` keeps the likeliest only; the first
+    of them stands for it, which is exact where nothing is sampled.
+    """
+    raw = response.raw
+    choices = raw.get("choices") if isinstance(raw, dict) else getattr(raw, "choices", None)
+    first = choices[0] if isinstance(choices, list) and choices else None
+    told = first.get("logprobs") if isinstance(first, dict) else getattr(first, "logprobs", None)
+    content = told.get("content") if isinstance(told, dict) else getattr(told, "content", None)
+    if content:
+        return list(content)
+    tops = [top for top in response.logprobs or () if top]
+    return [{"logprob": top[0].logprob, "top_logprobs": top} for top in tops]
 
 
 def _text_of(value: Any) -> str:

@@ -61,6 +61,9 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
     A model of another provider than that of an earlier answer receives the history repaired: new
     ids for tool calls and their results, no thinking.
 
+    When every model fails, a call raises the last one's own error, so that what handles that error
+    goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.
+
     Raises:
         ConfigError: models and pool do not match, or an option does not exist here.
     """

@@ -8,6 +8,7 @@ from .decision import Flow as Flow
 from .decision import RoutingDecision as RoutingDecision
 from .dispatch import Dispatcher as Dispatcher
 from .encoders.base import Encoder as Encoder
+from .encoders.fine_tuned import FineTunedEncoder as FineTunedEncoder
 from .encoders.function import FunctionEncoder as FunctionEncoder
 from .encoders.lexical import LexicalEncoder as LexicalEncoder
 from .encoders.transformer import TransformerEncoder as TransformerEncoder
@@ -74,6 +75,9 @@ from .evaluation.study import study as study
 from .evaluation.targets import Kept as Kept
 from .evaluation.targets import Target as Target
 from .evaluation.targets import keep as keep
+from .evaluation.thresholds import ThresholdCurve as ThresholdCurve
+from .evaluation.thresholds import fit_threshold as fit_threshold
+from .evaluation.thresholds import threshold_curve as threshold_curve
 from .evaluation.throughput_metrics import Throughput as Throughput
 from .evaluation.throughput_metrics import decisions_per_second as decisions_per_second
 from .evaluation.throughput_metrics import throughput as throughput
@@ -116,6 +120,8 @@ from .routers.non_predictive.ensemble import EnsembleRouter as EnsembleRouter
 from .routers.non_predictive.hybrid import HybridRouter as HybridRouter
 from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
+from .routers.predictive.bert import BERTRouter as BERTRouter
+from .routers.predictive.causal_lm import CausalLMRouter as CausalLMRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter
 from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
 from .routers.predictive.elo import EloRouter as EloRouter
@@ -127,7 +133,9 @@ from .routers.predictive.matrix_factorization import (
 )
 from .routers.predictive.mlp import MLPRouter as MLPRouter
 from .routers.predictive.ngram import NgramRouter as NgramRouter
+from .routers.prompted import PromptedRouter as PromptedRouter
 from .routers.sticky import StickyRouter as StickyRouter
+from .routers.token_cost import TokenCostRouter as TokenCostRouter
 from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter
 from .scorers.answer_similarity import AnswerSimilarity as AnswerSimilarity
 from .scorers.base import Scorer as Scorer

@@ -23,6 +23,7 @@ _EXTRA_OF = {
     "langchain": "agents",
     "langgraph": "agents",
     "llama_index": "llamaindex",
+    "tokenizers": "torch",
     "torch": "torch",
     "transformers": "torch",
     "pyarrow": "eval",

@@ -87,7 +87,7 @@ class Dispatcher:
 
         Raises:
             AllModelsFailed: nobody answered; caused by the last error. DeadlineExceeded and
-                CostCapReached are kinds of it.
+                CostCapReached are kinds of it. Adapters raise the last error: ``own_errors``.
         """
         return InThreads(self.workers, call).walk(self._course(query).walk())
 

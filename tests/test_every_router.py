@@ -3,7 +3,7 @@
 A new router needs no test here: its ``test_parameters`` give small instances. Where it takes other
 routers, it says so with their classes (or ``functools.partial`` of them), alone or in a list:
 ``[{"router": KNNRouter}]``; they are made for the same pool and, where the outer one does not
-learn, fitted before it.
+learn, fitted before it. Where it takes a transformer, its name is one of ``tiny_models.NAMES``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import HELD_OUT, POOL, TRAIN, answer, outcomes, score, with_gaps
@@ -95,6 +96,8 @@ class Case:
 
 
 def _filled(value: Any, pool: ModelPool) -> Any:
+    if isinstance(value, str) and value in tiny_models.NAMES:
+        return tiny_models.folder(value)
     maker = value.func if isinstance(value, functools.partial) else value
     if isinstance(maker, type) and issubclass(maker, Router):
         (parameters, *_) = maker.test_parameters()

@@ -167,10 +167,8 @@ class Course:
         order = decision.ranking if self.terms.failover else decision.ranking[:1]
         found = yield from self._first_of(order, decision, is_streamed)
         if found is None and all(self._lost.get(model) == OPEN for model in order):
-            # Better one call too many to a model that is down than a call that nobody serves.
-            found = yield from self._pursue(
-                order[0], None, decision.cost, is_streamed, is_last=True
-            )
+            # Better calls too many to models that are down than a query that nobody serves.
+            found = yield from self._first_of(order, decision, is_streamed, is_last=True)
         if found is None:
             cause = self.books.errors[-1] if self.books.errors else None
             raise self._gave_up(decision) from cause
@@ -237,9 +235,15 @@ class Course:
         return answer
 
     def _first_of(
-        self, order: Sequence[str], decision: RoutingDecision, is_streamed: bool
+        self,
+        order: Sequence[str],
+        decision: RoutingDecision,
+        is_streamed: bool,
+        *,
+        is_last: bool = False,
     ) -> Steps[tuple[str, Any] | None]:
-        courses = [self._pursue(model, None, decision.cost, is_streamed) for model in order]
+        cost = decision.cost
+        courses = [self._pursue(model, None, cost, is_streamed, is_last=is_last) for model in order]
         delay = self.terms.reliability.hedge_after
         if delay is not None and len(courses) > 1:
             winner: tuple[str, Any] | None = yield Race(courses, delay)

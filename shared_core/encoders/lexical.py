@@ -173,7 +173,8 @@ class _Vocabulary(NamedTuple):
         ids = np.concatenate([ids for ids, _ in found])
         if len(ids) == 0:
             raise DataError(
-                "no n-gram occurs in two texts: the lexical encoder can't learn from these"
+                f"no n-gram occurs in two of {len(counted)} texts: the lexical encoder "
+                "takes more queries, or such that share words"
             )
         frequency = np.concatenate([frequency for _, frequency in found])
         block = np.repeat(np.arange(_BLOCKS, dtype=np.uint8), [len(ids) for ids, _ in found])

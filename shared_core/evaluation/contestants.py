@@ -10,6 +10,8 @@ from shared_core.errors import ConfigError
 from shared_core.routers.predictive.base import PredictiveRouter
 
 _FOLDER = "shared_core.routers.predictive."
+_WITHOUT_NAME = {"PredictiveRouter", "BERTRouter", "CausalLMRouter"}
+"""The latter two take a model of the user's, which a name alone does not give."""
 
 
 def names() -> list[str]:
@@ -40,7 +42,7 @@ def classes(wanted: Iterable[str]) -> dict[str, type[PredictiveRouter]]:
 def _class_names() -> dict[str, str]:
     modules = public_names("shared_core").items()
     found = [name for name, module in modules if _relative(module).startswith(_FOLDER)]
-    return {_short(name): name for name in found if name != "PredictiveRouter"}
+    return {_short(name): name for name in found if name not in _WITHOUT_NAME}
 
 
 def _relative(module: str) -> str:

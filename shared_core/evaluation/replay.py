@@ -42,7 +42,7 @@ def replay(router: Router, outcomes: OutcomeTable) -> Replay:
     Raises:
         ConfigError: the router asks models something else than the query, which nobody recorded.
     """
-    rows = np.array([_walk(router, outcomes, row) for row in range(len(outcomes))])
+    rows = np.array([_outcome(router, outcomes, row) for row in range(len(outcomes))])
     return Replay(*rows.T)
 
 
@@ -72,7 +72,10 @@ def cascade_auc(points: list[tuple[float, float]], outcomes: OutcomeTable) -> fl
     return cost_metrics.aiq_range(cost, quality, float(singles.min()), float(singles.max()))
 
 
-def _walk(router: Router, outcomes: OutcomeTable, row: int) -> tuple[float, float, int]:
+def walk(
+    router: Router, outcomes: OutcomeTable, row: int
+) -> tuple[RoutingDecision, tuple[str, ...]]:
+    """The decision on a row, and every model asked for it in that order, the chosen one too."""
     asked: list[str] = []
     flow = router.flow(Query(outcomes.queries[row]))
     step: Ask | RoutingDecision
@@ -87,6 +90,11 @@ def _walk(router: Router, outcomes: OutcomeTable, row: int) -> tuple[float, floa
         decision: RoutingDecision = done.value
     if decision.model not in asked:
         asked.append(decision.model)
+    return decision, tuple(asked)
+
+
+def _outcome(router: Router, outcomes: OutcomeTable, row: int) -> tuple[float, float, int]:
+    decision, asked = walk(router, outcomes, row)
     column = {name: i for i, name in enumerate(outcomes.models)}
     cost = sum(outcomes.cost[row, column[name]] for name in asked)
     return float(outcomes.score[row, column[decision.model]]), float(cost), len(asked)

@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from shared_core import artifacts
 from shared_core.decision import Flow, RoutingDecision
@@ -15,6 +15,8 @@ from shared_core.errors import ArtifactError, ConfigError, NoEligibleModel
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers import saving
+
+_STEPS: Final = ("flow", "listen")
 
 
 class Router(ABC):
@@ -27,12 +29,22 @@ class Router(ABC):
     def __init__(self, pool: ModelPool | Iterable[Candidate | str]) -> None:
         self.pool = pool if isinstance(pool, ModelPool) else ModelPool(pool)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A parent's ``is_quick`` tells of the parent's flow: over another it counts no more."""
+        super().__init_subclass__(**options)
+        order = cls.__mro__
+        told_by = next(i for i, base in enumerate(order) if "is_quick" in vars(base))
+        for name in _STEPS:
+            if sum(_is_written(vars(base).get(name)) for base in order[: told_by + 1]) > 1:
+                cls.is_quick = Router.is_quick  # type: ignore[method-assign]
+
     @property
     def is_quick(self) -> bool:
         """Whether each step of the flow takes a few milliseconds at most, all of it in memory.
 
         Coroutines then decide where they are, instead of in a worker thread: a switch of threads
-        costs more than such a decision. Say True only of routers that never wait for anything.
+        costs more than such a decision. Say True only of routers that never wait for anything; it
+        is said anew by whoever replaces a flow that was there.
         """
         return False
 
@@ -132,3 +144,7 @@ class Router(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.pool!r})"
+
+
+def _is_written(step: Any) -> bool:
+    return step is not None and not getattr(step, "__isabstractmethod__", False)

@@ -62,15 +62,9 @@ class StickyRouter(Router):
         return self.inner.is_quick
 
     def flow(self, query: Query) -> Flow:
-        eligible, rejected = self.pool.eligible(query)
         previous = self.previous_of(query)
-        pin = self._pin(query) if previous in eligible else None
-        if previous is not None and pin is not None:
-            ranking = (previous, *(name for name in eligible if name != previous))
-            decision = RoutingDecision(
-                ranking, "StickyRouter", pin, _REASON_OF[pin], rejected=rejected
-            )
-        else:
+        decision = None if previous is None else self._pinned(query, previous)
+        if decision is None:
             decision = yield from self.inner.flow(query)
             decision = self._weighed(query, decision, previous)
         self._memory.note(query.conversation, decision.model)
@@ -86,6 +80,16 @@ class StickyRouter(Router):
         if query.previous in self.pool:
             return query.previous
         return self._memory.model_of(query.conversation)
+
+    def _pinned(self, query: Query, previous: str) -> RoutingDecision | None:
+        """The decision to stay; None where the inner router may choose, or has to."""
+        if (pin := self._pin(query)) is None:
+            return None
+        eligible, rejected = self.pool.eligible(query)
+        if previous not in eligible:
+            return None
+        ranking = (previous, *(name for name in eligible if name != previous))
+        return RoutingDecision(ranking, "StickyRouter", pin, _REASON_OF[pin], rejected=rejected)
 
     def _pin(self, query: Query) -> Pin | None:
         """Why to stay without asking the inner router; None where it may choose."""

@@ -102,15 +102,18 @@ async def test_no_failover_once_something_is_said(adapter: type[Chat], form: str
 @forms
 async def test_nobody_answers(adapter: type[Chat], form: str) -> None:
     chat = two(adapter, Behaviour(TimeoutError()), Behaviour(ValueError()))
-    with pytest.raises(AllModelsFailed, match="a: TimeoutError; b: ValueError") as caught:
-        await chat.reply(form, HI)
-    assert isinstance(caught.value.__cause__, ValueError)
+    for _ in range(2):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - no message
+            await chat.reply(form, HI)
+        (note,) = caught.value.__notes__
+        assert "a: TimeoutError; b: ValueError" in note
+        assert isinstance(caught.value.__context__, AllModelsFailed)
 
 
 @forms
 async def test_failover_can_be_switched_off(adapter: type[Chat], form: str) -> None:
     chat = two(adapter, Behaviour(TimeoutError()), failover=False)
-    with pytest.raises(AllModelsFailed):
+    with pytest.raises(TimeoutError):
         await chat.reply(form, HI)
     assert not chat.received("b")
 
@@ -144,7 +147,7 @@ async def test_a_model_can_be_forced_and_is_never_replaced(adapter: type[Chat], 
     with pytest.raises(PoolError, match="'x'"):
         await chat.reply(form, HI, forced="x")
     failing = two(adapter, OK, Behaviour(TimeoutError()))
-    with pytest.raises(AllModelsFailed):
+    with pytest.raises(TimeoutError):
         await failing.reply(form, HI, forced="b")
     assert not failing.received("a")
 
@@ -330,6 +333,6 @@ def test_both_adapters_judge_a_conversation_alike(name: str, tools: bool) -> Non
     both = (LangChainChat, LlamaIndexChat)
     queries = [two(one).query(CONVERSATIONS[name], tools=tools) for one in both]
     for aspect in ("text", "needs", "in_tool_loop", "is_follow_up", "exclude", "model", "previous"):
-        assert len({str(getattr(query, aspect)) for query in queries}) == 1, aspect
+        assert getattr(queries[0], aspect) == getattr(queries[1], aspect), aspect
     if not tools:
         assert queries[0].tokens == queries[1].tokens

@@ -22,11 +22,22 @@ class Behaviour:
     Args:
         fail: what it raises, before it says anything or, ``late``, after its first piece.
         hangs: its asynchronous forms never answer.
+        logprobs: of its answer's tokens, which its provider reports beside the answer.
     """
 
     fail: BaseException | None = None
     late: bool = False
     hangs: bool = False
+    logprobs: Sequence[float] = ()
+
+
+def openai_logprobs(logprobs: Sequence[float]) -> dict[str, Any]:
+    """A choice's ``logprobs`` as OpenAI's API tells them: each token beside the likeliest two."""
+
+    def told(value: float) -> dict[str, Any]:
+        return {"token": "x", "logprob": value, "bytes": []}
+
+    return {"content": [{**told(v), "top_logprobs": [told(v), told(v - 3)]} for v in logprobs]}
 
 
 @dataclass(frozen=True)

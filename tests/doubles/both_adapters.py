@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adapters import Behaviour, Reply, Said
+from adapters import Behaviour, Reply, Said, openai_logprobs
 from langchain_core.messages import (
     AIMessageChunk,
     BaseMessage,
@@ -73,7 +73,13 @@ class LangChainChat:
     @classmethod
     def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LangChainChat:
         doubles = {
-            name: StreamingCalls(name_of_model=name, fail=b.fail, late=b.late, hangs=b.hangs)
+            name: StreamingCalls(
+                name_of_model=name,
+                fail=b.fail,
+                late=b.late,
+                hangs=b.hangs,
+                logprobs=openai_logprobs(b.logprobs) if b.logprobs else None,
+            )
             for name, b in models.items()
         }
         llm = ChatLLMRouter(doubles, router, **options)
@@ -143,7 +149,13 @@ class LlamaIndexChat:
     @classmethod
     def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LlamaIndexChat:
         doubles = {
-            name: LlamaIndexFake(name=name, fail=b.fail, late=b.late, hangs=b.hangs)
+            name: LlamaIndexFake(
+                name=name,
+                fail=b.fail,
+                late=b.late,
+                hangs=b.hangs,
+                logprobs=openai_logprobs(b.logprobs) if b.logprobs else None,
+            )
             for name, b in models.items()
         }
         llm = RouterLLM(doubles, router, **options)

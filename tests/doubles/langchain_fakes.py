@@ -27,6 +27,7 @@ class FakeProvider(BaseChatModel):
     fail: Any = None
     late: bool = False
     hangs: bool = False
+    logprobs: dict[str, Any] | None = None
     secret_key: str = "sk-sentinel"
     calls: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -57,7 +58,7 @@ class FakeProvider(BaseChatModel):
         message = AIMessage(
             f"hello from {self.name_of_model}",
             usage_metadata=USAGE,
-            response_metadata=self._metadata(),
+            response_metadata={**self._metadata(), "logprobs": self.logprobs},
             tool_calls=tool_calls,
         )
         return ChatResult(generations=[ChatGeneration(message=message)])

@@ -35,6 +35,7 @@ class FakeProvider(FunctionCallingLLM):
     fail: Any = None
     late: bool = False
     hangs: bool = False
+    logprobs: dict[str, Any] | None = None
     calls_tools: bool = True
     is_chat: bool = True
     window: int = 4000
@@ -81,7 +82,9 @@ class FakeProvider(FunctionCallingLLM):
         self, messages: Sequence[ChatMessage], tools: Any = (), **kwargs: Any
     ) -> ChatResponse:
         self._note(list(messages), {"tools": list(tools), **kwargs})
-        return ChatResponse(message=self._message(messages, tools), additional_kwargs=dict(USAGE))
+        raw = {"choices": [{"logprobs": self.logprobs}]} if self.logprobs else None
+        message = self._message(messages, tools)
+        return ChatResponse(message=message, raw=raw, additional_kwargs=dict(USAGE))
 
     async def _hang(self) -> None:
         while self.hangs:

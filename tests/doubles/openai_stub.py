@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from adapters import openai_logprobs
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
@@ -17,10 +19,12 @@ class OpenAIStub:
     Args:
         model: its name.
         status: answer with this error instead, if it is not 200.
+        logprobs: of its answers' tokens, told to whoever wants them.
     """
 
-    def __init__(self, model: str, status: int = 200) -> None:
+    def __init__(self, model: str, status: int = 200, logprobs: Sequence[float] = ()) -> None:
         self.model = model
+        self.logprobs = logprobs
         self.status = status
         self.requests: list[dict[str, Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -78,6 +82,8 @@ def _about(stub: OpenAIStub, kind: str) -> dict[str, Any]:
 
 def _whole(stub: OpenAIStub, asked: dict[str, Any]) -> dict[str, Any]:
     choice = {"index": 0, "message": stub.message(asked), "finish_reason": "stop"}
+    if asked.get("logprobs"):
+        choice["logprobs"] = openai_logprobs(stub.logprobs)
     return {**_about(stub, "chat.completion"), "choices": [choice], "usage": USAGE}
 
 

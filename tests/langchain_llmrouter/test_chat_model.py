@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -197,11 +198,18 @@ async def test_a_failure_after_the_first_chunk_passes_through(form: str) -> None
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_when_all_fail_the_error_names_all_and_is_caused_by_the_last(form: str) -> None:
-    chat = make(a={"fail": ValueError("one")}, b={"fail": KeyError("two")})
-    with pytest.raises(AllModelsFailed, match="a: ValueError; b: KeyError") as caught:
+async def test_when_all_fail_the_last_error_is_raised_and_names_all(form: str) -> None:
+    cause = OSError("the line")
+    last = KeyError("two")
+    last.__cause__ = cause
+    chat = make(a={"fail": ValueError("one")}, b={"fail": last})
+    with pytest.raises(KeyError, match="two") as caught:
         await ask(chat, form)
-    assert isinstance(caught.value.__cause__, KeyError)
+    assert caught.value is last
+    assert last.__cause__ is cause
+    assert "a: ValueError; b: KeyError" in "".join(traceback.format_exception(last))
+    assert isinstance(last.__context__, AllModelsFailed)
+    assert [attempt.model for attempt in last.__context__.attempts] == ["a", "b"]
 
 
 @pytest.mark.parametrize("form", ["invoke", "stream"])
@@ -354,8 +362,6 @@ def test_no_secret_is_shown() -> None:
 
 async def test_encoding_does_not_block_the_event_loop() -> None:
     class Slow(Always):
-        is_quick = False
-
         def flow(self, query: Query) -> Flow:
             time.sleep(0.3)
             return super().flow(query)

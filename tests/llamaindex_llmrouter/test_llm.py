@@ -20,7 +20,6 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from llamaindex_llmrouter import (
-    AllModelsFailed,
     Always,
     Answer,
     Ask,
@@ -166,9 +165,9 @@ async def test_an_error_after_the_first_piece_passes_through(form: str, make: An
 async def test_nobody_answers(form: str, make: Any) -> None:
     args, kwargs = arguments(form)
     llm = make(a={"fail": TimeoutError()}, b={"fail": ValueError()})
-    with pytest.raises(AllModelsFailed, match="a: TimeoutError; b: ValueError") as caught:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - no message
         await replies(llm, form, *args, **kwargs)
-    assert isinstance(caught.value.__cause__, ValueError)
+    assert "a: TimeoutError; b: ValueError" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("form", ALL_FORMS)
@@ -187,7 +186,7 @@ async def test_failover_can_be_limited_and_switched_off(make: Any) -> None:
     only = {"failover_on": (TimeoutError,)}
     with pytest.raises(ValueError, match="no"):
         make(a={"fail": ValueError("no")}, options=only).chat(HI)
-    with pytest.raises(AllModelsFailed):
+    with pytest.raises(ValueError, match="no"):
         await make(a={"fail": ValueError("no")}, options={"failover": False}).achat(HI)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from price_ladder import ABLE, POOL, SURE, UNSURE, hybrid
 
 from shared_core import (
     AllModelsFailed,
@@ -27,7 +28,7 @@ from shared_core import (
     EnsembleRouter,
     Limits,
     MeanLogprob,
-    ModelPool,
+    NoEligibleModel,
     Query,
     Reliability,
     Retry,
@@ -40,10 +41,6 @@ from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
 from shared_core.reliability import Breaker, Gate, is_transient
 
-POOL = ModelPool(
-    {"name": name, "input_price": price, "output_price": price}
-    for name, price in (("a", 1.0), ("b", 10.0), ("c", 100.0))
-)
 HANG = 30.0
 
 
@@ -55,6 +52,7 @@ class Provider:
         self.asked: list[str] = []
         self.cancelled: list[str] = []
         self.free = threading.Event()
+        self.logprob = -0.1
 
     def _next(self, model: str) -> Any:
         self.asked.append(model)
@@ -66,7 +64,8 @@ class Provider:
             raise step
         if isinstance(step, Answer):
             return step
-        return Answer(model, f"{model} {step}", in_tokens=10, out_tokens=5, logprob=-0.1)
+        logprob = self.logprob
+        return Answer(model, f"{model} {step}", in_tokens=10, out_tokens=5, logprob=logprob)
 
     def call(self, model: str, prompt: str | None = None) -> Answer:
         step = self._next(model)
@@ -221,12 +220,13 @@ def test_an_open_breaker_spares_the_model_until_it_is_probed(run: Any, provider:
     assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
-def test_where_all_breakers_are_open_the_first_is_asked_anyway(provider: Any) -> None:
-    models = provider(a=[ConnectionError(), "ok"], b=[ConnectionError()], c=[ConnectionError()])
+def test_where_all_breakers_are_open_all_are_asked_anyway(provider: Any) -> None:
+    down = [ConnectionError(), ConnectionError()]
+    models = provider(a=down, b=[ConnectionError(), "ok"], c=[ConnectionError()])
     made = dispatcher(breaker=BreakerRule(failures=1, cooldown=60))
     with pytest.raises(AllModelsFailed):
         run_sync(made, Query("hi"), models)
-    assert run_sync(made, Query("hi"), models).model == "a"
+    assert run_sync(made, Query("hi"), models).model == "b"
 
 
 def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
@@ -445,10 +445,11 @@ failures = st.dictionaries(
 )
 routers = st.sampled_from(
     [
-        Always(POOL),
-        CascadeRouter(POOL, MeanLogprob(), 0.5),
-        CascadeRouter(POOL, MeanLogprob(), 2.0),
-        EnsembleRouter(POOL, MeanLogprob(), k=2),
+        Always(ABLE),
+        CascadeRouter(ABLE, MeanLogprob(), 0.5),
+        CascadeRouter(ABLE, MeanLogprob(), 2.0),
+        EnsembleRouter(ABLE, MeanLogprob(), k=2),
+        hybrid(ABLE),
     ]
 )
 
@@ -458,22 +459,30 @@ routers = st.sampled_from(
     router=routers,
     scripts=failures,
     exclude=st.sets(st.sampled_from(["a", "b"])),
+    needs=st.sets(st.sampled_from(["tools", "vision", "pdf"])),
+    sure=st.booleans(),
     retries=st.integers(1, 2),
 )
 def test_every_model_asked_is_eligible_and_asked_as_often_as_the_rule_says(
-    router: Router, scripts: Any, exclude: set[str], retries: int
+    router: Router, scripts: Any, exclude: set[str], needs: set[str], sure: bool, retries: int
 ) -> None:
     models = Provider(**scripts)
+    models.logprob = SURE if sure else UNSURE
     made = dispatcher(router, retry=Retry(attempts=retries, first=0.0), breaker=None)
-    query = Query("hi", exclude=dict.fromkeys(exclude, "is out"))
+    query = Query("hi", exclude=dict.fromkeys(exclude, "is out"), needs=needs)
+    able = {name for name in ABLE if needs <= (ABLE[name].abilities or set())} - exclude
     try:
         decision = made.run(query, models.call)[0]
         tried = decision.attempts
-        assert decision.model not in exclude
+        assert decision.model in able
+    except NoEligibleModel:
+        assert not able
+        assert not models.asked
+        return
     except AllModelsFailed as error:
         tried = error.attempts
-        assert set(models.asked) == set(POOL) - exclude
-    assert not set(models.asked) & exclude
+        assert set(models.asked) == able
+    assert set(models.asked) <= able
     assert max(map(models.asked.count, models.asked)) <= retries
     assert len([one for one in tried if one.outcome != "skipped"]) == len(models.asked)
 

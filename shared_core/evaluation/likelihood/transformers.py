@@ -50,13 +50,12 @@ class TransformersLikelihood(Likelihood):
         where = {"revision": self.revision, "local_files_only": self.local_files_only}
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.model, **where)
-            model = AutoModelForCausalLM.from_pretrained(
+            model: Any = AutoModelForCausalLM.from_pretrained(
                 self.model, use_safetensors=True, trust_remote_code=False, **where
             )
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot load the model {self.model!r}: {error}") from error
-        model.eval()  # type: ignore[no-untyped-call]
-        return tokenizer, model
+        return tokenizer, model.eval()
 
 
 def _start(tokenizer: Any) -> list[int]:

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -153,12 +154,13 @@ class PredictiveRouter(Router):
         utility = policy(predictions)[0]
         order = np.lexsort((predictions.cost[0], -utility))
         ranking = tuple(eligible[i] for i in order)
+        told = replace(predictions, quality=predictions.quality.clip(0.0, 1.0))
         return RoutingDecision(
             ranking=ranking,
             router=type(self).__name__,
             cause="policy" if len(eligible) > 1 else "only_candidate",
-            reason=_reason(predictions, order, policy),
-            quality=dict(zip(eligible, predictions.quality[0].tolist(), strict=True)),
+            reason=_reason(told, order, policy),
+            quality=dict(zip(eligible, told.quality[0].tolist(), strict=True)),
             cost=dict(zip(eligible, predictions.cost[0].tolist(), strict=True)),
             rejected=rejected,
         )

@@ -20,7 +20,7 @@ from shared_core.outcomes import labels
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
-from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.predictive import objective, reading, ridge
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.reading import Reading
 
@@ -31,8 +31,6 @@ _BATCH: Final = 64
 _DROPOUT: Final = 0.5
 _WEIGHT_DECAY: Final = 0.3
 _RATE: Final = 1e-3
-_SOFT_SHARE: Final = 0.02
-_SHARED: Final = 0.1
 
 
 class MLPRouter(PredictiveRouter):
@@ -43,6 +41,7 @@ class MLPRouter(PredictiveRouter):
         hidden: width of the hidden layer.
         epochs: most passes over the data; it stops early.
         temperature: of the soft labels.
+        networks: how many are averaged, each with other rows held back.
     """
 
     def __init__(
@@ -54,13 +53,15 @@ class MLPRouter(PredictiveRouter):
         hidden: int = 64,
         epochs: int = 60,
         temperature: float = 10.0,
+        networks: int = 4,
     ) -> None:
-        if min(hidden, epochs) < 1 or temperature <= 0:
-            raise ConfigError("hidden and epochs count from 1 up, temperature is above 0")
+        if min(hidden, epochs, networks) < 1 or temperature <= 0:
+            raise ConfigError("hidden, epochs and networks count from 1 up, temperature is above 0")
         super().__init__(pool, policy, encoder, seed)
         self.hidden = hidden
         self.epochs = epochs
         self.temperature = temperature
+        self.networks = networks
 
     def _see(self, reading: Reading) -> Vectors:
         return np.hstack([reading.vectors, reading.shape])
@@ -72,10 +73,16 @@ class MLPRouter(PredictiveRouter):
         targets = ridge.filled(quality, cost, self.cost_unit_)
         self.level_ = targets.mean(axis=0)
         soft = labels.soft(quality, self.temperature)
-        network = self._trained(design, targets - self.level_, soft, self.level_)
-        first, second = network[0], network[3]
-        self.first_, self.first_bias_ = _array(first.weight).T.copy(), _array(first.bias)
-        self.second_, self.second_bias_ = _array(second.weight).T.copy(), _array(second.bias)
+        networks = [
+            self._trained(design, targets - self.level_, soft, self.level_, number)
+            for number in range(self.networks)
+        ]
+        # The mean of several networks is one network with their hidden layers side by side.
+        firsts, seconds = [one[0] for one in networks], [one[3] for one in networks]
+        self.first_ = np.hstack([_array(one.weight).T for one in firsts])
+        self.first_bias_ = np.hstack([_array(one.bias) for one in firsts])
+        self.second_ = np.vstack([_array(one.weight).T for one in seconds]) / self.networks
+        self.second_bias_ = np.mean([_array(one.bias) for one in seconds], axis=0)
         self.least_cost_ = np.nanmin(cost, axis=0)
 
     def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
@@ -88,9 +95,11 @@ class MLPRouter(PredictiveRouter):
         form = reading.scaled(seen[:, -WIDTH:], self.middle_, self.spread_)
         return np.hstack([seen[:, :-WIDTH], np.float32(_FORM_WEIGHT) * form])
 
-    def _trained(self, design: Vectors, targets: Matrix, soft: Matrix, level: Matrix) -> Any:
+    def _trained(
+        self, design: Vectors, targets: Matrix, soft: Matrix, level: Matrix, number: int
+    ) -> Any:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self.seed * self.networks + number)
             last = torch.nn.Linear(self.hidden, targets.shape[1])
             # From zero, so that the order of the models makes no difference.
             torch.nn.init.zeros_(last.weight)
@@ -104,21 +113,14 @@ class MLPRouter(PredictiveRouter):
             return self._descend(network, x, y, q, base)
 
     def _descend(self, network: Any, x: Any, y: Any, q: Any, base: Any) -> Any:
-        m = q.shape[1]
+        level = base[: q.shape[1]]
         order = torch.randperm(len(x))
         n_held = max(int(len(x) * _HELD_BACK), 1)
         held, rest = order[:n_held], order[n_held:]
         descent = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_WEIGHT_DECAY)
 
         def loss(rows: Any) -> Any:
-            told = network(x[rows])
-            logit = self.temperature * (told[:, :m] + base[:m])
-            soft = torch.nn.functional.cross_entropy(logit, q[rows])
-            missed = told - y[rows]
-            shared = missed[:, :m].mean(dim=1, keepdim=True)
-            # Who is better than whom counts, how hard a query is hardly.
-            apart = ((missed[:, :m] - shared) ** 2).mean() + _SHARED * (shared**2).mean()
-            return apart + (missed[:, m:] ** 2).mean() + _SOFT_SHARE * soft
+            return objective.loss(network(x[rows]), y[rows], q[rows], level, self.temperature)
 
         best, kept, waited = float("inf"), _copy(network), 0
         for _ in range(self.epochs):
@@ -140,7 +142,7 @@ class MLPRouter(PredictiveRouter):
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
-        return [{"hidden": 16, "epochs": 40}]
+        return [{"hidden": 16, "epochs": 40, "networks": 2}]
 
 
 def _copy(network: Any) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_before_fit_it_says_so() -> None:
 
 @pytest.mark.parametrize("some", [[], ["one text"], ["abc", "xyz"], ["", ""]], ids=str)
 def test_texts_that_share_nothing_teach_nothing(some: list[str]) -> None:
-    with pytest.raises(DataError, match="no n-gram occurs in two texts"):
+    with pytest.raises(DataError, match="no n-gram occurs in two of"):
         LexicalEncoder().fit(some)
 
 

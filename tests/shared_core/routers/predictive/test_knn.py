@@ -170,7 +170,7 @@ def test_odd_tables_can_be_learned_from(rows: list[dict[str, object]]) -> None:
 
 def test_one_row_teaches_a_router_that_has_its_encoder() -> None:
     table = OutcomeTable.from_rows([{"query": "x", "score.a": 1, "score.b": 0}])
-    with pytest.raises(DataError, match="can't learn from these"):
+    with pytest.raises(DataError, match="the lexical encoder takes more queries"):
         KNNRouter(table.models).fit(table)
     router = KNNRouter(table.models, encoder=FunctionEncoder(letters, "letters")).fit(table)
     assert router.route("anything").model == "a"

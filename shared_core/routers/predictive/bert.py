@@ -1,0 +1,28 @@
+"""A BERT-like encoder, fine-tuned to tell which model does how well.
+
+The BERT routers of TO-Router (arXiv 2408.12320) and RouteLLM (arXiv 2406.18665), with one head over
+all models, soft labels beside the scores themselves, frozen embeddings and dynamic padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared_core.routers.predictive.transformer import TransformerRouter
+
+
+class BERTRouter(TransformerRouter):
+    """Quality and cost by the mean of a fine-tuned encoder's last hidden state.
+
+    Args:
+        pool, model, policy, seed: see TransformerRouter; such as a folder with MiniLM.
+        epochs, rate, batch_size, max_tokens, temperature: see TransformerRouter.
+    """
+
+    POOLING = "mean"
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        tuned = {"model": "tiny-bert", "epochs": 8, "rate": 2e-3, "batch_size": 16}
+        return [tuned, {"model": "tiny-bert", "epochs": 0}]

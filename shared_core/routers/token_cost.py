@@ -1,0 +1,164 @@
+"""Cost from tokens and prices: how long will each model's answer be, and what does that cost today?
+
+Output tokens are predicted per model and query (ridge regression of their logarithm); the input is
+the query's own count where it has one, cached-input price included. Against regressed cost this
+lowers the mean absolute error where input counts are known, and hardly the squared error, so it is
+an option and no default. It follows new prices and a conversation's size; regressed cost cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+
+from shared_core.artifacts import Artifact
+from shared_core.decision import Flow, RoutingDecision
+from shared_core.encoders.base import Vectors
+from shared_core.errors import ConfigError, NotFitted
+from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix, Predictions
+from shared_core.query import Query, estimate_tokens
+from shared_core.routers.base import Router
+from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.predictive.reading import Reading
+from shared_core.routers.predictive.regression import FORM_WEIGHT
+
+_FEWEST: Final = 20
+"""Token counts of a model below which its cost is left to the router inside."""
+
+
+class TokenCostRouter(Router):
+    """Takes the quality a router predicts, and costs from predicted tokens and the pool's prices.
+
+    Models without prices, or with fewer than 20 known token counts, keep the router's own cost.
+
+    Args:
+        router: who predicts quality; fitted along.
+        alpha: strength of the penalty on the regression of log output tokens.
+    """
+
+    def __init__(self, router: PredictiveRouter, alpha: float = 10.0) -> None:
+        if alpha <= 0:
+            raise ConfigError(f"alpha is a strength above 0, not {alpha}")
+        super().__init__(router.pool)
+        self.router = router
+        self.alpha = alpha
+
+    def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
+        """Fit the router, and learn how many tokens each model reads and writes.
+
+        Raises:
+            DataError: as the router's own ``fit``.
+        """
+        self.router.fit(outcomes, progress)
+        table = outcomes.of(self.pool.names)
+        unknown = np.full_like(table.score, np.nan)
+        read, written = (table.measures.get(f"{side}_tokens", unknown) for side in ("in", "out"))
+        self.known_ = (np.isfinite(read) & np.isfinite(written)).sum(axis=0) >= _FEWEST
+        seen = Reading(table.queries, self.router.encoder_)
+        self.middle_, self.spread_ = reading.scale(seen.shape)
+        features = self._features(seen)
+        columns = range(len(self.pool))
+        learned = [self._written(features, written[:, j]) for j in columns]
+        self.weights_ = np.stack([weights for weights, _ in learned], axis=1)
+        self.limits_ = np.stack([limits for _, limits in learned], axis=1)
+        sizes = np.array([estimate_tokens(text) for text in table.queries], float)
+        self.read_ = np.stack([_line(sizes, read[:, j]) for j in columns], axis=1)
+        return self
+
+    def output_tokens(self, texts: Sequence[str]) -> Matrix:
+        """Expected tokens (n, m) of each model's answer; NaN where nothing is known of it."""
+        self._check_fitted()
+        offset, spread, longest = self.limits_
+        logarithm = self._features(Reading(texts, self.router.encoder_)) @ self.weights_ + offset
+        # Of a logarithm's mean, half the variance makes the mean (log-normal lengths).
+        written = np.minimum(np.expm1(np.minimum(logarithm + spread**2 / 2, 20.0)), longest)
+        found: Matrix = np.where(self.known_, np.maximum(written, 0.0), np.nan)
+        return found
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """Quality by the router inside, cost by tokens and prices; nothing cached."""
+        self._check_fitted()
+        told = self.router.predict(texts)
+        queries = [Query(text) for text in texts]
+        return self._repriced(told, queries) if queries else told
+
+    def flow(self, query: Query) -> Flow:
+        self._check_fitted()
+        eligible, rejected = self.pool.eligible(query)
+        told = self._repriced(self.router.predict([query.text]), [query]).of(eligible)
+        policy = self.router.policy.weighing(query.cost_weight)
+        order = np.lexsort((told.cost[0], -policy(told)[0]))
+        first = order[0]
+        return RoutingDecision(
+            ranking=tuple(eligible[i] for i in order),
+            router="TokenCostRouter",
+            cause="policy" if len(eligible) > 1 else "only_candidate",
+            reason=f"expected quality {told.quality[0, first]:.2f} at ${told.cost[0, first]:.2g}, "
+            f"from tokens and prices; by {policy.explain()}",
+            quality=dict(zip(eligible, told.quality[0].tolist(), strict=True)),
+            cost=dict(zip(eligible, told.cost[0].tolist(), strict=True)),
+            rejected=rejected,
+        )
+        yield
+
+    def artifact(self) -> Artifact:
+        self._check_fitted()
+        return super().artifact()
+
+    def _repriced(self, told: Predictions, queries: Sequence[Query]) -> Predictions:
+        written = self.output_tokens([query.text for query in queries])
+        cost = told.cost.copy()
+        for row, query in enumerate(queries):
+            for column, name in enumerate(self.pool.names):
+                paid = self._price(query, name, column, written[row, column])
+                cost[row, column] = told.cost[row, column] if paid is None else paid
+        return Predictions(told.models, told.quality, cost, told.cost_unit)
+
+    def _price(self, query: Query, name: str, column: int, written: float) -> float | None:
+        """USD of this model's answer; only who answered last has the prefix in its cache."""
+        if not self.known_[column]:
+            return None
+        start, slope = self.read_[:, column]
+        estimate = max(start + slope * estimate_tokens(query.text), 1.0)
+        read = float(estimate if query.tokens is None else query.tokens)
+        cached = min(query.prefix_tokens, read) if query.previous == name else 0
+        limit = self.pool[name].max_output
+        return self.pool[name].cost(read, min(written, limit or written), cached)
+
+    def _features(self, seen: Reading) -> Vectors:
+        form = reading.scaled(seen.shape, self.middle_, self.spread_)
+        return np.hstack([seen.vectors, np.float32(FORM_WEIGHT) * form])
+
+    def _written(self, features: Vectors, tokens: Any) -> tuple[Any, Any]:
+        """A model's weights (d,), and its offset, residual spread and longest answer (3,)."""
+        known = np.isfinite(tokens)
+        if known.sum() < _FEWEST:
+            return np.zeros(features.shape[1]), np.zeros(3)
+        target = np.log1p(tokens[known])[:, None]
+        fitted = ridge.fit(features[known], target, self.alpha)
+        spread = (target - fitted(features[known])).std()
+        return fitted.weights[:, 0], np.array([fitted.offset[0], spread, tokens[known].max()])
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "read_"):
+            raise NotFitted("this TokenCostRouter has not learned yet: call fit(outcomes) or load")
+
+    @classmethod
+    def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
+        return [{"router": LinearRouter}]
+
+
+def _line(sizes: Any, tokens: Any) -> Any:
+    """Start and slope (2,) of a model's input tokens over the estimated ones."""
+    known = np.isfinite(tokens)
+    if known.sum() < _FEWEST:
+        return np.array([0.0, 1.0])
+    middle, level = sizes[known].mean(), tokens[known].mean()
+    spread = ((sizes[known] - middle) ** 2).sum()
+    slope = ((sizes[known] - middle) * (tokens[known] - level)).sum() / max(spread, 1e-9)
+    return np.array([level - slope * middle, slope])

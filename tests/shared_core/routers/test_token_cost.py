@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small_world import POOL, TRAIN, outcomes
+
+from shared_core import (
+    Candidate,
+    ConfigError,
+    LinearRouter,
+    ModelPool,
+    OutcomeTable,
+    Query,
+    TokenCostRouter,
+)
+
+LONG, SHORT = 400, 25
+
+
+def table(known: bool = True) -> OutcomeTable:
+    """The small world, where poems are long and everything else is short."""
+    world = outcomes()
+    lengths = [LONG if "poem" in text else SHORT for text in TRAIN]
+    written = np.repeat(np.array(lengths, float)[:, None], len(POOL), axis=1)
+    measures = dict(world.measures) | {"out_tokens": written}
+    if not known:
+        measures = {name: measures[name] for name in ("score", "cost")}
+    return OutcomeTable(world.models, world.queries, measures)
+
+
+@pytest.fixture(scope="module")
+def router() -> TokenCostRouter:
+    return TokenCostRouter(LinearRouter(POOL, alpha=3.0), alpha=0.1).fit(table())
+
+
+def test_it_learns_how_long_answers_are(router: TokenCostRouter) -> None:
+    poem, number = router.output_tokens(
+        ["write a poem about the city of number 7 in spring, with 4 lines",
+         "what is the sum of 7 and 4, as a number"]
+    )  # fmt: skip
+    assert (poem > 5 * number).all()
+    assert (poem <= LONG).all()
+
+
+def test_cost_is_tokens_times_price_and_what_is_cached_is_cheaper() -> None:
+    cheaper = {"cached_input_price": 0.3}
+    members = [c.model_copy(update=cheaper if c.name == "large" else {}) for c in POOL.values()]
+    router = TokenCostRouter(LinearRouter(ModelPool(members), alpha=3.0)).fit(table())
+    text = TRAIN[0]
+    written = dict(zip(POOL.names, router.output_tokens([text])[0], strict=True))
+    fresh = router.route(Query(text, tokens=5000)).cost
+    cached = router.route(Query(text, tokens=5000, prefix_tokens=4000, previous="large")).cost
+    assert fresh["large"] == pytest.approx((5000 * 3 + written["large"] * 9) / 1e6)
+    assert fresh["large"] - cached["large"] == pytest.approx(4000 * (3 - 0.3) / 1e6)
+    assert "code" in fresh
+    assert fresh["code"] == cached["code"]
+
+
+def test_without_token_counts_or_prices_the_router_inside_tells_the_cost() -> None:
+    for pool, outcomes_of in ((POOL, table(known=False)), (_unpriced(), table())):
+        router: Any = TokenCostRouter(LinearRouter(pool, alpha=3.0)).fit(outcomes_of)
+        np.testing.assert_array_equal(
+            router.predict(TRAIN[:5]).cost, router.router.predict(TRAIN[:5]).cost
+        )
+
+
+def _unpriced() -> ModelPool:
+    return ModelPool([Candidate(name=name) for name in POOL])
+
+
+def test_a_strength_that_makes_no_sense_is_told() -> None:
+    with pytest.raises(ConfigError, match="alpha"):
+        TokenCostRouter(LinearRouter(POOL), alpha=0)

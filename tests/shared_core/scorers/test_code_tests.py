@@ -1,0 +1,187 @@
+"""Code that is right, wrong, endless, greedy, or wants out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from shared_core import Answer, PassesTests
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="limits and forks are Unix's")
+
+
+def passes(source: str, tests: str, seconds: int = 2) -> bool:
+    score = PassesTests({"q": tests}, seconds=seconds)("q", Answer("m", source))
+    assert score in (0.0, 1.0)
+    return bool(score)
+
+
+def denied(attempt: str) -> bool:
+    """Whether the attempt is refused, and nothing else goes wrong."""
+    indented = "\n".join(f"    {line}" for line in attempt.splitlines())
+    source = f"denied = False\ntry:\n{indented}\nexcept PermissionError:\n    denied = True\n"
+    return passes(source, "assert denied")
+
+
+@pytest.mark.parametrize(
+    ("source", "tests", "expected"),
+    [
+        ("def f(x):\n    return 2 * x", "assert f(2) == 4", True),
+        ("def f(x):\n    return 3 * x", "assert f(2) == 4", False),
+        ("def f(x) return", "assert f(2) == 4", False),
+        ("Here:\n```python\ndef f(x):\n    return 2 * x\n```\nDone.", "assert f(2) == 4", True),
+        ("print('x' * 5_000_000)\nf = len", "assert f('ab') == 2", True),
+    ],
+)  # fmt: skip
+def test_right_code_passes_and_wrong_code_does_not(source: str, tests: str, expected: bool) -> None:
+    assert passes(source, tests) is expected
+
+
+def test_the_standard_library_and_files_of_ones_own_are_there() -> None:
+    source = """
+import asyncio, bisect, collections, dataclasses, datetime, decimal, enum, functools, hashlib
+import heapq, itertools, json, math, os, random, re, statistics, string, subprocess, tempfile
+import threading, typing, unittest, zoneinfo
+Point = collections.namedtuple("Point", "x y")
+@dataclasses.dataclass
+class Box:
+    size: int
+def f():
+    with open("note.txt", "w") as file:
+        file.write("kept")
+    os.mkdir("folder")
+    os.rename("note.txt", "folder/note.txt")
+    with tempfile.TemporaryFile("w+") as file:
+        file.write("too")
+    found = []
+    thread = threading.Thread(target=found.append, args=(Point(1, Box(2).size),))
+    thread.start()
+    thread.join()
+    return open("folder/note.txt").read(), found, os.listdir(".")
+"""
+    assert passes(source, "text, found, names = f()\nassert (text, names) == ('kept', ['folder'])")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import socket\nsocket.socket()",
+        "import socket\nsocket.getaddrinfo('localhost', 80)",
+        "import subprocess\nsubprocess.run(['true'])",
+        "import os\nos.system('true')",
+        "import os\nos.kill(os.getppid(), 0)",
+        "import ctypes",
+        "import os\nos.listdir('/')",
+        "import os\nos.listdir('..')",
+        "import os\nos.remove('/tmp/x')",
+        "import os\nos.mkdir('../x')",
+        "import os\nos.rename('x', '../own.passed')",
+        "import os\nos.symlink('/etc', 'x')",
+        "import os\nos.chdir('/')",
+        "import shutil\nshutil.rmtree('/nowhere/at/all')",
+        "open('/etc/passwd').read()",
+        "open(b'/etc/passwd').read()",
+        "import pathlib\npathlib.Path('/etc/passwd').read_text()",
+        "open('/proc/self/environ').read()",
+        "open('../own.passed', 'w')",
+        "import os\nopen(os.__file__, 'a')",
+        "import sqlite3\nsqlite3.connect('/tmp/x.db')",
+        "import gc\ngc.get_objects()",
+    ],
+)
+def test_what_reaches_out_is_refused(attempt: str) -> None:
+    assert denied(attempt)
+
+
+@unix
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import os\nos.fork()",
+        "import os\nos.posix_spawn('/bin/true', ['true'], {})",
+        "import os\nos.execv('/bin/true', ['true'])",
+        "import _posixsubprocess\n_posixsubprocess.fork_exec()",
+        "import sys\ndel sys.modules['_posixsubprocess']\nimport _posixsubprocess",
+        "import multiprocessing\nmultiprocessing.get_context('fork').Process().start()",
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (999, 999))",
+    ],
+)
+def test_no_process_is_started_and_no_limit_lifted(attempt: str) -> None:
+    assert denied(attempt)
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        "import os; os._exit(0)",
+        "import sys; sys.exit(0)",
+        "raise SystemExit",
+        "import atexit, os; atexit.register(os._exit, 0)",
+        "print('passed')",
+        "import sys; sys.__stdout__.write('passed')",
+        "import builtins\nbuiltins.exec = lambda *_: None",
+        "import builtins\nbuiltins.compile = lambda *_: (lambda: 0).__code__",
+        "import builtins\nbuiltins.AssertionError = type('E', (), {})",
+        "import builtins\nbuiltins.sum = lambda _: 4",
+        "import json, sys\nsys.modules['__main__'].run = print",
+        "import os\nos.mkfifo('../own.passed')",
+        "import os\nos.mknod('../own.passed')",
+    ],
+)  # fmt: skip
+def test_leaving_early_or_tampering_is_no_way_to_pass(cheat: str) -> None:
+    assert not passes(cheat, "assert sum([1, 2]) == 4")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "import builtins\nbuiltins.any = builtins.isinstance = lambda *_: True",
+        "import builtins\nbuiltins.PermissionError = builtins.print",
+        "import sys\nmain = sys.modules['__main__']\nvars(main).clear()",
+        "import posixpath\nposixpath.realpath = posixpath.abspath = lambda _: 'x'",
+        "import os\nos.sep = '|'\nos.getcwd = lambda: '/'",
+    ],
+)
+def test_what_refuses_cannot_be_talked_round(tampering: str) -> None:
+    attempt = f"{tampering}\nopen('../own.passed', 'w').write('passed')"
+    assert not passes(attempt, "assert False")
+    assert not passes(f"{tampering}\nopen('/etc/passwd').read()", "pass")
+
+
+@pytest.mark.parametrize("source", ["while True: pass", "import time\ntime.sleep(60)"])
+def test_what_does_not_end_is_ended(source: str) -> None:
+    began = time.monotonic()
+    assert not passes(source, "pass", seconds=1)
+    assert time.monotonic() - began < 20
+
+
+@unix
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = bytearray(10**10)",
+        "x = []\nwhile True: x.append(bytearray(10**7))",
+        "with open('x', 'wb') as file: file.write(bytes(10**8))",
+    ],
+)
+def test_memory_and_files_are_bounded(source: str) -> None:
+    assert not passes(source, "pass")
+
+
+def test_a_thread_left_behind_does_not_keep_the_verdict() -> None:
+    source = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()"
+    assert passes(source, "pass")
+
+
+def test_the_environment_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-sentinel")
+    assert passes("import os", "assert set(os.environ) <= {'TMPDIR', 'LC_CTYPE', 'SYSTEMROOT'}")
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert passes("open('x', 'w').write('x')", "pass")
+    assert list(tmp_path.iterdir()) == []

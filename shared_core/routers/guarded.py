@@ -95,8 +95,9 @@ class GuardedRouter(Router):
         cost = np.nan_to_num(table.cost)
         self.means_ = np.stack([np.nanmean(table.score, axis=0), cost.mean(axis=0)])
         self.cost_unit_ = cost_unit(cost)
-        self.familiarity_, self.margin_ = self.familiarity or _ALWAYS, 0.0
-        if self.familiarity is None:
+        if self.familiarity is not None:
+            self.familiarity_, self.margin_ = self.familiarity, 0.0
+        else:
             report("leaving domains out, to see where the router can be trusted")
             self.familiarity_, self.margin_ = self._learned(table, vectors)
         return self

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 DATA ?= ../shared/data
 
-BENCHES := quality speed evaluation dispatch cascades langchain langchain-agents llamaindex selector
+BENCHES := quality speed evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
 
 .PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
@@ -43,6 +43,9 @@ bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import tim
 
 bench-evaluation: $(VENV)/.demo  ## how evaluation grows: seconds and memory up to 1M x 20
 	$(BIN)/python benchmarks/evaluation_scale.py
+
+bench-augmentation: $(VENV)/.demo  ## what augmented training data bring; DATA=folder of data sets
+	$(BIN)/python benchmarks/augmentation.py $(DATA)
 
 bench-dispatch: $(VENV)/.demo  ## what an attempt costs over a call by hand
 	$(BIN)/python benchmarks/dispatch_overhead.py

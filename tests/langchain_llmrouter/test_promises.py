@@ -436,29 +436,6 @@ def test_a_short_follow_up_stays_with_its_model() -> None:
     assert chat.invoke(fresh).text == "hello from b"
 
 
-async def test_a_thousand_calls_at_once_do_not_block_the_loop() -> None:
-    """Not timed: other work must get its turn between the calls' beginnings."""
-    begun, seen = 0, set[int]()
-
-    class Counting(Always):
-        def flow(self, query: Any) -> Any:
-            nonlocal begun
-            begun += 1
-            return super().flow(query)
-
-    async def watch() -> None:
-        while begun < 1000:
-            seen.add(begun)
-            await asyncio.sleep(0)
-
-    chat = make(Counting(["a", "b"]))
-    answers, _ = await asyncio.gather(
-        asyncio.gather(*(chat.ainvoke("hi") for _ in range(1000))), watch()
-    )
-    assert {answer.text for answer in answers} == {"hello from a"}
-    assert len(seen) > 300
-
-
 def test_handlers_hear_every_token_once_in_generate() -> None:
     class Counting(BaseCallbackHandler):
         models = 0

@@ -79,9 +79,9 @@ class MLPRouter(PredictiveRouter):
         ]
         # The mean of several networks is one network with their hidden layers side by side.
         firsts, seconds = [one[0] for one in networks], [one[3] for one in networks]
-        self.first_ = np.hstack([_array(one.weight).T for one in firsts])
+        self.first_ = np.vstack([_array(one.weight) for one in firsts]).T.copy()
         self.first_bias_ = np.hstack([_array(one.bias) for one in firsts])
-        self.second_ = np.vstack([_array(one.weight).T for one in seconds]) / self.networks
+        self.second_ = np.hstack([_array(one.weight) for one in seconds]).T.copy() / self.networks
         self.second_bias_ = np.mean([_array(one.bias) for one in seconds], axis=0)
         self.least_cost_ = np.nanmin(cost, axis=0)
 

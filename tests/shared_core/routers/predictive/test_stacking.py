@@ -1,0 +1,26 @@
+"""The stack's weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared_core.routers.predictive import stacking
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000))
+def test_stack_weights_are_never_negative_and_find_the_truth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, noise = rng.normal(size=(200, 3)), rng.normal(size=(200, 3))
+    found = stacking.weights([truth, noise, -truth], truth, np.zeros(3))
+    assert (found >= 0).all()
+    assert found[0] == pytest.approx(1, abs=0.05)
+    assert found[2] == pytest.approx(0, abs=0.05)
+
+
+def test_a_query_that_is_hard_for_all_has_no_advantage() -> None:
+    hard = np.array([[0.1, 0.3], [0.7, 0.9]])
+    np.testing.assert_allclose(stacking.advantage(hard), [[-0.1, 0.1], [-0.1, 0.1]])

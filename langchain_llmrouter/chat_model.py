@@ -112,7 +112,7 @@ class ChatLLMRouter(BaseChatModel):
         routing = Routing(
             self.models, router, self.sticky, {**dispatching, "reliability": reliability}
         )
-        self._exchange = Exchange(self, routing)
+        self._exchange = Exchange(self, routing, lambda: self.defaults)
 
     @model_validator(mode="after")
     def _note_llmrouter_version(self) -> Self:

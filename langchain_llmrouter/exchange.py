@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
@@ -28,9 +29,6 @@ from shared_core.dispatch import Streamed
 from shared_core.errors import own_errors
 from shared_core.query import Query
 
-if TYPE_CHECKING:
-    from langchain_llmrouter.chat_model import ChatLLMRouter
-
 Derive = Callable[[AnyRunnable], AnyRunnable]
 
 _RESERVED: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
@@ -42,11 +40,18 @@ class Exchange:
     Args:
         chat: whose.
         routing: who decides.
+        defaults: options that the chat model hands on with every call, at that moment.
     """
 
-    def __init__(self, chat: ChatLLMRouter, routing: Routing) -> None:
+    def __init__(
+        self,
+        chat: BaseChatModel,
+        routing: Routing,
+        defaults: Callable[[], Mapping[str, Any]],
+    ) -> None:
         self._chat = chat
         self.routing = routing
+        self._defaults = defaults
 
     def query(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Query:
         """What is asked, for a decision that calls nobody."""
@@ -191,7 +196,7 @@ class Exchange:
         kwargs: Mapping[str, Any],
         derive: Derive | None,
     ) -> Query:
-        options = {**self._chat.defaults, **kwargs}
+        options = {**self._defaults(), **kwargs}
         if (tools := options.get(BOUND)) is not None:
             options |= tools.options
         about = wishes_of(config)
@@ -213,7 +218,7 @@ class Exchange:
     ) -> tuple[Query, Delegation]:
         """The query to route and the call to hand on; ``derive`` makes answers structured."""
         messages = self._messages(input)
-        options = {**self._chat.defaults, **kwargs}
+        options = {**self._defaults(), **kwargs}
         options.pop("model", None)
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:

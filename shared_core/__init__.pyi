@@ -1,9 +1,9 @@
 from .artifacts import Artifact as Artifact
+from .attempt import Attempt as Attempt
 from .conversation import Turn as Turn
 from .conversation import query_from as query_from
 from .decision import Answer as Answer
 from .decision import Ask as Ask
-from .decision import Attempt as Attempt
 from .decision import Flow as Flow
 from .decision import RoutingDecision as RoutingDecision
 from .dispatch import Dispatcher as Dispatcher

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from shared_core.attempt import Attempt
 from shared_core.errors import ConfigError
 
 Cause = Literal[
@@ -22,8 +23,6 @@ Cause = Literal[
     "sticky",
     "heard",
 ]
-Outcome = Literal["answered", "failed", "skipped", "cancelled"]
-Purpose = Literal["answer", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +69,6 @@ class Answer:
     def failed(self) -> bool:
         """Whether there is no answer."""
         return self.error is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One call of a model, or a call that was not made.
-
-    The error's message is left out on purpose: providers quote keys and prompts in theirs.
-
-    Args:
-        model: whose.
-        error: kind of error, or why it was not asked; None when it answered.
-        status: HTTP status of the error, if it has one.
-        outcome: ``cancelled`` when another was quicker; ``skipped`` when the model was not asked.
-        purpose: ``score`` when the model was asked to judge an answer.
-        in_tokens, out_tokens: size of the call, when known; not known of streams.
-        cost: in USD, when tokens and prices are known.
-        seconds: until the answer, or a stream's first piece.
-    """
-
-    model: str
-    error: str | None = None
-    status: int | None = None
-    outcome: Outcome = "failed"
-    purpose: Purpose = "answer"
-    in_tokens: int | None = None
-    out_tokens: int | None = None
-    cost: float | None = None
-    seconds: float | None = None
-
-    @classmethod
-    def of(cls, model: str, error: BaseException) -> Attempt:
-        """The attempt that ended in this error."""
-        status = getattr(error, "status_code", None)
-        return cls(model, type(error).__name__, status if isinstance(status, int) else None)
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether the model was to be asked and gave no answer."""
-        return self.outcome in ("failed", "skipped")
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, without what is not known."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in told.items() if value is not None}
-
-    def __str__(self) -> str:
-        return f"{self.model}: {self.error}" + (f" {self.status}" if self.status else "")
 
 
 @dataclass(frozen=True, slots=True)

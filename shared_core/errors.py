@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared_core.decision import Attempt
+    from shared_core.attempt import Attempt
 
 
 class RouterError(Exception):

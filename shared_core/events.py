@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared_core.decision import Attempt, RoutingDecision
+from shared_core.attempt import Attempt
+from shared_core.decision import RoutingDecision
 
 Kind = Literal["decided", "heard", "failed", "answered", "gave_up"]
 

@@ -161,3 +161,15 @@ def test_the_demonstration(tmp_path: Path) -> None:
         assert told in done.stdout
     assert (tmp_path / "out" / "cost-quality.png").exists()
     assert (tmp_path / "out" / "router" / "router.json").exists()
+
+
+def test_a_function_of_the_folder_one_stands_in_is_judged(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text("def choose(texts):\n    return ['large'] * len(texts)\n")
+    monkeypatch.chdir(tmp_path)
+    done = llmrouter("evaluate", data, "--function", "always_large=mine:choose", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["routers"]["always_large"]["quality"] == 1.0
+    missing = llmrouter("evaluate", data, "--function", "x=nowhere:choose")
+    assert "installed or in this folder" in missing.stderr

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from shared_core.decision import Attempt, Purpose
+from shared_core.attempt import Attempt, Purpose
 
 
 @dataclass(slots=True, eq=False)

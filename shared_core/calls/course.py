@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from shared_core.attempt import Attempt
 from shared_core.calls.books import Books, Entry
-from shared_core.decision import Answer, Ask, Attempt, Flow, RoutingDecision
+from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import (
     AllModelsFailed,
     ConfigError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,20 @@ from shared_core.outcomes.formats.records import records
 def function(spec: str) -> Callable[[Sequence[str]], Any]:
     """The function ``module:name``, imported; what it may return, ``evaluation.judged`` says.
 
+    The module is looked for in the folder one stands in, too, as with ``python -m``.
+
     Raises:
         ConfigError: there is none.
     """
     module, _, name = spec.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"no function {spec!r} (module:name): {error}") from error
+        raise ConfigError(
+            f"no function {spec!r} (module:name, installed or in this folder): {error}"
+        ) from error
     if not callable(found):
         raise ConfigError(f"{spec} is no function, but a {type(found).__name__}")
     return found  # type: ignore[no-any-return]

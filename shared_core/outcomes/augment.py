@@ -4,9 +4,8 @@ A copy inherits its original's outcomes and, in the column ``augmented_from``, i
 table has a ``split``, rows of any other side than ``train`` are left as they are, and nothing is
 made of them.
 
-On two real sets (`benchmarks/augmentation.py`) no change helped nearest neighbours or ridge
-regression beyond chance, and the error of both grew a little: augment where texts are misspelt or
-few, and measure it.
+On two real sets (`benchmarks/augmentation.py`) nothing here clearly helped nearest neighbours or
+ridge regression, and the error of both grew a little: measure before you augment.
 """
 
 from __future__ import annotations

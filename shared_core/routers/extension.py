@@ -1,8 +1,10 @@
-"""A new model without retraining: it is described as a mixture of the models known already.
+"""A new model without retraining: a mixture of the models known already, and a pattern of its own.
 
 On a few anchor queries that the pool answered too, the new model's scores are regressed on theirs,
-shrunk towards the pool's average. For any other query the mixture of the predictions is its
-prediction; what the mixture misses on the anchors gives the level and the uncertainty.
+shrunk towards the pool's average. What the mixture misses is taken for a Gaussian process over
+queries (Rasmussen and Williams, 2006, ch. 2 and 5): two are alike when their texts are, and when
+the router expects the same models to be good at them. Its strength is averaged over what the
+anchors make likely, so that a few of them claim little.
 """
 
 from __future__ import annotations
@@ -12,16 +14,21 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import DataError
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.routers.predictive.k_means import k_means
 
 FEWEST: Final = 20
+_MOST: Final = 1000
+"""Anchors that the pattern is learned from; its time grows with their cube."""
 _PENALTY_PER_MODEL: Final = 4.0
+_NOISES: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e5)
+"""The noise's variance over the pattern's, from a strong pattern to as good as none."""
 
 Vector = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 
 class Extension(NamedTuple):
@@ -29,9 +36,9 @@ class Extension(NamedTuple):
 
     Args:
         weights: (m,) of the known models' quality.
-        level: what is added to the mixture.
+        level: what is added to the mixture on average.
         cost_ratio: the new model's cost over the known models' mean cost.
-        error: standard error of the level, in quality points.
+        error: standard error of its expected quality of a query that is no anchor.
         n: anchor queries used.
     """
 
@@ -42,25 +49,99 @@ class Extension(NamedTuple):
     n: int
 
 
-def learn(known: OutcomeTable, new: OutcomeTable) -> Extension:
+class Places(NamedTuple):
+    """Where n queries lie: their texts' vectors (n, d), and what is expected of the m models.
+
+    ``profile`` (n, m) is each model's expected quality less the query's mean; ``scale`` (n,) the
+    distance between profiles that counts as far.
+    """
+
+    vectors: Vectors
+    profile: Matrix
+    scale: Vector
+
+    @classmethod
+    def of(cls, vectors: Vectors, quality: Matrix) -> Places:
+        """From vectors (n, d) and the router's expected quality (n, m)."""
+        profile = quality - quality.mean(axis=1, keepdims=True)
+        spread = float((profile - profile.mean(axis=0)).std())
+        scale = max(spread, 1e-6) * np.sqrt(quality.shape[1])
+        return cls(vectors, profile, np.full(len(vectors), scale))
+
+    def likeness(self, to: Places) -> Matrix:
+        """How alike (n, k) these and k others are, 0..1; far is what the others call so."""
+        squares = (self.profile**2).sum(axis=1)[:, None] + (to.profile**2).sum(axis=1)
+        apart = np.maximum(squares - 2 * self.profile @ to.profile.T, 0.0) / to.scale**2
+        alike: Matrix = np.exp(-apart / 2) * (1 + self.vectors @ to.vectors.T) / 2
+        return alike
+
+
+class Additions(NamedTuple):
+    """All that is known of k added models; arrays, which is what saving takes.
+
+    Args:
+        models: (k, 4 + m) level, cost ratio, error, anchors used, weights of the m known models.
+        anchors: (N, d + m + 1) vectors, profiles and scale of all their anchors.
+        pull: (N, k) what likeness to an anchor adds to each.
+    """
+
+    models: Matrix
+    anchors: NDArray[np.float32]
+    pull: Matrix
+
+    def __call__(self, quality: Matrix, cost: Matrix, vectors: Vectors) -> tuple[Matrix, Matrix]:
+        """Quality and cost (n, k) of the added ones from those (n, m) of the others."""
+        told, weights = np.split(self.models, [4], axis=1)
+        m = weights.shape[1]
+        near = Places.of(vectors, quality).likeness(_unpacked(self.anchors, m))
+        found = quality @ weights.T + told[:, 0] + near @ self.pull
+        return np.clip(found, 0.0, 1.0), cost.mean(axis=1, keepdims=True) * told[:, 1]
+
+    def told(self, place: int) -> str:
+        """How well the model at that place is known, in words."""
+        error, n = self.models[place, 2:4]
+        return f"known from {n:.0f} anchors, ±{error:.2f}"
+
+
+def learn(
+    known: OutcomeTable, new: OutcomeTable, quality: Matrix, vectors: Vectors
+) -> tuple[Extension, Additions]:
     """The extension for one new model.
 
     Args:
-        known: the pool's outcomes on the anchors.
+        known: the pool's outcomes on the n anchors.
         new: the new model's outcomes on the same anchors, a single column.
+        quality: (n, m) what the router expects of the pool's models there.
+        vectors: (n, d) of the anchors' texts.
 
     Raises:
         DataError: fewer than 20 anchors whose outcomes are all known.
     """
-    rows = np.isfinite(known.score).all(axis=1) & np.isfinite(new.score[:, 0])
-    if rows.sum() < FEWEST:
-        raise DataError(f"{rows.sum()} anchors with every score known; it takes {FEWEST} or more")
+    rows = np.flatnonzero(np.isfinite(known.score).all(axis=1) & np.isfinite(new.score[:, 0]))
+    if len(rows) < FEWEST:
+        raise DataError(f"{len(rows)} anchors with every score known; it takes {FEWEST} or more")
     scores, wanted = known.score[rows], new.score[rows, 0]
     weights = _shrunk(scores - scores.mean(axis=0), wanted - wanted.mean())
-    missed = wanted - scores @ weights
-    error = float(missed.std(ddof=1) / np.sqrt(rows.sum()))
+    used = rows[np.unique(np.linspace(0, len(rows) - 1, _MOST).astype(np.int64))]
+    places = Places.of(vectors[used], quality[used])
+    missed = new.score[used, 0] - known.score[used] @ weights
+    pull, level, error = _pattern(places.likeness(places), missed)
     ratio = _ratio(new.cost[rows, 0], known.cost[rows])
-    return Extension(weights, float(missed.mean()), ratio, error, int(rows.sum()))
+    found = Extension(weights, level + float(missed.mean()), ratio, error, len(rows))
+    model = np.array([[found.level, ratio, error, len(rows), *weights]])
+    return found, Additions(model, _packed(places), pull[:, None])
+
+
+def together(old: Additions | None, new: Additions) -> Additions:
+    """Both, the new ones last."""
+    if old is None:
+        return new
+    (n, k), (n_new, k_new) = old.pull.shape, new.pull.shape
+    pull = np.zeros((n + n_new, k + k_new))
+    pull[:n, :k], pull[n:, k:] = old.pull, new.pull
+    return Additions(
+        np.vstack([old.models, new.models]), np.vstack([old.anchors, new.anchors]), pull
+    )
 
 
 def _shrunk(scores: Matrix, wanted: Vector) -> Vector:
@@ -73,6 +154,45 @@ def _shrunk(scores: Matrix, wanted: Vector) -> Vector:
     return weights
 
 
+def _pattern(likeness: Matrix, missed: Vector) -> tuple[Vector, float, float]:
+    """Pull (n,) of each anchor, what it adds everywhere, and the error of what is expected."""
+    n = len(missed)
+    middle = np.eye(n) - 1 / n
+    strength, axes = np.linalg.eigh(middle @ likeness @ middle)
+    strength = np.maximum(strength, 0.0)
+    told = axes.T @ (missed - missed.mean())
+    grown = [strength / noise + 1 for noise in _NOISES]
+    variance = np.array([(told**2 / one).sum() / (n - 1) for one in grown])
+    share = _likely(variance, [float(np.log(one).sum()) for one in grown], n)
+    inverse = sum(w / (noise * one) for w, noise, one in zip(share, _NOISES, grown, strict=True))
+    pull: Vector = axes @ (told * inverse)
+    doubt = [v * _left_out_variance(axes, one) for v, one in zip(variance, grown, strict=True)]
+    return pull, -float(likeness.mean(axis=0) @ pull), float(np.sqrt(share @ np.array(doubt)))
+
+
+def _likely(variance: Vector, volume: list[float], n: int) -> Vector:
+    """How likely each of the strengths is, all being as likely before: marginal likelihoods."""
+    log = -((n - 1) * np.log(np.maximum(variance, 1e-12)) + np.array(volume)) / 2
+    weight = np.exp(log - log.max())
+    share: Vector = weight / weight.sum()
+    return share
+
+
+def _left_out_variance(axes: Matrix, grown: Vector) -> float:
+    """Mean variance, in units of the noise's, of what is expected of an anchor from the others."""
+    own = (axes**2) @ (1 / grown)
+    return float((1 / np.maximum(own, 1e-12) - 1).mean() + 1 / len(axes))
+
+
+def _packed(places: Places) -> NDArray[np.float32]:
+    return np.column_stack(places).astype(np.float32)
+
+
+def _unpacked(anchors: NDArray[np.float32], m: int) -> Places:
+    vectors, profile, scale = np.split(anchors, [-1 - m, -1], axis=1)
+    return Places(vectors, profile.astype(np.float64), scale[:, 0].astype(np.float64))
+
+
 def _ratio(new: Vector, known: Matrix) -> float:
     both = np.isfinite(new) & np.isfinite(known).all(axis=1)
     if not both.any():
@@ -80,24 +200,21 @@ def _ratio(new: Vector, known: Matrix) -> float:
     return float(new[both].mean() / max(known[both].mean(), 1e-30))
 
 
-def choose_anchors(
-    outcomes: OutcomeTable, encoder: Encoder, n: int, seed: int = 0
-) -> NDArray[np.int64]:
-    """Rows to ask a new model: from each of ``n`` clusters the most typical.
+def choose_anchors(outcomes: OutcomeTable, encoder: Encoder, n: int, seed: int = 0) -> Rows:
+    """Rows to ask a new model: one of each of ``n`` clusters of queries, drawn at random.
 
-    Rows on which models disagree would tell more each, but they are not like the others, and the
-    new model's level would come out wrong.
+    So they are spread over all that is asked, and still like the rest. Rows on which models
+    disagree would tell more each, but they are unlike the others: the new model's level comes out
+    wrong, and routing loses twice as much by it.
 
     Args:
         outcomes: the pool's outcomes.
         encoder: a fitted encoder, such as a trained router's ``encoder_``.
         n: how many, at most.
-        seed: of the clustering.
+        seed: of the clustering and the draw.
     """
     vectors = encoder(outcomes.queries)
-    centers = k_means(vectors, min(n, len(vectors)), np.random.default_rng(seed))
-    similarity = vectors @ centers.T
-    cluster = similarity.argmax(axis=1)
-    worth = similarity[np.arange(len(vectors)), cluster]
-    best = [np.flatnonzero(cluster == c)[worth[cluster == c].argmax()] for c in np.unique(cluster)]
-    return np.sort(np.array(best, np.int64))
+    rng = np.random.default_rng(seed)
+    cluster = (vectors @ k_means(vectors, min(n, len(vectors)), rng).T).argmax(axis=1)
+    drawn = [rng.choice(np.flatnonzero(cluster == one)) for one in np.unique(cluster)]
+    return np.sort(np.array(drawn, np.int64))

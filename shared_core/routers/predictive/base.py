@@ -8,7 +8,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -23,10 +23,13 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.extension import Extension, learn
+from shared_core.routers.extension import Additions, Extension, learn, together
 from shared_core.routers.predictive.reading import Reading
 
 Progress = Callable[[str], None]
+
+_ADDED: Final = tuple(f"added_{name}_" for name in Additions._fields)
+"""Attributes that tell of the models that came later."""
 
 
 class PredictiveRouter(Router):
@@ -77,7 +80,8 @@ class PredictiveRouter(Router):
             DataError: models missing here or there, or nothing to learn from.
         """
         report = progress or _silent
-        vars(self).pop("added_weights_", None)
+        for name in _ADDED:
+            vars(self).pop(name, None)
         table = _in_its_own_order(self._checked(outcomes))
         self.encoder_ = self._trained_encoder(table.queries, report)
         report("encoding the queries")
@@ -104,9 +108,11 @@ class PredictiveRouter(Router):
         if not texts:
             nothing = np.zeros((0, len(self.pool)))
             return Predictions(self.pool.names, nothing, nothing, self.cost_unit_)
-        quality, cost = self._predict(self._see(Reading(texts, self.encoder_)))
-        if hasattr(self, "added_weights_"):
-            quality, cost = self._extended(quality, cost)
+        reading = Reading(texts, self.encoder_)
+        quality, cost = self._predict(self._see(reading))
+        if (added := self._added) is not None:
+            new = added(quality, cost, reading.vectors)
+            quality, cost = np.hstack([quality, new[0]]), np.hstack([cost, new[1]])
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
 
     def add_candidate(self, candidate: Candidate, outcomes: OutcomeTable) -> Extension:
@@ -118,7 +124,7 @@ class PredictiveRouter(Router):
                 model and of the models trained on; costs or token counts with prices, too.
 
         Returns:
-            What was learned of it; ``error`` is how sure its level is.
+            What was learned of it; ``error`` is how sure its expected quality is.
 
         Raises:
             DataError: too few anchors, or neither costs nor prices of the new model.
@@ -127,21 +133,30 @@ class PredictiveRouter(Router):
         trained = self.pool.names[: len(self.train_means_)]
         pool = ModelPool([*self.pool.values(), candidate])
         table = outcomes.of([*trained, candidate.name]).priced(pool)
-        found = learn(table.of(trained), table.of([candidate.name]))
+        reading = Reading(table.queries, self.encoder_)
+        expected, _ = self._predict(self._see(reading))
+        known, new = table.of(trained), table.of([candidate.name])
+        found, added = learn(known, new, expected, reading.vectors)
         if not np.isfinite(found.cost_ratio):
             raise DataError(
                 f"no cost of {candidate.name} is known: give costs, or tokens and prices"
             )
-        row = np.array([found.level, found.cost_ratio, *found.weights])
-        self.added_weights_ = np.vstack([*getattr(self, "added_weights_", []), row])
+        for name, value in zip(_ADDED, together(self._added, added), strict=True):
+            setattr(self, name, value)
         self.pool = pool
         return found
 
-    def _extended(self, quality: Matrix, cost: Matrix) -> tuple[Matrix, Matrix]:
-        level, ratio, weights = np.split(self.added_weights_, [1, 2], axis=1)
-        added = np.clip(quality @ weights.T + level.T, 0.0, 1.0)
-        price = cost.mean(axis=1, keepdims=True) * ratio.T
-        return np.hstack([quality, added]), np.hstack([cost, price])
+    def _late(self, model: str) -> str:
+        """How well a model that came later is known; nothing of the others."""
+        place = self.pool.names.index(model) - len(self.train_means_)
+        added = self._added
+        return "" if added is None or place < 0 else f"; {model} is {added.told(place)}"
+
+    @property
+    def _added(self) -> Additions | None:
+        """What is known of the models that came later."""
+        values = [getattr(self, name) for name in _ADDED if hasattr(self, name)]
+        return Additions(*values) if values else None
 
     @property
     def is_quick(self) -> bool:
@@ -159,7 +174,7 @@ class PredictiveRouter(Router):
             ranking=ranking,
             router=type(self).__name__,
             cause="policy" if len(eligible) > 1 else "only_candidate",
-            reason=_reason(told, order, policy),
+            reason=_reason(told, order, policy) + self._late(ranking[0]),
             quality=dict(zip(eligible, told.quality[0].tolist(), strict=True)),
             cost=dict(zip(eligible, predictions.cost[0].tolist(), strict=True)),
             rejected=rejected,

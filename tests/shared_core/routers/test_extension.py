@@ -2,26 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, score
 
-from shared_core import Candidate, DataError, LinearRouter, choose_anchors
+from shared_core import (
+    AutoRouter,
+    Candidate,
+    ClusterRouter,
+    DataError,
+    EloRouter,
+    KNNRouter,
+    LinearRouter,
+    ModelPool,
+    OutcomeTable,
+    Router,
+    choose_anchors,
+)
+from shared_core.encoders.base import unit
+from shared_core.evaluation import cost_metrics
+from shared_core.routers.extension import Additions, Extension, learn, together
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+OLD = ("sums", "poems", "large")
+KINDS = [LinearRouter, KNNRouter, ClusterRouter, EloRouter, AutoRouter]
 
 
-def test_a_new_model_needs_anchors_and_no_retraining(tmp_path: Path) -> None:
-    old = outcomes(TRAIN, ["sums", "poems", "large"])
-    pool = [POOL[name] for name in old.models]
-    router = LinearRouter(pool, alpha=3.0).fit(old)
-    anchors = outcomes([TRAIN[i] for i in choose_anchors(old, router.encoder_, 60)])
-    found = router.add_candidate(POOL["code"], anchors)
-    assert 0 <= found.error < 0.2
-    assert router.pool.names == ("sums", "poems", "large", "code")
-    loaded = LinearRouter.load(router.save(tmp_path / "router"))
-    for text in HELD_OUT:
-        quality = loaded.route(text).quality
-        assert quality["code"] == pytest.approx(score("code", text), abs=0.45)
+def extended(kind: Any = LinearRouter, n: int = 60) -> tuple[Any, Extension]:
+    """A router of three models, to which ``code`` came later."""
+    old = outcomes(TRAIN, OLD)
+    router = kind([POOL[name] for name in OLD], **kind.test_parameters()[0]).fit(old)
+    anchors = outcomes([TRAIN[i] for i in choose_anchors(old, router.encoder_, n)])
+    return router, router.add_candidate(POOL["code"], anchors)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_model_needs_anchors_and_no_retraining(kind: Any, tmp_path: Path) -> None:
+    router, found = extended(kind)
+    assert 0 < found.error < 0.3
+    assert router.pool.names == (*OLD, "code")
+    missed = [router.route(t).quality["code"] - score("code", t) for t in HELD_OUT]
+    assert np.sqrt(np.mean(np.square(missed))) < 0.4
+    loaded = Router.load(router.save(tmp_path / "router"))
+    assert [loaded.route(t).quality for t in HELD_OUT] == [
+        router.route(t).quality for t in HELD_OUT
+    ]
+
+
+def test_what_was_trained_on_is_predicted_as_before() -> None:
+    plain = LinearRouter([POOL[name] for name in OLD], alpha=3.0).fit(outcomes(TRAIN, OLD))
+    before, after = plain.predict(HELD_OUT), extended()[0].predict(HELD_OUT)
+    np.testing.assert_array_equal(after.quality[:, :3], before.quality)
+    np.testing.assert_array_equal(after.cost[:, :3], before.cost)
+
+
+def test_the_decision_says_how_well_the_new_model_is_known() -> None:
+    router, found = extended()
+    told = [router.route(text) for text in HELD_OUT]
+    new = [one for one in told if one.model == "code"]
+    assert new
+    assert all(f"code is known from {found.n} anchors, ±" in one.reason for one in new)
+    assert not [one for one in told if one.model != "code" and "anchors" in one.reason]
+
+
+def test_a_second_model_changes_nothing_of_the_first(tmp_path: Path) -> None:
+    router, _ = extended()
+    first = router.predict(HELD_OUT).quality[:, 3]
+    later = Candidate(name="later", input_price=1, output_price=1)
+    table = outcomes(TRAIN[:80])
+    rows = [dict(row, **{"score.later": row["score.poems"], "cost.later": 1.0})
+            for row in _rows(table)]  # fmt: skip
+    router.add_candidate(later, OutcomeTable.from_rows(rows))
+    both = router.predict(HELD_OUT).quality
+    np.testing.assert_allclose(both[:, 3], first, atol=1e-6)
+    np.testing.assert_allclose(both[:, 4], both[:, 1], atol=0.25)
+    again = Router.load(router.save(tmp_path / "router"))
+    np.testing.assert_array_equal(again.predict(HELD_OUT).quality, both)  # type: ignore[attr-defined]
+
+
+def _rows(table: OutcomeTable) -> Iterator[dict[str, Any]]:
+    for i, text in enumerate(table.queries):
+        yield {"query": text} | {
+            f"{measure}.{model}": float(table.measures[measure][i, j])
+            for measure in ("score", "cost")
+            for j, model in enumerate(table.models)
+        }
+
+
+def test_fitting_again_forgets_the_new_model() -> None:
+    router, _ = extended()
+    router.pool = ModelPool([POOL[name] for name in OLD])
+    assert router.fit(outcomes(TRAIN, OLD)).predict(HELD_OUT).quality.shape[1] == 3
 
 
 def test_too_few_anchors_are_refused() -> None:
@@ -31,3 +108,92 @@ def test_too_few_anchors_are_refused() -> None:
         router.add_candidate(POOL["code"], outcomes(TRAIN[:9]))
     with pytest.raises(DataError, match="no outcomes of"):
         router.add_candidate(Candidate(name="unheard"), outcomes(TRAIN))
+
+
+def _learned(
+    n: int, new: Any, seed: int = 0
+) -> tuple[Extension, Additions, np.ndarray, np.ndarray]:
+    """A pool of three equally good models, and a new one whose chance is ``new(vectors)``."""
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng.standard_normal((n + 500, 8)).astype(np.float32))
+    expected = np.full((n + 500, 3), 0.5)
+    scores = (rng.random((n + 500, 3)) < 0.5).astype(float)
+    wanted = (rng.random(n + 500) < new(vectors)).astype(float)[:, None]
+    texts = tuple(map(str, range(n)))
+    known, column = (
+        OutcomeTable(names, texts, {"score": values[:n], "cost": np.ones_like(values[:n])})
+        for names, values in ((("a", "b", "c"), scores), (("new",), wanted))
+    )
+    found, added = learn(known, column, expected[:n], vectors[:n])
+    told, _ = added(expected[n:], expected[n:], vectors[n:])
+    return found, added, told[:, 0], new(vectors[n:])
+
+
+def test_a_strength_that_is_no_mixture_of_the_pool_s_is_found() -> None:
+    _, _, told, true = _learned(400, lambda v: np.where(v[:, 0] > 0, 0.9, 0.1))
+    assert np.corrcoef(told, true)[0, 1] > 0.7
+
+
+@settings(max_examples=15, deadline=None)
+@given(level=st.floats(0.1, 0.9), seed=st.integers(0, 999))
+def test_no_pattern_is_claimed_where_there_is_none(level: float, seed: int) -> None:
+    found, _, told, _ = _learned(100, lambda v: np.full(len(v), level), seed)
+    assert told.std() < 0.12
+    assert abs(told.mean() - level) < max(5 * found.error, 0.25)
+
+
+def test_more_anchors_leave_less_doubt() -> None:
+    few, many = (_learned(n, lambda v: np.full(len(v), 0.5))[0].error for n in (40, 800))
+    assert many < few / 2
+
+
+def test_added_models_stand_side_by_side() -> None:
+    one = _learned(40, lambda v: v[:, 0] > 0)[1]
+    two = _learned(60, lambda v: v[:, 1] > 0, seed=1)[1]
+    both = together(together(None, one), two)
+    vectors, expected = unit(np.eye(8, dtype=np.float32)), np.full((8, 3), 0.5)
+    for place, alone in enumerate((one, two)):
+        np.testing.assert_allclose(
+            both(expected, expected, vectors)[0][:, place],
+            alone(expected, expected, vectors)[0][:, 0],
+        )
+
+
+@pytest.mark.parametrize("n", [1, 20, 10_000])
+def test_anchors_are_spread_and_drawn_by_the_seed(n: int) -> None:
+    old = outcomes(TRAIN, OLD)
+    router = LinearRouter([POOL[name] for name in OLD], alpha=3.0).fit(old)
+    chosen = choose_anchors(old, router.encoder_, n)
+    assert len(chosen) == len(set(chosen.tolist())) <= min(n, len(old))
+    np.testing.assert_array_equal(chosen, choose_anchors(old, router.encoder_, n))
+
+
+@pytest.fixture(scope="module")
+def mix() -> OutcomeTable:
+    path = DATA / "llmrouter_mix" / "outcomes.parquet"
+    if not path.exists():
+        pytest.skip("the data set is not beside this checkout")
+    return OutcomeTable.read(path)
+
+
+@pytest.mark.slow
+def test_little_is_lost_against_retraining(mix: OutcomeTable) -> None:
+    model = "llama-3.3-nemotron-super-49b-v1"
+    train, test = mix.split("train"), mix.split("test")
+    train = train.rows(np.arange(0, len(train), 3))
+    names = [*(name for name in mix.models if name != model), model]
+    whole = LinearRouter(names, alpha=30.0).fit(train.of(names))
+    router = LinearRouter(names[:-1], alpha=30.0).fit(train.of(names[:-1]))
+    anchors = train.rows(choose_anchors(train, router.encoder_, 400))
+    router.add_candidate(Candidate(name=model), anchors)
+    reached = [_aiq(one, test.of(names)) for one in (router, whole)]
+    assert reached[0] >= reached[1] - 0.01
+
+
+def _aiq(router: LinearRouter, test: OutcomeTable) -> float:
+    told = router.predict(test.queries)
+    swept = cost_metrics.sweep(told.quality, told.cost, told.cost_unit)
+    cost, quality = cost_metrics.outcomes_of(swept, test.score, test.cost)
+    means = test.cost.mean(axis=0)
+    low, high = float(means.min()), float(means.max())
+    return cost_metrics.aiq_range(cost.mean(axis=1), quality.mean(axis=1), low, high)

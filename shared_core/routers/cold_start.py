@@ -24,11 +24,13 @@ from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.reading import scale, scaled
-from shared_core.routers.topics import NAMES, STAKES, is_trivial, topics
+from shared_core.routers.topics import NAMES, STAKES, asks_little, is_formal, is_trivial, topics
 
 _FLOORS: Final = dict.fromkeys(STAKES, 0.72) | {"proof": 0.8, "design": 0.55, "code": 0.4}
 _PER_FURTHER_WORD: Final = 0.06
 _TRIVIAL: Final = 0.05
+_LITTLE: Final = 0.3
+_FORMAL: Final = 0.5
 _LONG: Final = 3000
 _ALPHA: Final = 30.0
 _STEEPNESS: Final = 8.0
@@ -103,6 +105,8 @@ def demand(text: str) -> float:
     """How much a query asks of a model, 0..1; 0.05 for small talk, from 0.72 where harm is near."""
     if is_trivial(text):
         return _TRIVIAL
+    if asks_little(text):
+        return _LITTLE
     found = topics(text)
     floors = [
         floor + _PER_FURTHER_WORD * min(found[topic] - 1, 4)
@@ -111,7 +115,8 @@ def demand(text: str) -> float:
     ]
     learned = float(_prior()(_features([text]))[0, 0])
     long = 0.5 if len(text) > _LONG else 0.0
-    return float(np.clip(max([learned, long, *floors]), _TRIVIAL, 1.0))
+    formal = _FORMAL if is_formal(text) else 0.0
+    return float(np.clip(max([learned, long, formal, *floors]), _TRIVIAL, 1.0))
 
 
 class _Prior:

@@ -1,8 +1,9 @@
 """Falls back to the best single model where the router's own doubt says it should not choose.
 
-Two doubts: *distance*, the query is unlike anything trained on; and *margin*, the expected gain
-over the best single model is small. How like is like enough, and how much is enough, is learned by
-leaving whole domains out: those that the table names, else clusters of its queries.
+Three doubts: the query is strange; the expected gain over the best single model is small; or among
+the training queries next to it, choosing is not proved to pay. How strange is too strange, and how
+much is enough, is learned by leaving whole domains out: those that the table names, else clusters
+of its queries.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from numpy.typing import NDArray
 from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.base import Vectors
+from shared_core.encoders.shape import shape
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix, Policy, Predictions
+from shared_core.policies.base import Policy, Predictions
 from shared_core.query import Query
+from shared_core.routers import ground
 from shared_core.routers.base import Router
-from shared_core.routers.predictive import ridge
+from shared_core.routers.ground import Bools, Ground, Vector
+from shared_core.routers.predictive import reading, ridge
 from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.k_means import k_means
@@ -32,19 +36,17 @@ from shared_core.routers.predictive.linear import LinearRouter
 DOMAINS: Final = "dataset"
 """Column of the table that names each row's domain."""
 
-_NEAREST: Final = 10
 _FEWEST: Final = 3
 _CLUSTERS: Final = 8
 _FOLDS: Final = 5
-_LEVELS: Final = np.linspace(0, 0.95, 20)
+_LEVELS: Final = np.linspace(0, 0.95, 14)
 _KEPT_ROWS: Final = 4000
 _GOOD_PART: Final = 0.6
 """Of the gain on known ground; the rest is given up for less risk elsewhere."""
-_ALWAYS: Final = -1.0
 _NEVER: Final = 2.0
-"""Similarities that every query reaches, and none."""
+"""A familiarity that no query has."""
 
-Vector = NDArray[np.float64]
+_GROUND: Final = tuple(f"ground_{name}_" for name in Ground._fields)
 
 
 class GuardedRouter(Router):
@@ -55,8 +57,10 @@ class GuardedRouter(Router):
         tolerance: mean utility that choosing may lose in a domain that was not trained on, against
             the best single model.
         caution: standard errors by which no left-out domain may lose more than that.
-        familiarity: similarity to the nearest training queries below which it falls back; learned,
-            with the smallest expected gain that counts, when not given.
+        familiarity: share of the training queries that must be stranger than a query for the
+            router to choose; learned, with the smallest expected gain that counts, when not given.
+        proof: standard errors by which choosing must have gained among the training queries
+            nearest to a query.
     """
 
     def __init__(
@@ -65,16 +69,19 @@ class GuardedRouter(Router):
         tolerance: float = 0.003,
         caution: float = 1.0,
         familiarity: float | None = None,
+        proof: float = 2.0,
     ) -> None:
-        if min(tolerance, caution) < 0:
+        if min(tolerance, caution, proof) < 0:
             raise ConfigError(
-                f"tolerance and caution are numbers from 0 up, not {tolerance} and {caution}"
+                "tolerance, caution and proof are numbers from 0 up, not "
+                f"{tolerance}, {caution} and {proof}"
             )
         super().__init__(router.pool)
         self.router = router
         self.tolerance = tolerance
         self.caution = caution
         self.familiarity = familiarity
+        self.proof = proof
 
     def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
         """Fit the router, and learn where to trust it.
@@ -89,26 +96,22 @@ class GuardedRouter(Router):
         report = progress or (lambda _: None)
         self.router.fit(outcomes, report)
         table = outcomes.of(self.pool.names).priced(self.pool)
-        vectors = self.router.encoder_(table.queries)
-        rng = np.random.default_rng(self.router.seed)
-        self.vectors_ = vectors[np.sort(rng.permutation(len(vectors))[:_KEPT_ROWS])]
         cost = np.nan_to_num(table.cost)
         self.means_ = np.stack([np.nanmean(table.score, axis=0), cost.mean(axis=0)])
         self.cost_unit_ = cost_unit(cost)
-        if self.familiarity is not None:
-            self.familiarity_, self.margin_ = self.familiarity, 0.0
-        else:
-            report("leaving domains out, to see where the router can be trusted")
-            self.familiarity_, self.margin_ = self._learned(table, vectors)
+        report("leaving domains out, to see where the router can be trusted")
+        kept = np.random.default_rng(self.router.seed).permutation(len(table))[:_KEPT_ROWS]
+        self._learn(table.rows(np.sort(kept)))
         return self
 
     def flow(self, query: Query) -> Flow:
         self._check_fitted()
         decision = yield from self.router.flow(query)
         policy = self.router.policy.weighing(query.cost_weight)
-        safe = self.best_single(policy, decision.ranking)
-        doubt = None if safe == decision.model else self._doubt(query, decision, safe, policy)
-        if doubt is None:
+        known = [name for name in decision.ranking if name in self.pool]
+        if not known or (safe := self.best_single(policy, known)) == decision.model:
+            return decision
+        if (doubt := self._doubt(query, decision, safe, policy)) is None:
             return decision
         later = tuple(name for name in decision.ranking if name != safe)
         reason = f"unsure ({doubt}): {safe}, the best single model on the training rows"
@@ -132,30 +135,72 @@ class GuardedRouter(Router):
     def _doubt(
         self, query: Query, decision: RoutingDecision, safe: str, policy: Policy
     ) -> str | None:
-        nearness = float(_familiarity(self.router.encoder_([query.text]), self.vectors_)[0])
-        if nearness < self.familiarity_:
-            return f"unlike the training queries, {nearness:.2f} < {self.familiarity_:.2f}"
+        here = self._ground.place(self.router.encoder_([query.text]), shape([query.text]))
+        known = float(self._ground.familiarity(here)[0])
+        if known < self.familiarity_:
+            return f"strange: familiarity {known:.2f} < {self.familiarity_:.2f}"
         gain = _expected(decision, policy, safe, self.cost_unit_)
         if gain < self.margin_:
             return f"expected gain {gain:.3f} < {self.margin_:.3f}"
+        if decision.model not in self.pool:
+            return None  # came later: no training query tells of it
+        models = tuple(name for name in decision.ranking if name in self.pool)
+        columns = [self.pool.names.index(name) for name in models]
+        mean, error = self._ground.proof(here, policy, models, columns, models.index(safe))
+        if mean <= self.proof * error:
+            return f"choosing gained {mean:+.3f}, give or take {error:.3f}, on queries like it"
         return None
 
-    def _learned(self, table: OutcomeTable, vectors: Vectors) -> tuple[float, float]:
-        """Familiarity and margin from which on choosing did no harm in left-out domains."""
-        unseen = self._left_out(table, vectors, _domains(table, vectors, self.router.seed))
-        seen = self._left_out(table, vectors, folds(table.queries, _FOLDS, self.router.seed))
-        return _thresholds(unseen, seen, self.tolerance, self.caution)
+    @property
+    def _ground(self) -> Ground:
+        return Ground(*(getattr(self, name) for name in _GROUND))
 
-    def _left_out(self, table: OutcomeTable, vectors: Vectors, group: Folds) -> list[_Gains]:
-        """What choosing would have brought in each group, to fits that never saw it."""
+    def _learn(self, table: OutcomeTable) -> None:
+        """The ground, and familiarity and margin from which on choosing did no harm."""
+        vectors, shapes = self.router.encoder_(table.queries), shape(table.queries)
+        form = np.stack(reading.scale(shapes))
+        places = ground.placed(vectors, shapes, form)
+        domains = _domains(table, vectors, self.router.seed)
+        fold = folds(table.queries, _FOLDS, self.router.seed)
+        told = self._told(table, places, fold)
+        found = ground.survey(form, places, domains, fold, told)
+        for name, value in zip(_GROUND, found, strict=True):
+            setattr(self, name, value)
+        if self.familiarity is not None:
+            self.familiarity_, self.margin_ = self.familiarity, 0.0
+            return
+        unseen = self._left_out(found, self._told(table, places, domains), domains, domains)
+        seen = self._left_out(found, told, domains, fold)
+        self.familiarity_, self.margin_ = _thresholds(unseen, seen, self.tolerance, self.caution)
+
+    def _told(self, table: OutcomeTable, places: Vectors, group: Folds) -> NDArray[np.float32]:
+        """Quality and cost in units (4, N, m) as predicted without the row's group, and as known.
+
+        A ridge regression stands in for the router, which may take long to fit.
+        """
         targets = ridge.filled(table.score, np.nan_to_num(table.cost), self.cost_unit_)
-        alpha = ridge.choose_alpha(vectors, targets, len(self.pool), group, LinearRouter.ALPHAS)
-        found = ridge.left_out(vectors, targets, alpha, group)
-        expected, true = (self._utility(*np.split(one, 2, axis=1)) for one in (found, targets))
-        return [_gains(vectors, expected, true, group == held) for held in np.unique(group)]
+        alpha = ridge.choose_alpha(places, targets, len(self.pool), group, LinearRouter.ALPHAS)
+        found = ridge.left_out(places, targets, alpha, group)
+        halves = [half for one in (found, targets) for half in np.split(one, 2, axis=1)]
+        return np.stack(halves).astype(np.float32)
 
-    def _utility(self, quality: Matrix, units: Matrix) -> Matrix:
-        return self.router.policy(Predictions(self.pool.names, quality, units, 1.0))
+    def _left_out(
+        self, known: Ground, told: NDArray[np.float32], domains: Folds, group: Folds
+    ) -> list[_Gains]:
+        """What choosing would have brought in each group, to fits that never saw it."""
+        near = known.ranked(ground.left_out_signs(known.places, domains, group))
+        return [self._gains(known, told, near, group == held) for held in np.unique(group)]
+
+    def _gains(self, known: Ground, told: NDArray[np.float32], near: Vector, held: Bools) -> _Gains:
+        policy, models = self.router.policy, self.pool.names
+        quality, units = known.told[2:, ~held].astype(np.float64)
+        safe = int(policy(Predictions(models, quality, units, 1.0)).mean(axis=0).argmax())
+        beside = ground.gains(known.told[:, ~held], policy, models, safe)[1]
+        rows = ground.neighbours(known.places[held], known.places[~held], ground.size(len(near)))
+        around = beside[rows]
+        error = around.std(axis=1) / np.sqrt(around.shape[1])
+        expected, realised = ground.gains(told[:, held], policy, models, safe)
+        return _Gains(near[held], expected, realised, around.mean(axis=1) > self.proof * error)
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
@@ -163,15 +208,16 @@ class GuardedRouter(Router):
 
 
 class _Gains(NamedTuple):
-    """Per row (n,): likeness to the training rows, and gain over the best single model."""
+    """Per row (n,): familiarity, gain over the best single model, and whether it is proved."""
 
     near: Vector
     expected: Vector
     realised: Vector
+    proved: Bools
 
-    def trusted(self, familiarity: float, margin: float) -> NDArray[np.bool]:
+    def trusted(self, familiarity: float, margin: float) -> Bools:
         """The rows (n,) that the router may decide with these thresholds."""
-        return (self.near >= familiarity) & (self.expected >= margin)
+        return self.proved & (self.near >= familiarity) & (self.expected >= margin)
 
     def kept(self, familiarity: float, margin: float) -> Vector:
         """What is gained (n,) with them."""
@@ -181,17 +227,6 @@ class _Gains(NamedTuple):
     def share(self, familiarity: float, margin: float) -> float:
         """Share of the rows that don't get the best single model."""
         return float((self.trusted(familiarity, margin) & (self.expected > 0)).mean())
-
-
-def _gains(vectors: Vectors, expected: Matrix, true: Matrix, held: NDArray[np.bool]) -> _Gains:
-    """What choosing by expected utility (n, m) brought in the rows that are left out."""
-    rows, chosen = np.flatnonzero(held), expected[held].argmax(axis=1)
-    safe = int(true[~held].mean(axis=0).argmax())
-    return _Gains(
-        _familiarity(vectors[held], vectors[~held][:_KEPT_ROWS]),
-        expected[rows, chosen] - expected[held, safe],
-        true[rows, chosen] - true[held, safe],
-    )
 
 
 def _thresholds(
@@ -214,8 +249,7 @@ def _thresholds(
 def _grid(known: _Gains) -> list[tuple[float, float]]:
     """The thresholds to try."""
     margins = np.unique(np.maximum(np.quantile(known.expected, _LEVELS), 0.0)).tolist()
-    levels = (_ALWAYS, *np.quantile(known.near, _LEVELS).tolist())
-    return list(product(levels, margins))
+    return list(product(_LEVELS.tolist(), margins))
 
 
 def _lower(gained: Vector, caution: float) -> float:
@@ -240,11 +274,3 @@ def _expected(decision: RoutingDecision, policy: Policy, safe: str, unit: float)
                      for of in (decision.quality, decision.cost))  # fmt: skip
     mine, theirs = policy(Predictions(pair, quality, cost, unit))[0]
     return float(mine - theirs)
-
-
-def _familiarity(vectors: Vectors, known: Vectors) -> Vector:
-    """Mean similarity (n,) to the nearest known queries."""
-    similarity = vectors @ known.T
-    if similarity.shape[1] > _NEAREST:
-        similarity = np.partition(similarity, -_NEAREST, axis=1)[:, -_NEAREST:]
-    return similarity.mean(axis=1, dtype=np.float64) if similarity.size else np.zeros(len(vectors))

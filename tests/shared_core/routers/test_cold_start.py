@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared_core import Candidate, ColdStartRouter, ModelPool, ZeroShotRouter
 from shared_core.routers.cold_start import demand
@@ -79,6 +81,73 @@ def test_what_matters_does_not_go_to_the_smallest(router: ColdStartRouter, text:
 @pytest.mark.parametrize("text", EASY)
 def test_small_talk_does_not_go_to_the_dearest(router: ColdStartRouter, text: str) -> None:
     assert router.route(text).model == "nano"
+
+
+TWO = ModelPool([POOL["nano"], POOL["grand"]])
+
+SHORT_AND_HARD = """is P=NP?
+Prove Fermat's last theorem for n=3
+Show that every finite group of order p^2 is abelian
+Can I take ibuprofen while pregnant at 31 weeks?
+Is a landlord liable if a tenant's dog bites a visitor?
+Management of diabetic ketoacidosis with potassium of 2.9 mmol/L
+Does enalapril go with spironolactone?
+Qual o prazo prescricional para cobrar dívida de cheque sem fundos?
+Criança de 2 anos engoliu uma pilha botão
+Explain how to hedge the vega of a cliquet option book
+Write a lock-free multi-producer multi-consumer queue in C++20""".splitlines()
+
+PLAIN = """how are you doing today?
+half of 18?
+capital of Portugal?
+how do you spell 'necessary'?
+what day comes after Wednesday?
+how many legs does a spider have?
+give me a synonym for happy
+translate 'good night' into Spanish
+Qual é a capital do Peru?
+como se escreve 'exceção'?
+conte uma piada curta
+é bom dormir cedo?
+taxi or bus to the beach?""".splitlines()
+
+PASTED = (
+    "\n\n"
+    + (
+        "The library reopened after eight months. Patients of the clinic next door had found a "
+        "larger room, and the court's clock, stopped since the storm, runs again. "
+    )
+    * 6
+)
+
+
+@pytest.mark.parametrize("pool", [POOL, TWO], ids=["three", "two"])
+@pytest.mark.parametrize("text", SHORT_AND_HARD)
+def test_short_is_not_simple(pool: ModelPool, text: str) -> None:
+    assert ColdStartRouter(pool).route(text).model != "nano"
+
+
+@pytest.mark.parametrize("pool", [POOL, TWO], ids=["three", "two"])
+@pytest.mark.parametrize("text", PLAIN)
+def test_a_few_plain_words_do_not_go_to_the_dearest(pool: ModelPool, text: str) -> None:
+    assert ColdStartRouter(pool).route(text).model != "grand"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["What is the last word of this text?", "Traduza só a primeira palavra deste texto:",
+     "Is the following text in English or in Portuguese?"],
+)  # fmt: skip
+def test_what_is_asked_counts_and_not_what_was_pasted(asked: str) -> None:
+    router = ColdStartRouter(TWO)
+    assert router.route(asked + PASTED).model == "nano"
+    assert router.route(PASTED + "\n\n" + asked).model == "nano"
+    assert router.route("What follows from this for my lawsuit?" + PASTED).model == "grand"
+
+
+@given(st.text(max_size=400))
+def test_demand_is_a_number_of_any_text(text: str) -> None:
+    assert 0.05 <= demand(text) <= 1.0
 
 
 def test_more_at_stake_demands_more() -> None:

@@ -43,17 +43,17 @@ class Ground(NamedTuple):
     """
 
     form: Shapes
-    places: NDArray[np.float32]
+    places: Vectors
     domains: Matrix
     usual: Vector
     ranks: Vector
-    told: NDArray[np.float32]
+    told: Vectors
 
-    def place(self, vectors: Vectors, shapes: Shapes) -> NDArray[np.float32]:
+    def place(self, vectors: Vectors, shapes: Shapes) -> Vectors:
         """Where texts lie (n, f), from their vectors (n, d) and form (n, s)."""
         return placed(vectors, shapes, self.form)
 
-    def familiarity(self, places: NDArray[np.float32]) -> Vector:
+    def familiarity(self, places: Vectors) -> Vector:
         """Share (n,) of the training queries that are stranger, 0..1."""
         known = ridge.Ridge(self.domains[:-1], self.domains[-1])
         return self.ranked(_signs(places, self.places, known))
@@ -64,7 +64,7 @@ class Ground(NamedTuple):
         found: Vector = np.interp((signs / self.usual).sum(axis=1), self.ranks, grid)
         return found
 
-    def proof(self, place: NDArray[np.float32], policy: Policy, models: tuple[str, ...],
+    def proof(self, place: Vectors, policy: Policy, models: tuple[str, ...],
               columns: list[int], safe: int) -> tuple[float, float]:  # fmt: skip
         """Mean gain over the safe model among the nearest training queries, and its error.
 
@@ -80,14 +80,14 @@ class Ground(NamedTuple):
         return float(gained.mean()), float(gained.std() / np.sqrt(len(gained)))
 
 
-def placed(vectors: Vectors, shapes: Shapes, form: Shapes) -> NDArray[np.float32]:
+def placed(vectors: Vectors, shapes: Shapes, form: Shapes) -> Vectors:
     """Vectors (n, d) beside the weighted form (n, s)."""
     scaled = reading.scaled(shapes, *form)
     return np.hstack([vectors, np.float32(FORM_WEIGHT) * scaled]).astype(np.float32)
 
 
-def survey(form: Shapes, places: NDArray[np.float32], domains: Folds, fold: Folds,
-           told: NDArray[np.float32]) -> Ground:  # fmt: skip
+def survey(form: Shapes, places: Vectors, domains: Folds, fold: Folds,
+           told: Vectors) -> Ground:  # fmt: skip
     """The ground of some training queries; ``domains`` and ``fold`` (N,) number them."""
     known = recognition(places, domains)
     signs = left_out_signs(places, domains, fold)
@@ -96,7 +96,7 @@ def survey(form: Shapes, places: NDArray[np.float32], domains: Folds, fold: Fold
     return Ground(form, places, np.vstack([known.weights, known.offset]), usual, ranks, told)
 
 
-def left_out_signs(places: NDArray[np.float32], domains: Folds, group: Folds) -> Matrix:
+def left_out_signs(places: Vectors, domains: Folds, group: Folds) -> Matrix:
     """The signs of familiarity (N, 2) of each query, its group not being known."""
     found = np.zeros((len(places), 2))
     for held in np.unique(group):
@@ -107,13 +107,13 @@ def left_out_signs(places: NDArray[np.float32], domains: Folds, group: Folds) ->
     return found
 
 
-def recognition(places: NDArray[np.float32], domains: Folds) -> ridge.Ridge:
+def recognition(places: Vectors, domains: Folds) -> ridge.Ridge:
     """A regression on each domain's indicator."""
     return ridge.fit(places, (domains[:, None] == np.unique(domains)).astype(np.float64), _ALPHA)
 
 
 def gains(
-    told: NDArray[np.float32], policy: Policy, models: tuple[str, ...], safe: int
+    told: Vectors, policy: Policy, models: tuple[str, ...], safe: int
 ) -> tuple[Vector, Vector]:
     """Utility (n,) above the safe model's: expected, and as it came; ``told`` is (4, n, m)."""
     quality, units, scored, paid = told.astype(np.float64)
@@ -128,16 +128,14 @@ def size(n: int) -> int:
     return int(np.clip(n // _ROWS_PER_NEIGHBOUR, *_NEIGHBOURS))
 
 
-def neighbours(
-    places: NDArray[np.float32], known: NDArray[np.float32], k: int
-) -> NDArray[np.int64]:
+def neighbours(places: Vectors, known: Vectors, k: int) -> NDArray[np.int64]:
     """The k nearest (n, k) of the known ones, in no order; all of them when there are fewer."""
     if len(known) <= k:
         return np.tile(np.arange(len(known)), (len(places), 1))
     return np.argpartition(_squares(places, known), k - 1, axis=1)[:, :k]
 
 
-def _signs(places: NDArray[np.float32], known: NDArray[np.float32], domains: ridge.Ridge) -> Matrix:
+def _signs(places: Vectors, known: Vectors, domains: ridge.Ridge) -> Matrix:
     """Nearness, and how surely a domain is recognised (n, 2)."""
     distance = np.sqrt(np.maximum(_squares(places, known), 0.0))
     if distance.shape[1] > _NEAREST:
@@ -145,8 +143,8 @@ def _signs(places: NDArray[np.float32], known: NDArray[np.float32], domains: rid
     return np.column_stack([-distance.mean(axis=1), domains(places).max(axis=1)])
 
 
-def _squares(places: NDArray[np.float32], known: NDArray[np.float32]) -> Matrix:
+def _squares(places: Vectors, known: Vectors) -> Vectors:
     """Squared distances (n, k)."""
-    lengths = (places.astype(np.float64) ** 2).sum(axis=1)[:, None]
-    found: Matrix = lengths + (known.astype(np.float64) ** 2).sum(axis=1) - 2 * places @ known.T
+    lengths = np.einsum("nf,nf->n", places, places)[:, None] + np.einsum("kf,kf->k", known, known)
+    found: Vectors = lengths - 2 * places @ known.T
     return found

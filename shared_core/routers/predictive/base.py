@@ -148,9 +148,10 @@ class PredictiveRouter(Router):
 
     def _late(self, model: str) -> str:
         """How well a model that came later is known; nothing of the others."""
+        if (added := self._added) is None:
+            return ""
         place = self.pool.names.index(model) - len(self.train_means_)
-        added = self._added
-        return "" if added is None or place < 0 else f"; {model} is {added.told(place)}"
+        return f"; {model} is {added.told(place)}" if place >= 0 else ""
 
     @property
     def _added(self) -> Additions | None:

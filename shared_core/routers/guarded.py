@@ -169,6 +169,9 @@ class GuardedRouter(Router):
         if self.familiarity is not None:
             self.familiarity_, self.margin_ = self.familiarity, 0.0
             return
+        if min(len(np.unique(one)) for one in (domains, fold)) < 2:
+            self.familiarity_, self.margin_ = _NEVER, 0.0  # nothing can be left out to learn from
+            return
         unseen = self._left_out(found, self._told(table, places, domains), domains, domains)
         seen = self._left_out(found, told, domains, fold)
         self.familiarity_, self.margin_ = _thresholds(unseen, seen, self.tolerance, self.caution)

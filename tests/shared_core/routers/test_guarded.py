@@ -130,6 +130,13 @@ def test_a_model_that_came_later_may_be_chosen_under_guard() -> None:
     assert "code" in {guard.route(text).model for text in HELD_OUT}
 
 
+@pytest.mark.parametrize("texts", [TRAIN[:1] * 30, TRAIN[:2] * 2, TRAIN[:3] * 4])
+def test_where_nothing_can_be_left_out_nothing_is_trusted(texts: list[str]) -> None:
+    guard = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(outcomes(texts))
+    decision = guard.route(HELD_OUT[0])
+    assert decision.model == guard.best_single(guard.router.policy, POOL.names)
+
+
 @pytest.mark.slow
 def test_a_domain_left_out_is_no_worse_than_its_best_single_model() -> None:
     path = DATA / "llmrouter_mix" / "outcomes.parquet"

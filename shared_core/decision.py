@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import secrets
+import os
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -97,7 +97,7 @@ class RoutingDecision:
     rejected: Mapping[str, str] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     answer: Answer | None = field(default=None, repr=False)
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    id: str = field(default_factory=lambda: os.urandom(8).hex())
 
     def __post_init__(self) -> None:
         if not self.ranking:
@@ -163,7 +163,7 @@ class RoutingDecision:
             "quality": {name: round(value, 6) for name, value in self.quality.items()},
             "cost": dict(self.cost),
             "rejected": dict(self.rejected),
-            "failed": [str(attempt) for attempt in self.failed],
+            "failed": [str(attempt) for attempt in self.attempts if attempt.is_failure],
             "attempts": [attempt.to_dict() for attempt in self.attempts],
             "usage": self.usage,
         }

@@ -7,12 +7,11 @@ a call by hand; one with a limit is a task of its own, which is cancelled when i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.steps import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
 from shared_core.calls.workers import Outcome
 from shared_core.errors import ConfigError, TimedOut
 
@@ -40,28 +39,28 @@ class OnLoop:
 
     async def walk(self, steps: Steps[T]) -> T:
         """Do the steps one after another, and return what comes of them."""
-        with contextlib.closing(steps):
-            try:
-                step = next(steps)
-                while True:
-                    try:
-                        given = await self._do(step)
-                    except BaseException as error:  # noqa: BLE001 - the course judges it
-                        step = steps.throw(error)
-                    else:
-                        step = steps.send(given)
-            except StopIteration as done:
-                result: T = done.value
-                return result
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    given = await self._do(step)
+                except BaseException as error:  # noqa: BLE001 - the course judges it
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(given)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            steps.close()
 
     async def _do(self, step: Any) -> Any:
         match step:
             case Call(is_streamed=True):
                 return await self._open(step)
             case Call():
-                return await _within(step.seconds(), self._call(*step.arguments))
-            case Think(is_quick=True):
-                return step.work()
+                asked = self._call(*step.arguments)
+                return await (asked if step.seconds is None else _within(step.seconds(), asked))
             case Think():
                 return await _within(step.seconds, asyncio.to_thread(step.work))
             case Wait():
@@ -76,8 +75,8 @@ class OnLoop:
     async def _open(self, call: Call) -> Opened[AsyncIterator[Any]]:
         if self._stream is None:
             raise ConfigError("this course was begun without a way to stream")
-        pieces = aiter(self._stream(call.model))
-        if call.seconds() is not None:
+        pieces = aiter(self._stream(*call.arguments))
+        if call.seconds is not None:
             pieces = Pumped(pieces, call.seconds)
         return Opened(await anext(pieces, END), pieces)
 
@@ -119,7 +118,7 @@ class Pumped(AsyncIterator[T]):
         TimedOut: a piece took longer.
     """
 
-    def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float | None]) -> None:
+    def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._stream = pieces
         self._seconds = seconds
         self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()

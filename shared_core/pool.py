@@ -61,9 +61,8 @@ class Candidate(BaseModel):
         """Why this model cannot serve the query; None when it can."""
         if self.name in query.exclude:
             return query.exclude[self.name]
-        if query.needs and self.abilities is not None:
-            if lacking := query.needs - self.abilities - self.unknown_abilities:
-                return f"lacks {', '.join(sorted(lacking))}"
+        if query.needs and (lacking := self._lacking(query.needs)):
+            return f"lacks {', '.join(sorted(lacking))}"
         if query.tags and (forbidden := query.tags - self.tags):
             return f"not cleared for {', '.join(sorted(forbidden))}"
         return self._too_long(query)
@@ -83,6 +82,10 @@ class Candidate(BaseModel):
     def _given(self) -> set[str]:
         stated = {name for name in self.model_fields_set if getattr(self, name) is not None}
         return stated | {"unknown_abilities"} if "abilities" in stated else stated
+
+    def _lacking(self, needs: frozenset[str]) -> frozenset[str]:
+        known = self.abilities
+        return frozenset() if known is None else needs - known - self.unknown_abilities
 
     def _too_long(self, query: Query) -> str | None:
         output = query.reserved_output or 0

@@ -27,7 +27,8 @@ def check_abilities(abilities: Iterable[str]) -> frozenset[str]:
 
 def estimate_tokens(text: str) -> int:
     """Rough upper estimate of a text's tokens, with no tokenizer and for any script."""
-    return 1 + int(len(text.encode("utf-8", "surrogatepass")) / _BYTES_PER_TOKEN)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return 1 + int(size / _BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_llmrouter.profiles import facts_of
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Dispatcher
+from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
 from shared_core.pool import ModelPool
 from shared_core.query import Query
@@ -65,7 +65,9 @@ class Routing:
         self.known = self.router.pool.completed(facts)
         if not isinstance(self.router, StickyRouter) and self.sticky != "off":
             self.router = StickyRouter(self.router, self.sticky)
-        self.dispatcher = Dispatcher(self.router, **self.options)
+        self.dispatcher = Dispatcher(
+            self.router, **{"twins": twins_of(self.models), **self.options}
+        )
 
     def narrowed(self, query: Query) -> Query:
         """The query without the models that cannot serve it, as far as LangChain knows."""

@@ -91,6 +91,20 @@ async def test_failover_before_anything_is_said(adapter: type[Chat], form: str) 
     assert SECRET not in json.dumps(reply.record)
 
 
+@forms
+async def test_a_model_under_two_names_is_not_asked_again_when_it_failed(
+    adapter: type[Chat], form: str
+) -> None:
+    router = Always(["a", "again", "b"])
+    doubles = {"a": Behaviour(TimeoutError()), "b": OK}
+    chat = adapter.of(router, doubles, aliases={"again": "a"})
+    reply = await chat.reply(form, HI)
+    assert reply.text == "hello from b"
+    assert reply.record is not None
+    assert reply.record["failed"] == ["a: TimeoutError", "again: same_model"]
+    assert len(chat.received("a")) == 1
+
+
 @pytest.mark.parametrize("form", ["stream", "astream"])
 async def test_no_failover_once_something_is_said(adapter: type[Chat], form: str) -> None:
     chat = two(adapter, Behaviour(TimeoutError("late"), late=True))

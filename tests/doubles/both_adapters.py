@@ -71,7 +71,13 @@ class LangChainChat:
         self.noting = noting
 
     @classmethod
-    def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LangChainChat:
+    def of(
+        cls,
+        router: Router,
+        models: Mapping[str, Behaviour],
+        aliases: Mapping[str, str] = {},
+        **options: Any,
+    ) -> LangChainChat:
         doubles = {
             name: StreamingCalls(
                 name_of_model=name,
@@ -82,6 +88,7 @@ class LangChainChat:
             )
             for name, b in models.items()
         }
+        doubles |= {alias: doubles[name] for alias, name in aliases.items()}
         llm = ChatLLMRouter(doubles, router, **options)
         return cls(llm, Noting(llm._exchange.routing.router))
 
@@ -147,7 +154,13 @@ class LlamaIndexChat:
         self.noting = noting
 
     @classmethod
-    def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LlamaIndexChat:
+    def of(
+        cls,
+        router: Router,
+        models: Mapping[str, Behaviour],
+        aliases: Mapping[str, str] = {},
+        **options: Any,
+    ) -> LlamaIndexChat:
         doubles = {
             name: LlamaIndexFake(
                 name=name,
@@ -158,6 +171,7 @@ class LlamaIndexChat:
             )
             for name, b in models.items()
         }
+        doubles |= {alias: doubles[name] for alias, name in aliases.items()}
         llm = RouterLLM(doubles, router, **options)
         return cls(llm, Noting(llm._deciding))
 

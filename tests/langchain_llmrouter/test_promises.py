@@ -447,3 +447,17 @@ def test_handlers_hear_every_token_once_in_generate() -> None:
     result = make().generate([[HumanMessage("hi")], [HumanMessage("ho")]], callbacks=[counting])
     assert [one[0].text for one in result.generations] == ["hello from a"] * 2
     assert counting.models == 2
+
+
+@pytest.mark.parametrize("form", ["invoke", "stream"])
+def test_without_records_an_answer_is_just_the_models_own(form: str) -> None:
+    model, traces = FakeProvider(name_of_model="a"), Traces()
+    chat = make(Always(["a"]), models={"a": model}, record=False)
+
+    def said(by: Any, **config: Any) -> list[Any]:
+        told = getattr(by, form)("hi", config)
+        messages = [told] if form == "invoke" else list(told)
+        return [message.model_copy(update={"id": None}) for message in messages]
+
+    assert said(chat, callbacks=[traces]) == said(model)
+    assert traces.roots[0].outputs["llm_router"]["model"] == "a"

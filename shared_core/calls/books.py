@@ -50,7 +50,7 @@ class Books:
     def __init__(self, max_cost: float | None) -> None:
         self.max_cost = max_cost
         self.attempts: list[Attempt] = []
-        self.errors: list[Exception] = []
+        self.last_error: Exception | None = None
         self._spent = 0.0
         self._open: list[Entry] = []
         self._lock = threading.Lock()
@@ -80,5 +80,6 @@ class Books:
         """All attempts; those still under way are cancelled and nobody hears of them again."""
         with self._lock:
             self._is_closed = True
+            self.last_error = None  # its traceback holds the course, which holds the books
             self.attempts += [entry.ended("cancelled", "cancelled") for entry in self._open]
             return tuple(self.attempts)

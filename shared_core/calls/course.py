@@ -99,7 +99,7 @@ class Course:
             # Better calls too many to models that are down than a query that nobody serves.
             found = yield from self._first_of(order, decision, is_streamed, is_last=True)
         if found is None:
-            cause = self.books.errors[-1] if self.books.errors else None
+            cause = self.books.last_error
             raise self._gave_up(decision) from cause
         return self._conclude(decision, *found)
 
@@ -298,7 +298,7 @@ class Course:
     def _lose(self, entry: Entry, attempt: Attempt, error: Exception | None = None) -> None:
         self._lost[entry.model] = attempt.error or attempt.outcome
         if error is not None:
-            self.books.errors.append(error)
+            self.books.last_error = error
         self._enter(entry, attempt, entry.predicted if isinstance(error, TimedOut) else 0.0)
 
     def _enter(self, entry: Entry, attempt: Attempt, spent: float) -> None:

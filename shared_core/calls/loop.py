@@ -119,10 +119,9 @@ class Pumped(AsyncIterator[T]):
     """
 
     def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
-        self._stream = pieces
         self._seconds = seconds
         self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
-        self._task = asyncio.create_task(self._pump())
+        self._task = asyncio.create_task(_pump(pieces, self._pieces))
 
     async def __anext__(self) -> T:
         seconds = self._seconds()
@@ -131,7 +130,10 @@ class Pumped(AsyncIterator[T]):
         except TimeoutError:
             await self.aclose()
             raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
-        piece = outcome.get()
+        try:
+            piece = outcome.get()
+        finally:
+            del outcome
         if piece is END:
             raise StopAsyncIteration
         return piece  # type: ignore[no-any-return]
@@ -140,16 +142,17 @@ class Pumped(AsyncIterator[T]):
         """Cancel the task."""
         await _end(self._task)
 
-    async def _pump(self) -> None:
-        try:
-            async for piece in self._stream:
-                self._pieces.put_nowait(Outcome(piece))
-        except Exception as error:  # noqa: BLE001 - handed on, whatever it is
-            self._pieces.put_nowait(Outcome(error=error))
-        else:
-            self._pieces.put_nowait(Outcome(END))
-        finally:
-            await aclose(self._stream)
+
+async def _pump(pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]]) -> None:
+    try:
+        async for piece in pieces:
+            into.put_nowait(Outcome(piece))
+    except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+        into.put_nowait(Outcome(error=error))
+    else:
+        into.put_nowait(Outcome(END))
+    finally:
+        await aclose(pieces)
 
 
 async def aclose(pieces: AsyncIterator[Any]) -> None:
@@ -168,6 +171,7 @@ async def _within(seconds: float | None, work: Awaitable[T]) -> T:
             return task.result()
     finally:
         await _end(task)
+        del task  # it holds its error, whose traceback holds this frame
     raise TimedOut(f"no answer within {seconds:.3g} s")
 
 

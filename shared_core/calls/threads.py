@@ -147,7 +147,10 @@ class Pumped(Iterator[T]):
         except Empty:
             self.close()
             raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
-        piece = outcome.get()
+        try:
+            piece = outcome.get()
+        finally:
+            del outcome
         if piece is END:
             raise StopIteration
         return piece  # type: ignore[no-any-return]

@@ -80,8 +80,8 @@ class ChatLLMRouter(BaseChatModel):
     The decision is in ``response_metadata["llm_router"]`` of the answer, of exactly one chunk when
     streaming, unless ``record`` is False; ``stream_events(version="v3")`` has it in the router's
     run only. One call is forced to a model by ``model="name"`` or ``config={"configurable":
-    {"llmrouter_model": "name"}}``, and traded off otherwise by ``{"configurable":
-    {"llmrouter_cost_weight": 0.5}}``.
+    {"llmrouter_model": "name"}}``; ``llmrouter_cost_weight``, ``llmrouter_deadline``,
+    ``llmrouter_max_cost`` and ``llmrouter_tags`` beside it are for one call, too.
 
     When every model fails, a call raises the last one's own error, so that what handles that error
     goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.

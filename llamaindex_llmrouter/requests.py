@@ -84,8 +84,9 @@ class Conversation:
 
 
 def provider_of(model: LLM) -> str:
-    """Models of one provider read each other's histories: those of one class, to our knowledge."""
-    return f"{type(model).__module__}.{type(model).__qualname__}"
+    """Models of one provider read each other's histories: those of one class at one address."""
+    address = getattr(model, "api_base", None) or getattr(model, "base_url", None) or ""
+    return f"{type(model).__module__}.{type(model).__qualname__} {address}"
 
 
 def split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

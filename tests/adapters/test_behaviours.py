@@ -15,6 +15,7 @@ from shared_core import (
     AllModelsFailed,
     Always,
     Candidate,
+    ConfigError,
     Flow,
     ModelPool,
     NoEligibleModel,
@@ -25,6 +26,7 @@ from shared_core import (
     RoutingEvent,
 )
 from shared_core.decision import Ask
+from shared_core.errors import CostCapReached, DeadlineExceeded
 
 HI = [Said("user", "hi")]
 OK = Behaviour()
@@ -318,13 +320,34 @@ async def test_a_model_that_hangs_is_left_in_time(adapter: type[Chat], form: str
 @pytest.mark.parametrize("form", ["aask", "astream"])
 async def test_the_deadline_of_a_call_holds(adapter: type[Chat], form: str) -> None:
     need(adapter, "reliability")
-    from shared_core.errors import DeadlineExceeded
     from shared_core.reliability import Reliability
 
     hanging = Behaviour(hangs=True)
     chat = two(adapter, hanging, hanging, reliability=Reliability(deadline=0.3))
     with pytest.raises(DeadlineExceeded):
         await chat.reply(form, HI)
+
+
+@forms
+async def test_a_call_can_bring_its_own_limits_and_tags(adapter: type[Chat], form: str) -> None:
+    members = [
+        Candidate(name="a", input_price=1.0, output_price=1.0),
+        Candidate(name="b", input_price=9e6, output_price=9e6, tags=frozenset({"personal"})),
+    ]
+    chat = adapter.of(Always(ModelPool(members)), {"a": OK, "b": OK})
+    assert (await chat.reply(form, HI)).text == "hello from a"
+    assert (await chat.reply(form, HI, tags=frozenset({"personal"}))).text == "hello from b"
+    with pytest.raises(CostCapReached):
+        await chat.reply(form, HI, tags=frozenset({"personal"}), max_cost=0.01)
+    with pytest.raises(ConfigError, match="deadline"):
+        await chat.reply(form, HI, deadline=0)
+
+
+@pytest.mark.parametrize("form", ["aask", "astream"])
+async def test_a_call_can_bring_its_own_deadline(adapter: type[Chat], form: str) -> None:
+    hanging = Behaviour(hangs=True)
+    with pytest.raises(DeadlineExceeded):
+        await two(adapter, hanging, hanging).reply(form, HI, deadline=0.2)
 
 
 CONVERSATIONS: dict[str, list[Said]] = {

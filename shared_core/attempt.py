@@ -43,8 +43,8 @@ class Attempt:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, without what is not known."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in told.items() if value is not None}
+        names = self.__slots__
+        return {n: value for n in names if (value := getattr(self, n)) is not None}
 
     def __str__(self) -> str:
         return f"{self.model}: {self.error}" + (f" {self.status}" if self.status else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -117,9 +117,9 @@ class RoutingDecision:
     def usage(self) -> dict[str, float]:
         """Tokens and USD of all attempts together, as far as they are known."""
         return {
-            "in_tokens": _sum(attempt.in_tokens for attempt in self.attempts),
-            "out_tokens": _sum(attempt.out_tokens for attempt in self.attempts),
-            "cost": _sum(attempt.cost for attempt in self.attempts),
+            "in_tokens": math.fsum([attempt.in_tokens or 0 for attempt in self.attempts]),
+            "out_tokens": math.fsum([attempt.out_tokens or 0 for attempt in self.attempts]),
+            "cost": math.fsum([attempt.cost or 0 for attempt in self.attempts]),
         }
 
     def attempt_of(self, model: str) -> Attempt | None:
@@ -167,10 +167,6 @@ class RoutingDecision:
             "attempts": [attempt.to_dict() for attempt in self.attempts],
             "usage": self.usage,
         }
-
-
-def _sum(values: Iterable[float | None]) -> float:
-    return math.fsum(value for value in values if value is not None)
 
 
 Flow = Generator[Ask, list[Answer], RoutingDecision]

@@ -182,10 +182,14 @@ class RouterBase(FunctionCallingLLM):
 
     def _lend_callbacks(self) -> None:
         """Have models without handlers of their own report to the router's callback manager."""
-        for model in self.models.values():
+        own = self.callback_manager
+        strangers = [model for model in self.models.values() if model.callback_manager is not own]
+        if not strangers:
+            return
+        for model in strangers:
             if not model.callback_manager.handlers or model.callback_manager is self._lent:
-                model.callback_manager = self.callback_manager
-        self._lent = self.callback_manager
+                model.callback_manager = own
+        self._lent = own
 
 
 def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:

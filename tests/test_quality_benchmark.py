@@ -44,10 +44,9 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     rng = np.random.default_rng(0)
     chance = {model: (rng.random(180) < 0.5).astype(float).tolist() for model in ("large", "sums")}
     write_set(place / "chance", chance, range(60))
-    wanted = (
-        "--sets learnable,pair/facts,chance --routers cluster,linear --seeds 2 --output".split()
-    )
-    command = [sys.executable, SCRIPT, place, *wanted, place / "out"]
+    sets, routers = "learnable,pair/facts,chance", "cluster,linear"
+    command = [sys.executable, SCRIPT, place, "--sets", sets, "--routers", routers]
+    command += ["--seeds", "2", "--output", place / "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "| learnable | AIQ | cluster |" in done.stdout

@@ -10,8 +10,8 @@ contaminated, APGR follows (arXiv 2406.18665), where a random score gets 0.5.
 Figures are means over seeds with the lowest and the highest; intervals are 95 % paired-bootstrap
 intervals over the test queries, of the first seed. With the first seed every router has a process
 of its own, held to one thread: its seconds, its memory above that of the data and the median
-milliseconds of a decision are read there. The other seeds share an encoder, so as not to train it
-anew for each. The folder --output gets the table, all figures as JSON, and pictures.
+milliseconds of a decision are read there. With the others all routers share a seed's encoder, two
+seeds at once. The folder --output gets the table, all figures as JSON, and pictures.
 """
 
 from __future__ import annotations
@@ -140,22 +140,27 @@ def measured(
 ) -> list[Row]:
     """The rows of one set."""
     train, test = _sides(folder, name)
-    fits = {router: in_a_process(folder, name, [router], 0)[router] for router in routers}
+    alone = fit_apart(folder, name, [([router], 0) for router in routers], at_once=1)
+    fits = {router: fit for one in alone for router, fit in one.items()}
     found = judge(_contestants(fits, len(test.models)), train, test, data=name)
     print(_reference(found), file=sys.stderr, flush=True)
     plots.save_cost_quality(found, output / f"{name.replace('/', '-')}.png")
     lines = {router: [line] for router, line in found.routers.items()}
     bench = Bench(train, test, n_resamples=1)
-    for seed in range(1, seeds):
-        for router, fit in in_a_process(folder, name, routers, seed).items():
+    for one in fit_apart(folder, name, [(routers, seed) for seed in range(1, seeds)], at_once=2):
+        for router, fit in one.items():
             lines[router].append(line_figures.full_line(bench, bench.judged(fit.predictions)))
     return list(_rows(found, lines, fits))
 
 
-def in_a_process(folder: Path, name: str, routers: Sequence[str], seed: int) -> dict[str, Fit]:
-    """``fit_all`` in a process of its own."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-        return alone.submit(fit_all, folder, name, routers, seed).result()
+def fit_apart(
+    folder: Path, name: str, jobs: Sequence[tuple[Sequence[str], int]], at_once: int
+) -> list[dict[str, Fit]]:
+    """``fit_all`` for each job's routers and seed, each in a fresh process."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(at_once, context, max_tasks_per_child=1) as processes:
+        begun = [processes.submit(fit_all, folder, name, *job) for job in jobs]
+        return [one.result() for one in begun]
 
 
 def fit_all(folder: Path, name: str, routers: Sequence[str], seed: int) -> dict[str, Fit]:

@@ -26,7 +26,7 @@ from shared_core.routers.predictive.stacking import Stack
 
 N_FOLDS: Final = 5
 CHEAP: Final = (
-    "KernelRouter", "KNNRouter", "ClusterRouter", "MatrixFactorizationRouter",
+    "KNNRouter", "MatrixFactorizationRouter", "KernelRouter", "ClusterRouter",
 )  # fmt: skip
 """Members tried when none are named, those that bring most for their time first."""
 

@@ -100,7 +100,7 @@ def main() -> int:
     rows: list[Row] = []
     for name in given.sets.split(","):
         rows += measured(given.folder, name, routers, given.seeds, given.output)
-    write(rows, given.output)
+        write(rows, given.output)  # after each set, so that what is there outlives an interruption
     print(table(rows))
     return 0
 

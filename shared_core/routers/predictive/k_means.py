@@ -16,9 +16,9 @@ def k_means(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> Vect
     centers = unit(_started(vectors, n_clusters, rng))
     for _ in range(_ROUNDS):
         cluster = np.argmax(vectors @ centers.T, axis=1)
-        sums = np.zeros_like(centers)
-        np.add.at(sums, cluster, vectors)
-        empty = np.bincount(cluster, minlength=len(centers)) == 0
+        member = np.eye(len(centers), dtype=np.float32)[cluster]
+        sums = member.T @ vectors
+        empty = ~member.any(axis=0)
         sums[empty] = centers[empty]
         moved = unit(sums)
         if np.allclose(moved, centers, atol=1e-6):

@@ -2,6 +2,7 @@
 
 k-nearest-neighbour routing as in RouterBench (arXiv 2403.12031) and TO-Router (arXiv 2408.12320),
 with the neighbours' mean shrunk towards each model's overall mean: a few neighbours say little.
+Queries are near that are about the same things and look the same, such as equally long ones.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Encoder, Vectors, unit
+from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
-from shared_core.routers.predictive import neighbours
+from shared_core.routers.predictive import neighbours, reading
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import advantage_error, folds
 from shared_core.routers.predictive.neighbours import Indices
+from shared_core.routers.predictive.reading import Reading
 
 N_FOLDS: Final = 5
 _KS: Final = (10, 20, 40, 60, 80, 120, 160, 240, 320)
@@ -36,6 +39,8 @@ class KNNRouter(PredictiveRouter):
         k: neighbours; chosen by cross-validation when not given.
         shrinkage: weight of a model's overall mean, counted in average neighbours; chosen by
             cross-validation when not given.
+        form_weight: what a standard deviation of a text's form counts beside its unit vector; 0
+            looks at the vectors alone.
     """
 
     def __init__(
@@ -46,19 +51,28 @@ class KNNRouter(PredictiveRouter):
         seed: int = 0,
         k: int | None = None,
         shrinkage: float | None = None,
+        form_weight: float = 0.15,
     ) -> None:
         if k is not None and k < 1:
             raise ConfigError(f"k is a number of neighbours from 1 up, not {k}")
         if shrinkage is not None and shrinkage < 0:
             raise ConfigError(f"shrinkage is a weight from 0 up, not {shrinkage}")
+        if form_weight < 0:
+            raise ConfigError(f"form_weight is a weight from 0 up, not {form_weight}")
         super().__init__(pool, policy, encoder, seed)
         self.k = k
         self.shrinkage = shrinkage
+        self.form_weight = form_weight
         self._leads: Vectors | None = None
 
+    def _see(self, reading: Reading) -> Vectors:
+        return np.hstack([reading.vectors, reading.shape])
+
     def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
-        self.axes_ = neighbours.principal_axes(vectors)
-        self.vectors_ = vectors @ self.axes_
+        self.middle_, self.spread_ = reading.scale(vectors[:, -WIDTH:])
+        placed = self._placed(vectors)
+        self.axes_ = neighbours.principal_axes(placed)
+        self.vectors_ = placed @ self.axes_
         self.outcomes_ = np.stack([quality, cost])
         self.means_ = np.nanmean(self.outcomes_, axis=1)
         self._leads = neighbours.leading(self.vectors_)
@@ -68,11 +82,14 @@ class KNNRouter(PredictiveRouter):
         if self._leads is None:
             self._leads = neighbours.leading(self.vectors_)
         found = np.zeros((2, len(vectors), self.means_.shape[1]))
-        rotated = vectors @ self.axes_
+        rotated = self._placed(vectors) @ self.axes_
         for rows in neighbours.chunks(len(vectors), len(self.vectors_)):
             near = neighbours.nearest(rotated[rows], self.vectors_, self._leads, self.k_)
             (found[:, rows],) = self._outcomes(*near, (self.shrinkage_,))
         return found[0], found[1]
+
+    def _placed(self, seen: Vectors) -> Vectors:
+        return unit(reading.beside_form(seen, self.middle_, self.spread_, self.form_weight))
 
     def _outcomes(
         self, nearest: Indices, similarity: Vectors, shrinkages: Sequence[float]

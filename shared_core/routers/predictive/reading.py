@@ -9,7 +9,7 @@ import numpy as np
 
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.lexical import LexicalEncoder, Ngrams
-from shared_core.encoders.shape import Shapes, shape
+from shared_core.encoders.shape import WIDTH, Shapes, shape
 from shared_core.routers.predictive.cross_validation import Folds
 
 
@@ -67,3 +67,9 @@ def scale(shapes: Shapes) -> tuple[Shapes, Shapes]:
     """Mean (s,) and standard deviation (s,) of the training texts' form."""
     spread = shapes.std(axis=0)
     return shapes.mean(axis=0), np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
+
+
+def beside_form(seen: Vectors, middle: Shapes, spread: Shapes, weight: float) -> Vectors:
+    """Vectors beside the form as ``scaled`` gives it, times a weight: (n, d + s), as ``seen``."""
+    form = scaled(seen[:, -WIDTH:], middle, spread)
+    return np.hstack([seen[:, :-WIDTH], np.float32(weight) * form])

@@ -68,8 +68,7 @@ class RegressionRouter(PredictiveRouter):
         return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
 
     def _design(self, seen: Vectors) -> Vectors:
-        form = reading.scaled(seen[:, -WIDTH:], self.middle_, self.spread_)
-        return np.hstack([seen[:, :-WIDTH], np.float32(FORM_WEIGHT) * form])
+        return reading.beside_form(seen, self.middle_, self.spread_, FORM_WEIGHT)
 
     def _chosen(
         self, features: Vectors, targets: Matrix, seen: Vectors, progress: Progress

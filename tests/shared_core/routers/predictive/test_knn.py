@@ -56,15 +56,27 @@ def test_predictions_are_the_formulas(k: int, shrinkage: float, gaps: bool) -> N
     table = OutcomeTable.from_rows(rows)
     table = with_gaps(table) if gaps else table
     encoder = FunctionEncoder(letters, "letters")
-    router = KNNRouter(["a", "b"], encoder=encoder, k=k, shrinkage=shrinkage).fit(table)
+    router = KNNRouter(["a", "b"], encoder=encoder, k=k, shrinkage=shrinkage, form_weight=0)
+    router.fit(table)
     expected = [reference(table, text, k, shrinkage) for text in texts[50:]]
     np.testing.assert_allclose(router.predict(texts[50:]).quality, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -3}, {"shrinkage": -1.0}])
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -3}, {"shrinkage": -1.0}, {"form_weight": -0.1}])
 def test_settings_that_make_no_sense_are_refused(wrong: Mapping[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"from [01] up"):
         KNNRouter(POOL, **wrong)
+
+
+def test_of_texts_about_the_same_those_that_look_alike_are_nearer() -> None:
+    long = "explain the history of rivers and of ships, in every detail that you know of, please"
+    rows = [{"query": "rivers and ships", "score.a": 1.0, "score.b": 0.0},
+            {"query": long, "score.a": 0.0, "score.b": 1.0}] * 4  # fmt: skip
+    encoder = FunctionEncoder(lambda texts: [[1.0, 0.0]] * len(texts), "all the same")
+    router = KNNRouter(["a", "b"], encoder=encoder, k=4, shrinkage=0.0)
+    router.fit(OutcomeTable.from_rows(rows))
+    assert router.route("ships and rivers").model == "a"
+    assert router.route(long.replace("rivers", "cities")).model == "b"
 
 
 def test_more_neighbours_than_rows_are_all_rows() -> None:

@@ -16,12 +16,12 @@ import torch
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
-from shared_core.policies.base import Matrix, Policy
+from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import reading
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.objective import Objective, tensor
 from shared_core.routers.predictive.reading import Reading
 
@@ -33,6 +33,9 @@ _STEPS_PER_EPOCH: Final = 8
 _DROPOUT: Final = 0.5
 _WEIGHT_DECAY: Final = 0.3
 _RATE: Final = 1e-3
+
+
+HeldOut = tuple[Predictions, Matrix, Matrix]
 
 
 class MLPRouter(PredictiveRouter):
@@ -67,6 +70,16 @@ class MLPRouter(PredictiveRouter):
         self.max_epochs = max_epochs
         self.networks = networks
         self.temperature = temperature
+        self._held_out: HeldOut | None = None
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """The training rows, each as the network that did not learn from it predicts it.
+
+        Predictions, score (n, m; NaN in rows that do not count) and cost (n, m). None before
+        ``fit``, and where there are too few networks to leave every row out once.
+        """
+        return self._held_out
 
     def _see(self, reading: Reading) -> Any:
         return np.hstack([reading.vectors, reading.shape])
@@ -84,12 +97,26 @@ class MLPRouter(PredictiveRouter):
         self._join(networks)
         self.level_ = objective.level
         self.least_cost_ = np.nanmin(cost, axis=0)
+        whole = self.networks == n_parts
+        predicted = self._left_out(networks, design, part)
+        self._held_out = (predicted, quality, cost) if whole else None
 
     def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         hidden = np.maximum(self._design(vectors) @ self.first_ + self.first_bias_, 0)
-        found = (hidden @ self.second_ + self.second_bias_).astype(np.float64) + self.level_
-        quality, cost = np.split(found, 2, axis=1)
+        return self._outcomes(hidden @ self.second_ + self.second_bias_)
+
+    def _outcomes(self, told: Vectors) -> tuple[Matrix, Matrix]:
+        """Quality (n, m) and cost (n, m) in USD, of what a network tells (n, 2m)."""
+        quality, cost = np.split(told.astype(np.float64) + self.level_, 2, axis=1)
         return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
+
+    def _left_out(self, networks: Sequence[Any], design: Vectors, part: Folds) -> Predictions:
+        told = np.zeros((len(design), len(self.level_)), np.float32)
+        with torch.inference_mode():
+            for number, network in enumerate(networks):
+                rows = part == number
+                told[rows] = network(tensor(design[rows])).numpy()
+        return Predictions(self.pool.names, *self._outcomes(told), self.cost_unit_)
 
     def _design(self, seen: Vectors) -> Vectors:
         form = reading.scaled(seen[:, -WIDTH:], self.middle_, self.spread_)

@@ -80,8 +80,14 @@ class TransformerRouter(MLPRouter):
         seen: Reading = vectors
         if self.epochs:
             seen = self._best_reading(seen, quality, cost, progress)
-            self.encoder_ = seen.encoder  # type: ignore[assignment]
         super()._fit(super()._see(seen), quality, cost, progress)
+        if seen is vectors:
+            return
+        self.encoder_ = seen.encoder  # type: ignore[assignment]
+        if self._held_out is not None:
+            predicted, score, price = self._held_out
+            judges = self._judges(seen)[:, None]  # the transformer has learned from the others
+            self._held_out = predicted, np.where(judges, score, np.nan), price
 
     def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         return super()._predict(super()._see(vectors))
@@ -90,7 +96,7 @@ class TransformerRouter(MLPRouter):
         self, plain: Reading, quality: Matrix, cost: Matrix, progress: Progress
     ) -> Reading:
         """The texts as the fine-tuned transformer reads them, or the plain one if that is safer."""
-        held = folds(plain.texts, _PARTS, self.seed) == 0
+        held = self._judges(plain)
         if held.all():
             self.tuning_ = "not fine-tuned: there is only one text"
             return plain
@@ -103,6 +109,10 @@ class TransformerRouter(MLPRouter):
         self.tuning_ = f"{'fine-tuned' if gain > error else 'not fine-tuned'}: it {told}"
         progress(self.tuning_)
         return tuned if gain > error else plain
+
+    def _judges(self, seen: Reading) -> Any:
+        """Which texts (n,) are held back to judge the fine-tuning."""
+        return folds(seen.texts, _PARTS, self.seed) == 0
 
     def _tuned(
         self, seen: Reading, quality: Matrix, cost: Matrix, progress: Progress

@@ -125,8 +125,9 @@ class MLPRouter(PredictiveRouter):
     def _trained(self, design: Vectors, objective: Objective, held: Any, number: int) -> Any:
         """A network that stopped where it did best on the rows held back (n,), a mask."""
         # With too few rows to hold some back, all of them do both.
-        whole = held.all() or not held.any()
-        rest, judged = (held | True, held | True) if whole else (~held, held)
+        are_few = held.all() or not held.any()
+        rest = np.ones_like(held) if are_few else ~held
+        judged = rest if are_few else held
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * self.networks + number)
             network = _network(design.shape[1], self.hidden, len(objective.level))

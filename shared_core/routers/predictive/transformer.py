@@ -100,9 +100,11 @@ class TransformerRouter(MLPRouter):
         if held.all():
             self.tuning_ = "not fine-tuned: there is only one text"
             return plain
+        _ = plain.vectors  # worked out once, its rows are taken below
         rest = np.flatnonzero(~held)
         encoder = self._tuned(plain.rows(rest), quality[rest], cost[rest], progress)
         tuned = Reading(plain.texts, encoder)
+        _ = tuned.vectors
         before, after = (self._missed(one, quality, cost, held) for one in (plain, tuned))
         gain, error = _mean_and_error(before - after)
         told = f"changes the error on texts held back by {-gain:+.5f} ± {error:.5f}"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import tiny_models
 
 from shared_core import Router
 
@@ -118,6 +119,32 @@ def test_train_then_route(data: Path, tmp_path: Path) -> None:
     assert Router.load(folder).route("what is the sum of 1 and 2").model == "small"
 
 
+def test_train_with_settings(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my-router"
+    done = llmrouter("train", data, "-o", folder, "--router", "knn", "--set", "k=3")
+    assert done.returncode == 0, done.stderr
+    assert Router.load(folder).k == 3  # type: ignore[attr-defined]
+    wrong = llmrouter("evaluate", data, "--routers", "knn", "--set", "k=3")
+    assert "ConfigError: 'k=3' sets nothing: give ROUTER.NAME=VALUE for one of knn" in wrong.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("router", "model"), [("bert", "tiny-bert"), ("causal_lm", "tiny-llama")])
+def test_train_on_a_transformer(router: str, model: str, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs the extra `torch`")
+    given = f"model={tiny_models.folder(model)}"
+    folder = tmp_path / "my-router"
+    options = ("--router", router, "--set", given, "--set", "epochs=1")
+    done = llmrouter("train", data, "--out", folder, *options)
+    assert done.returncode == 0, done.stderr
+    assert "fine-tuned: it changes the error on texts held back" in done.stdout
+    assert Router.load(folder).route("what is the sum of 1 and 2").model == "small"
+    judged = llmrouter(
+        "evaluate", data, "--routers", router, "--set", f"{router}.{given}", "--json"
+    )
+    assert json.loads(judged.stdout)["routers"][router]["quality"] > 0.5
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -128,6 +155,10 @@ def test_train_then_route(data: Path, tmp_path: Path) -> None:
             "ConfigError: --cost-weight is",
         ),
         (("train", "DATA", "--out", "OUT", "--split", "dev"), "no row has split 'dev'"),
+        (
+            ("train", "DATA", "--out", "OUT", "--router", "knn", "--set", "kk=3"),
+            "no setting 'kk=3'",
+        ),
         (("route", "nowhere", "hi"), "ArtifactError: nothing saved at nowhere"),
         (("demo", "--live", "nothing.gguf"), "ConfigError: no model 'nothing.gguf'"),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from rich.console import Console
 
 from shared_core.cli import evaluating, screen
+from shared_core.cli.settings import settings
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
 from shared_core.evaluation.calibrate import match_best_single, matching_best_single
@@ -19,7 +22,6 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.predictive.auto import AutoRouter
 from shared_core.routers.predictive.base import PredictiveRouter
 
 app = typer.Typer(
@@ -54,6 +56,15 @@ def train(
     router: Annotated[
         str, typer.Option(help=f"One of: {', '.join(contestants.names())}.")
     ] = "auto",
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the router, such as [bold]model=FOLDER[/] of bert and causal_lm. "
+            "Can be given again; a name that is not there lists all.",
+        ),
+    ] = None,
     pool: PoolFile = None,
     cost_weight: Annotated[
         str,
@@ -70,13 +81,20 @@ def train(
     """Train a router on outcomes and save it.
 
     Example: [bold]llmrouter train outcomes.parquet --out my-router[/]
+
+    [bold]On a transformer, from a folder with config.json, tokenizer.json and model.safetensors[/]
+      llmrouter train outcomes.parquet --out my-router --router bert --set model=all-MiniLM-L6-v2
+
+    [bold]With settings of its own[/]
+      llmrouter train outcomes.parquet --out my-router --router knn --set k=40
     """
     (router_class,) = contestants.classes([router]).values()
+    make = functools.partial(router_class, seed=seed, **settings(router_class, given or []))
     rows = OutcomeTable.read(data)
     rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
     with screen.working() as report:
-        trained = _trained(router_class, rows, candidates, cost_weight, seed, report)
+        trained = _trained(make, rows, candidates, cost_weight, seed, report)
         trained.save(out)
     screen.trained(Console(), trained, out)
 
@@ -127,34 +145,25 @@ def demo(
 
 
 def _trained(
-    router_class: type[PredictiveRouter],
+    make: Callable[..., PredictiveRouter],
     rows: OutcomeTable,
     pool: ModelPool,
     cost_weight: str,
     seed: int,
     report: screen.Report,
 ) -> PredictiveRouter:
-    if cost_weight != "auto" or router_class is not AutoRouter:
-        policy = _policy(cost_weight, router_class, rows, pool, seed, report)
-        return router_class(pool, policy=policy, seed=seed).fit(rows, report)
-    router = AutoRouter(pool, seed=seed).fit(rows, report)
-    if router.held_out is not None:
-        router.policy = matching_best_single(*router.held_out)
+    if cost_weight != "auto":
+        return make(pool, policy=_policy(cost_weight)).fit(rows, report)
+    router = make(pool).fit(rows, report)
+    held_out = getattr(router, "held_out", None)  # some have predicted rows unseen already
+    if held_out is None:
+        router.policy = match_best_single(make, rows, pool, seed=seed, progress=report)
+    else:
+        router.policy = matching_best_single(*held_out)
     return router
 
 
-def _policy(
-    cost_weight: str,
-    router_class: type[PredictiveRouter],
-    rows: OutcomeTable,
-    pool: ModelPool,
-    seed: int,
-    report: screen.Report,
-) -> CostQuality:
-    if cost_weight == "auto":
-        return match_best_single(
-            lambda pool: router_class(pool, seed=seed), rows, pool, seed=seed, progress=report
-        )
+def _policy(cost_weight: str) -> CostQuality:
     try:
         return CostQuality(float(cost_weight))
     except ValueError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from shared_core._lazy import load
 from shared_core.cli import screen
+from shared_core.cli.settings import settings
 from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants, outside
@@ -39,6 +41,14 @@ Test = Annotated[
 ]
 Routers = Annotated[
     str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
+]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="ROUTER.NAME=VALUE",
+        help="A setting of a router, such as bert.model=FOLDER. Can be given again.",
+    ),
 ]
 Functions = Annotated[
     list[str] | None,
@@ -94,6 +104,7 @@ def evaluate(
     data: Data,
     test: Test = None,
     routers: Routers = "knn",
+    given: Given = None,
     function: Functions = None,
     scores: Scores = None,
     report: Folder = None,
@@ -128,7 +139,7 @@ def evaluate(
     """
     if test is not None and len(data) != 1:
         raise ConfigError("--test goes with one DATA: it is fitted on all of that")
-    chosen = contestants.classes(_listed(routers))
+    chosen = _makers(_listed(routers), given or [])
     parts = _parts(skip)
     plan = Plan(
         () if report is None else parts,
@@ -213,6 +224,23 @@ class _Ask:
         files = {name: outside.SaidInAFile(path, models) for name, path in said}
         pair = {"prompt length": outside.prompt_length} if len(models) == 2 else {}
         return {**(pair if self.plan.parts else {}), **functions, **files}
+
+
+def _makers(names: Sequence[str], given: Sequence[str]) -> dict[str, Any]:
+    """Name -> the router's class with the settings given to it."""
+    classes = contestants.classes(names)
+    of_router: dict[str, list[str]] = {name: [] for name in classes}
+    for option in given:
+        name, dot, setting = option.partition(".")
+        if not dot or name not in classes:
+            raise ConfigError(
+                f"{option!r} sets nothing: give ROUTER.NAME=VALUE for one of {', '.join(classes)}"
+            )
+        of_router[name].append(setting)
+    return {
+        name: functools.partial(found, **settings(found, of_router[name]))
+        for name, found in classes.items()
+    }
 
 
 def _parts(skip: str) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
         _tried(console, router)
     learned = {name: value for name, value in vars(router).items() if name in ("k_", "shrinkage_")}
     told = ", ".join(f"{name.rstrip('_')} {value:g}" for name, value in learned.items())
+    if (tuning := getattr(router, "tuning_", None)) is not None:
+        console.print(tuning)
     rows = router.provenance_["rows"]
     console.print(
         f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"

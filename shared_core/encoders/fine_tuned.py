@@ -100,7 +100,8 @@ class FineTunedEncoder(Encoder):
         size = torch.tensor([len(one) for one in tokens])
         batch = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
         mask = torch.arange(batch.shape[1]) < size[:, None]
-        hidden = network(input_ids=batch, attention_mask=mask.long()).last_hidden_state
+        seen = None if mask.all() else mask.long()  # without a mask a single text is quicker
+        hidden = network(input_ids=batch, attention_mask=seen).last_hidden_state
         if self.pooling == "last":
             return hidden[torch.arange(len(size)), size - 1]
         return (hidden * mask.unsqueeze(-1)).sum(dim=1) / size[:, None]
@@ -118,6 +119,11 @@ class FineTunedEncoder(Encoder):
     def with_weights(self, weights: Vectors) -> FineTunedEncoder:
         """The same encoder with other weights."""
         return FineTunedEncoder(**self.config(), weights=weights)
+
+    def _in_batches(self, texts: Sequence[str]) -> Vectors:
+        # Texts of about one length go together, so that little is padded.
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        return super()._in_batches([texts[i] for i in order])[np.argsort(order)]
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         with self._lock:

@@ -1,26 +1,24 @@
-"""A Hugging Face model as an encoder: mean of the last hidden state over the text's tokens."""
+"""A Hugging Face model as an encoder that is named, not saved, with what is trained on it."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Self
-
-import torch
-from transformers import AutoModel, AutoTokenizer
 
 from shared_core.artifacts import Artifact
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ArtifactError, ConfigError
+from shared_core.encoders.fine_tuned import FineTunedEncoder
+from shared_core.errors import ArtifactError
 
 
 class TransformerEncoder(Encoder):
     """Sentence vectors of a transformer (mean pooling, as in Sentence-BERT, arXiv 1908.10084).
 
     The model is read on first use, from its folder or the hub's local cache; no code of the model's
-    own is run, and weights are read from safetensors only.
+    own is run, and weights are read from safetensors only. What is saved is its name and a digest
+    of its weights; other weights at that place are refused.
 
     Args:
         model: a folder, or a name on the Hugging Face hub.
@@ -45,43 +43,24 @@ class TransformerEncoder(Encoder):
         self.max_tokens = max_tokens
         self.local_files_only = local_files_only
         self._lock = threading.Lock()
+        self._read: FineTunedEncoder | None = None
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        with self._lock, torch.inference_mode():
-            tokenizer, model = self._loaded
-            printable = [text.encode("utf-8", "replace").decode() for text in texts]
-            batch = tokenizer(
-                printable,
-                padding=True,
-                truncation=True,
-                max_length=self.max_tokens,
-                return_tensors="pt",
-            )
-            hidden = model(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-            pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-            vectors: Vectors = pooled.float().numpy()
-            return vectors
+        return self._loaded()._encode(texts)
 
-    @cached_property
-    def _loaded(self) -> tuple[Any, Any]:
-        where = {"revision": self.revision, "local_files_only": self.local_files_only}
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.model, **where)
-            model = AutoModel.from_pretrained(
-                self.model, use_safetensors=True, trust_remote_code=False, **where
-            )
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot load the encoder {self.model!r}: {error}") from error
-        return tokenizer, model.eval()
+    def _in_batches(self, texts: Sequence[str]) -> Vectors:
+        return self._loaded()._in_batches(texts)
 
-    @cached_property
-    def _weights_digest(self) -> str:
-        digest = hashlib.sha256()
-        for name, weight in sorted(self._loaded[1].state_dict().items()):
-            digest.update(name.encode())
-            digest.update(weight.contiguous().view(torch.uint8).numpy().data)
-        return digest.hexdigest()[:16]
+    def _loaded(self) -> FineTunedEncoder:
+        with self._lock:
+            if self._read is None:
+                where: dict[str, Any] = {
+                    "revision": self.revision,
+                    "local_files_only": self.local_files_only,
+                }
+                self._read = FineTunedEncoder.of(self.model, "mean", self.max_tokens, **where)
+                self._read.batch_size = self.batch_size
+            return self._read
 
     def config(self) -> Mapping[str, Any]:
         return {"model": self.model, "revision": self.revision, "max_tokens": self.max_tokens}
@@ -89,8 +68,9 @@ class TransformerEncoder(Encoder):
     @property
     def fingerprint(self) -> str:
         """Digest of the weights and of what is read of a text; the model's place doesn't count."""
-        facts = f"TransformerEncoder {self._weights_digest} {self.max_tokens}"
-        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"TransformerEncoder {self.max_tokens}".encode())
+        digest.update(self._loaded().weights.data)
+        return digest.hexdigest()[:16]
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Self:

@@ -10,8 +10,7 @@ from shared_core.errors import ConfigError
 from shared_core.routers.predictive.base import PredictiveRouter
 
 _FOLDER = "shared_core.routers.predictive."
-_WITHOUT_NAME = {"PredictiveRouter", "BERTRouter", "CausalLMRouter"}
-"""The latter two take a model of the user's, which a name alone does not give."""
+_WITHOUT_NAME = {"PredictiveRouter"}
 
 
 def names() -> list[str]:

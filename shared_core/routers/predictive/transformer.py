@@ -1,39 +1,45 @@
-"""What BERTRouter and CausalLMRouter share: a transformer under a head over all models."""
+"""What BERTRouter and CausalLMRouter share: a transformer under MLPRouter's networks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from shared_core.encoders.fine_tuned import FineTunedEncoder
-from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
-from shared_core.routers.predictive import reading, ridge
 from shared_core.routers.predictive.base import Progress
-from shared_core.routers.predictive.reading import Reading
-from shared_core.routers.predictive.regression import RegressionRouter
+from shared_core.routers.predictive.cross_validation import advantage_error, folds
+from shared_core.routers.predictive.mlp import MLPRouter
+from shared_core.routers.predictive.objective import Objective
+from shared_core.routers.predictive.reading import Reading, scale
 from shared_core.routers.predictive.tuning import Tuning
 
+_PARTS: Final = 5
+"""One of so many parts of the texts judges the fine-tuning."""
 
-class TransformerRouter(RegressionRouter):
-    """A transformer, fine-tuned or frozen, with one linear head for the quality and cost of all.
+
+class TransformerRouter(MLPRouter):
+    """A transformer, and small networks on its vectors for the quality and cost of all models.
+
+    Fine-tuning can make it worse, on few rows above all. So a fifth of the texts is held back, and
+    the fine-tuned transformer is taken only where its predictions of these are better by more than
+    the standard error of the difference; ``tuning_`` says how it went.
 
     The weights and the tokenizer are saved with the router: it loads without the model's folder.
 
     Args:
         pool, policy, seed: see PredictiveRouter.
         model: a folder, or a name on the Hugging Face hub; safetensors only, no code of its own.
-        epochs: passes of fine-tuning, the best on rows held back counts; 0 leaves the transformer
-            as it is and fits the head by ridge regression, its strength chosen by cross-validation.
-        rate: learning rate of the transformer.
-        batch_size: texts of a training step.
+        epochs: passes of fine-tuning; 0 leaves the transformer as it is.
+        rate: the transformer's highest learning rate.
+        batch_size: texts of a step of fine-tuning.
         max_tokens: tokens of a text that are read.
-        temperature: of the soft labels (TO-Router, arXiv 2408.12320).
+        networks, temperature: see MLPRouter.
     """
 
     POOLING: ClassVar[str]
@@ -45,24 +51,23 @@ class TransformerRouter(RegressionRouter):
         model: str,
         policy: Policy = CostQuality(),
         seed: int = 0,
-        epochs: int = 3,
-        rate: float = 5e-5,
-        batch_size: int = 32,
+        epochs: int = 0,
+        rate: float = 3e-5,
+        batch_size: int = 16,
         max_tokens: int = 256,
-        temperature: float = 10.0,
+        networks: int = 5,
+        temperature: float | None = None,
     ) -> None:
-        if epochs < 0 or min(batch_size, max_tokens) < 1 or min(rate, temperature) <= 0:
+        if epochs < 0 or min(batch_size, max_tokens) < 1 or rate <= 0:
             raise ConfigError(
-                "epochs counts from 0 up, batch_size and max_tokens from 1, rate and temperature "
-                "are above 0"
+                "epochs counts from 0 up, batch_size and max_tokens from 1, rate is above 0"
             )
-        super().__init__(pool, policy, None, seed)
+        super().__init__(pool, policy, None, seed, networks=networks, temperature=temperature)
         self.model = model
         self.epochs = epochs
         self.rate = rate
         self.batch_size = batch_size
         self.max_tokens = max_tokens
-        self.temperature = temperature
 
     def _trained_encoder(self, texts: Sequence[str], report: Progress) -> FineTunedEncoder:
         report("loading the transformer")
@@ -71,17 +76,69 @@ class TransformerRouter(RegressionRouter):
     def _see(self, reading: Reading) -> Any:
         return reading
 
-    def _fit(self, seen: Any, quality: Matrix, cost: Matrix, progress: Progress) -> None:
-        if not self.epochs:
-            super()._fit(super()._see(seen), quality, cost, progress)
+    def _fit(self, vectors: Any, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        seen: Reading = vectors
+        if self.epochs:
+            seen = self._best_reading(seen, quality, cost, progress)
+        super()._fit(super()._see(seen), quality, cost, progress)
+        if seen is vectors:
             return
-        self.middle_, self.spread_ = reading.scale(seen.shape)
-        form = self._design(seen.shape)[:, -WIDTH:]
-        targets = ridge.filled(quality, cost, self.cost_unit_)
-        tune = Tuning(self.epochs, self.rate, self.batch_size, self.temperature, self.seed)
-        self.encoder_, head = tune(self.encoder_, seen.texts, form, targets, quality, progress)
-        self.weights_, self.offset_ = head.weights.astype(np.float32), head.offset
-        self.least_cost_ = np.nanmin(cost, axis=0)
+        self.encoder_ = seen.encoder  # type: ignore[assignment]
+        if self._held_out is not None:
+            predicted, score, price = self._held_out
+            judges = self._judges(seen)[:, None]  # the transformer has learned from the others
+            self._held_out = predicted, np.where(judges, score, np.nan), price
 
-    def _predict(self, seen: Any) -> tuple[Matrix, Matrix]:
-        return super()._predict(super()._see(seen))
+    def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
+        return super()._predict(super()._see(vectors))
+
+    def _best_reading(
+        self, plain: Reading, quality: Matrix, cost: Matrix, progress: Progress
+    ) -> Reading:
+        """The texts as the fine-tuned transformer reads them, or the plain one if that is safer."""
+        held = self._judges(plain)
+        if held.all():
+            self.tuning_ = "not fine-tuned: there is only one text"
+            return plain
+        _ = plain.vectors  # worked out once, its rows are taken below
+        rest = np.flatnonzero(~held)
+        encoder = self._tuned(plain.rows(rest), quality[rest], cost[rest], progress)
+        tuned = Reading(plain.texts, encoder)
+        _ = tuned.vectors
+        before, after = (self._missed(one, quality, cost, held) for one in (plain, tuned))
+        gain, error = _mean_and_error(before - after)
+        told = f"changes the error on texts held back by {-gain:+.5f} ± {error:.5f}"
+        self.tuning_ = f"{'fine-tuned' if gain > error else 'not fine-tuned'}: it {told}"
+        progress(self.tuning_)
+        return tuned if gain > error else plain
+
+    def _judges(self, seen: Reading) -> Any:
+        """Which texts (n,) are held back to judge the fine-tuning."""
+        return folds(seen.texts, _PARTS, self.seed) == 0
+
+    def _tuned(
+        self, seen: Reading, quality: Matrix, cost: Matrix, progress: Progress
+    ) -> FineTunedEncoder:
+        self.middle_, self.spread_ = scale(seen.shape)
+        design = self._design(super()._see(seen))
+        objective = Objective.of(quality, cost, self.cost_unit_, self.temperature)
+        tuning = Tuning(self.epochs, self.rate, self.batch_size, self.seed)
+        return tuning(self.encoder_, seen.texts, design, objective, progress)
+
+    def _missed(self, seen: Reading, quality: Matrix, cost: Matrix, held: Any) -> Matrix:
+        """Error of the advantage of each row held back (h,), by a head fitted on the others."""
+        settings: dict[str, Any] = {"networks": self.networks, "temperature": self.temperature}
+        head = MLPRouter(self.pool, seed=self.seed, **settings)
+        head.cost_unit_ = self.cost_unit_
+        rest, judged = np.flatnonzero(~held), np.flatnonzero(held)
+        head._fit(head._see(seen.rows(rest)), quality[rest], cost[rest], lambda _: None)
+        told, _ = head._predict(head._see(seen.rows(judged)))
+        rows = zip(told[:, None], quality[judged][:, None], strict=True)
+        return np.array([advantage_error(*row) for row in rows])
+
+
+def _mean_and_error(values: Matrix) -> tuple[float, float]:
+    """The mean, and its standard error: infinite for a single value."""
+    if len(values) < 2:
+        return float(values.mean()), float("inf")
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))

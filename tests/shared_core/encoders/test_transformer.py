@@ -98,7 +98,7 @@ def test_other_weights_at_the_same_place_are_refused(folder: Path, tmp_path: Pat
 
 
 def test_a_model_that_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot load the encoder"):
+    with pytest.raises(ConfigError, match="cannot load the model"):
         made(tmp_path / "nowhere")(["hi"])
 
 
@@ -108,7 +108,8 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.Monkey
     import shared_core
 
     monkeypatch.delitem(vars(shared_core), "TransformerEncoder", raising=False)
-    monkeypatch.delitem(sys.modules, "shared_core.encoders.transformer", raising=False)
+    for module in ("transformer", "fine_tuned"):
+        monkeypatch.delitem(sys.modules, f"shared_core.encoders.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"llmrouter-integrations\[torch\]"):
         shared_core.TransformerEncoder  # noqa: B018

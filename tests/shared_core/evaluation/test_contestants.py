@@ -7,8 +7,8 @@ from shared_core.evaluation import contestants
 
 
 def test_learned_routers_go_by_their_short_names() -> None:
-    assert "knn" in contestants.names()
-    assert not {"predictive", "oracle", "always", "bert", "causal_lm"} & set(contestants.names())
+    assert {"knn", "bert", "causal_lm", "mlp"} <= set(contestants.names())
+    assert not {"predictive", "oracle", "always"} & set(contestants.names())
     assert contestants.classes(["knn"]) == {"knn": KNNRouter}
 
 

@@ -15,7 +15,7 @@ import pytest
 import tiny_models
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, score
 
-from shared_core import ConfigError, Router
+from shared_core import ConfigError, OutcomeTable, Router
 
 pytest.importorskip("torch", reason="needs the extra `torch`")
 pytest.importorskip("transformers", reason="needs the extra `torch`")
@@ -34,7 +34,7 @@ def bert(model: str, **options: Any) -> Any:
 def test_a_saved_router_needs_its_models_folder_no_more(tmp_path: Path) -> None:
     place = tmp_path / "model"
     shutil.copytree(tiny_models.folder("tiny-bert"), place)
-    router = bert(str(place), epochs=1).fit(outcomes())
+    router = bert(str(place), networks=1).fit(outcomes())
     router.save(tmp_path / "router")
     shutil.rmtree(place)
     loaded: Any = Router.load(tmp_path / "router")
@@ -43,10 +43,23 @@ def test_a_saved_router_needs_its_models_folder_no_more(tmp_path: Path) -> None:
     )
 
 
+def tuned(epochs: int = 1, seed: int = 0, rate: float = 2e-3, told: Any = None) -> list[Any]:
+    """The tiny BERT before and after fine-tuning on the small world's outcomes."""
+    from shared_core import FineTunedEncoder
+    from shared_core.encoders.shape import shape
+    from shared_core.routers.predictive.objective import Objective
+    from shared_core.routers.predictive.tuning import Tuning
+
+    table = outcomes()
+    plain = FineTunedEncoder.of(tiny_models.folder("tiny-bert"))
+    design = np.hstack([plain(table.queries), shape(table.queries)])
+    objective = Objective.of(table.score, table.cost, 1.0, None)
+    tuning = Tuning(epochs, rate, 16, seed)
+    return [plain, tuning(plain, table.queries, design, objective, told or (lambda _: None))]
+
+
 def test_fine_tuning_changes_the_weights_but_the_embeddings() -> None:
-    folder = tiny_models.folder("tiny-bert")
-    plain, tuned = (bert(folder, epochs=n).fit(outcomes()).encoder_.network() for n in (0, 1))
-    before, after = dict(plain.named_parameters()), dict(tuned.named_parameters())
+    before, after = (dict(one.network().named_parameters()) for one in tuned())
     changed = {name for name in before if not np.array_equal(*_values(before, after, name))}
     assert any(name.startswith("encoder.") for name in changed)
     assert not [name for name in changed if name.startswith("embeddings.")]
@@ -56,22 +69,77 @@ def _values(before: Any, after: Any, name: str) -> list[Any]:
     return [parameters[name].detach().numpy() for parameters in (before, after)]
 
 
-def test_each_epoch_is_told() -> None:
+def test_the_lower_half_of_the_layers_stays_as_it_is() -> None:
+    import transformers
+
+    from shared_core.routers.predictive.tuning import _upper_half
+
+    for make in (transformers.BertModel, transformers.LlamaModel):
+        config = make.config_class(vocab_size=9, **{**tiny_models.SIZES, "num_hidden_layers": 4})
+        network = make(config)
+        trained = set(map(id, _upper_half(network)))
+        names = [name for name, one in network.named_parameters() if id(one) in trained]
+        layers = {part for name in names for part in name.split(".") if part.isdigit()}
+        assert layers == {"2", "3"}
+        assert not [name for name in names if "embed" in name]
+
+
+def test_each_epoch_is_told_and_the_loss_falls() -> None:
     told: list[str] = []
-    bert(tiny_models.folder("tiny-bert"), epochs=2).fit(outcomes(), told.append)
-    assert [line.partition(":")[0] for line in told if "epoch" in line] == [
-        "epoch 1 of 2",
-        "epoch 2 of 2",
+    tuned(epochs=4, told=told.append)
+    assert [line.partition(":")[0] for line in told] == [
+        f"fine-tuning, epoch {n} of 4" for n in (1, 2, 3, 4)
     ]
+    losses = [float(line.rpartition(" ")[2]) for line in told]
+    assert losses[-1] < losses[0]
 
 
 def test_the_seed_changes_the_weights_and_nothing_else_does() -> None:
-    folder = tiny_models.folder("tiny-bert")
-    first, again, other = (
-        bert(folder, epochs=1, seed=seed).fit(outcomes()).encoder_.weights for seed in (0, 0, 1)
-    )
+    first, again, other = (tuned(seed=seed)[1].weights for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_fine_tuning_that_does_not_help_is_not_kept() -> None:
+    folder = tiny_models.folder("tiny-bert")
+    table = outcomes()
+    noise = np.random.default_rng(0).random(table.score.shape)
+    measures = {**table.measures, "score": noise}
+    random = OutcomeTable(table.models, table.queries, measures, table.columns)
+    told: list[str] = []
+    plain = bert(folder, networks=1).fit(random)
+    kept = bert(folder, networks=1, epochs=1, rate=0.1).fit(random, told.append)
+    np.testing.assert_array_equal(kept.encoder_.weights, plain.encoder_.weights)
+    np.testing.assert_array_equal(kept.predict(HELD_OUT).quality, plain.predict(HELD_OUT).quality)
+    assert kept.tuning_.startswith("not fine-tuned: it changes the error on texts held back")
+    assert kept.tuning_ in told
+
+
+def swapped(n: int = 120) -> OutcomeTable:
+    """Who is good depends on the order of two words: their mean before attention hides it."""
+    pairs = [("sum", "poem", 1.0), ("poem", "sum", 0.0)]
+    rows = [
+        {"query": f"write {a} and {b} {i}", "score.a": one, "score.b": 1.0 - one}
+        for i in range(n // 2)
+        for a, b, one in pairs
+    ]
+    return OutcomeTable.from_rows(rows)
+
+
+def test_fine_tuning_that_helps_is_kept_and_judged_on_what_it_did_not_see() -> None:
+    from shared_core import BERTRouter
+
+    table = swapped()
+    router = BERTRouter(
+        table.models, tiny_models.folder("tiny-bert"), epochs=12, rate=5e-3, batch_size=8
+    ).fit(table)
+    assert router.tuning_.startswith("fine-tuned: ")
+    assert router.held_out is not None
+    predicted, score, _ = router.held_out
+    counted = np.isfinite(score).all(axis=1)
+    assert 0 < counted.sum() <= len(table) // 5 + 1
+    right = predicted.quality.argmax(axis=1) == score.argmax(axis=1)
+    assert right[counted].mean() > 0.9
 
 
 def test_vectors_do_not_depend_on_the_batch() -> None:
@@ -94,9 +162,11 @@ def test_pickled_weights_and_missing_models_are_refused(tmp_path: Path) -> None:
 
 
 def test_settings_that_make_no_sense_are_told() -> None:
-    for wrong in ({"epochs": -1}, {"rate": 0.0}, {"batch_size": 0}, {"temperature": 0.0}):
+    for wrong in ({"epochs": -1}, {"rate": 0.0}, {"batch_size": 0}, {"max_tokens": 0}):
         with pytest.raises(ConfigError, match="counts from 0 up"):
             bert("any", **wrong)
+    with pytest.raises(ConfigError, match="temperature is a number above 0"):
+        bert("any", temperature=0.0)
 
 
 def test_the_prompted_router_reads_letters_whatever_their_order() -> None:
@@ -135,7 +205,7 @@ def minilm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.slow
 def test_minilm_learns_the_small_world(minilm: Path, tmp_path: Path) -> None:
-    router = bert(str(minilm), epochs=1, batch_size=16, max_tokens=32).fit(outcomes())
+    router = bert(str(minilm), epochs=1, max_tokens=32).fit(outcomes())
     chosen = [score(router.route(text).model, text) for text in HELD_OUT]
     assert np.mean(chosen) > 0.95
     loaded: Any = Router.load(router.save(tmp_path / "router"))

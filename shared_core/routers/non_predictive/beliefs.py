@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,7 +41,7 @@ class Beliefs:
 
     def after(self, model: int, score: float) -> Self:
         """The beliefs once this model's answer scored so."""
-        return self._moved(model, score - self._expected_score(model)[None])
+        return self._moved(model, score - self._expected_score[None, :, model])
 
     def imagine(self, model: int, width: float = 1.0) -> tuple[Vector, Self]:
         """How likely (s,) this model scores high, and 2s courses: it scores low, it scores high.
@@ -48,9 +49,25 @@ class Beliefs:
         Args:
             width: how far apart low and high are, in standard deviations of the score.
         """
-        chance = self._expected_score(model)
-        reach = min(1.0, width * self._reach(model))
+        chance = self._expected_score[:, model]
+        reach = min(1.0, width * float(self._reach[model]))
         return chance, self._moved(model, np.stack([-chance * reach, (1 - chance) * reach]))
+
+    def best_with_one_more(self, heard: Sequence[int]) -> Matrix:
+        """Expected quality (s, m) of the best of the answers heard and the one of each model.
+
+        Worth a shortcut of its own, since most of what is imagined comes at the end of a course.
+        """
+        m = len(self.vagueness)
+        chance = self._expected_score
+        gain = self.covariance[:m, m:] / self.covariance.diagonal()[m:]
+        surprise = np.stack([-chance, 1 - chance])[:, :, None, :] * self._reach
+        quality = np.clip(self.mean[:, :m, None] + surprise * gain, 0.0, 1.0)
+        there = np.eye(m, dtype=bool)
+        there[heard] = True
+        low, high = np.where(there, quality, -np.inf).max(axis=2)
+        best: Matrix = (1 - chance) * low + chance * high
+        return best
 
     def spread(self, model: int) -> float:
         """Standard deviation of this model's quality around what is expected."""
@@ -65,14 +82,16 @@ class Beliefs:
         left[at, at] = max(left[at, at], _NOISE)
         return type(self)(mean, left, self.vagueness)
 
-    def _expected_score(self, model: int) -> Vector:
-        return np.clip(self.mean[:, len(self.vagueness) + model], 0.0, 1.0)
+    @property
+    def _expected_score(self) -> Matrix:
+        return np.clip(self.mean[:, len(self.vagueness) :], 0.0, 1.0)
 
-    def _reach(self, model: int) -> float:
+    @property
+    def _reach(self) -> Vector:
         """1: the score is 0 or 1; 0: it is what was expected. In between, it gives the spread."""
-        at = len(self.vagueness) + model
-        variance = self.covariance[at, at]
-        return float(np.sqrt(variance / (variance + self.vagueness[model])))
+        variance = self.covariance.diagonal()[len(self.vagueness) :]
+        reach: Vector = np.sqrt(variance / (variance + self.vagueness))
+        return reach
 
 
 @dataclass(frozen=True)

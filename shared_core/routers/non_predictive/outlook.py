@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from shared_core.policies.base import Matrix
 from shared_core.routers.non_predictive.beliefs import Beliefs, Vector
 
 AHEAD: Final = 3
@@ -50,8 +51,8 @@ class Outlook:
 
     def best_step(self, ahead: int = AHEAD) -> int | None:
         """The model to ask next; None when the best answer that is there will do."""
-        worth = {k: float(self._worth_of_asking(k, ahead)[0]) for k in self._promising()}
-        best = max(worth, key=lambda k: worth[k], default=None)
+        worth = self._asking(self.beliefs, self.present, self._promising(), ahead)[0]
+        best = int(worth.argmax()) if np.isfinite(worth).any() else None
         if best is None or not self.present:
             return best
         least = float(self._expected[self.present].max()) + _WORTH_A_CALL
@@ -60,7 +61,8 @@ class Outlook:
     def is_settled_by(self, model: int) -> bool:
         """Whether its answer would be kept whatever its score, but for odd ones (over 2.1 sd)."""
         _, courses = self.beliefs.imagine(model, _UNUSUAL)
-        best = self._worth(courses, [*self.present, model], 1)
+        rest = [k for k in self._promising() if k != model]
+        best = self._worth(courses, [*self.present, model], rest, 1)
         return bool((best <= courses.quality[:, model] + _WORTH_A_CALL).all())
 
     def learn(self, model: int, score: float | None) -> None:
@@ -83,33 +85,37 @@ class Outlook:
         now: Vector = self.beliefs.quality[0]
         return now
 
-    def _worth(self, beliefs: Beliefs, heard: Sequence[int], ahead: int) -> Vector:
+    def _worth(
+        self, beliefs: Beliefs, heard: Sequence[int], rest: Sequence[int], ahead: int
+    ) -> Vector:
         """Quality less price to come (s,) in each course: keep the best answer, or ask on."""
-        options = [beliefs.quality[:, heard].max(axis=1)]
-        if ahead > 0:
-            options += [
-                self._asking(beliefs, k, heard, ahead) for k in self._promising() if k not in heard
-            ]
-        best: Vector = np.max(options, axis=0)
-        return best
+        kept: Vector = beliefs.quality[:, heard].max(axis=1)
+        if ahead and rest:
+            kept = np.maximum(kept, self._asking(beliefs, heard, rest, ahead).max(axis=1))
+        return kept
 
-    def _worth_of_asking(self, model: int, ahead: int) -> Vector:
-        return self._asking(self.beliefs, model, self.present, ahead)
+    def _asking(
+        self, beliefs: Beliefs, heard: Sequence[int], rest: Sequence[int], ahead: int
+    ) -> Matrix:
+        """Quality less price to come (s, m) when one of the rest is asked next, the best then."""
+        worth = np.full((len(beliefs.mean), len(self.models)), -np.inf)
+        if ahead == 1:
+            worth[:, rest] = beliefs.best_with_one_more(heard)[:, rest]
+        for k in rest if ahead > 1 else ():
+            chance, courses = beliefs.imagine(k)
+            others = [other for other in rest if other != k]
+            low, high = np.split(self._worth(courses, [*heard, k], others, ahead - 1), 2)
+            worth[:, k] = (1 - chance) * low + chance * high
+        priced: Matrix = worth - self.price
+        return priced
 
-    def _asking(self, beliefs: Beliefs, model: int, heard: Sequence[int], ahead: int) -> Vector:
-        """Quality less price to come (s,) once this model is asked and the best done then."""
-        chance, courses = beliefs.imagine(model)
-        low, high = np.split(self._worth(courses, [*heard, model], ahead - 1), 2)
-        worth: Vector = (1 - chance) * low + chance * high - self.price[model]
-        return worth
-
-    def _promising(self) -> Iterator[int]:
+    def _promising(self) -> list[int]:
         """Models that can be asked; of many, those that may turn out worth most."""
         rest = [k for k in range(len(self.models)) if self._can_be_asked(k)]
         if len(rest) <= _CONSIDERED:
-            return iter(rest)
+            return rest
         hope = {k: self._expected[k] + self.beliefs.spread(k) - self.price[k] for k in rest}
-        return iter(sorted(rest, key=lambda k: -hope[k])[:_CONSIDERED])
+        return sorted(rest, key=lambda k: -hope[k])[:_CONSIDERED]
 
     def _can_be_asked(self, model: int) -> bool:
         return model not in self.present and bool(np.isfinite(self.price[model]))

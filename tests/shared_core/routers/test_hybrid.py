@@ -18,7 +18,6 @@ from shared_core import (
     CostQuality,
     Dispatcher,
     EnsembleRouter,
-    GuardedRouter,
     KNNRouter,
     LexicalEncoder,
     MeanLogprob,
@@ -109,16 +108,11 @@ def test_with_a_good_scorer_it_is_worth_more_than_its_router_at_every_cost_weigh
 FLOWS: dict[str, Callable[[], Router]] = {
     "cascade": lambda: CascadeRouter(POOL, MeanLogprob(), 0.5),
     "cascade of a router": lambda: CascadeRouter(POOL, MeanLogprob(), 0.5, 2, _knn()),
-    "cascade of a guarded router": lambda: CascadeRouter(POOL, MeanLogprob(), 0.5, 2, _guarded()),
     "ensemble": lambda: EnsembleRouter(POOL, Agreement(), k=2),
     "ensemble of a router": lambda: EnsembleRouter(POOL, Agreement(), 2, _knn()),
     "best of n": lambda: BestOfNRouter(POOL, MeanLogprob(), n=2),
     "hybrid": hybrid,
 }
-
-
-def _guarded() -> GuardedRouter:
-    return GuardedRouter(KNNRouter(POOL, k=20, encoder=LexicalEncoder())).fit(outcomes())
 
 
 def _knn() -> KNNRouter:

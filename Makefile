@@ -57,7 +57,7 @@ bench-langchain: $(VENV)/.test  ## what the LangChain adapter adds to a call
 	$(BIN)/python benchmarks/langchain_overhead.py
 
 bench-langchain-agents: $(VENV)/.test  ## LangChain's own agent tests with every model wrapped in the router
-	$(BIN)/python -m pip install -q --disable-pip-version-check pytest-mock syrupy
+	$(BIN)/python -m pip install -q --disable-pip-version-check pytest-mock syrupy blockbuster
 	$(BIN)/python benchmarks/langchain_agents.py
 
 bench-llamaindex: $(VENV)/.test  ## what the LlamaIndex adapter adds to a call

@@ -3,8 +3,9 @@
     python benchmarks/dispatch_overhead.py [--calls 5000]
 
 The models answer at once, so all that is left is the dispatcher: books, breaker, limits and
-record. By hand is ``router.route`` and a call. Medians of interleaved rounds in one process,
-in processor time; the rows with a time limit call where a call can be left behind.
+record. By hand is ``router.route`` and a call; with a time limit, a call that can be left behind:
+``ThreadPoolExecutor.submit(...).result(timeout)`` and ``asyncio.wait_for``. Medians of rounds in
+turns in one process, in processor time.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from shared_core import Always, Answer, Limits, Query, Reliability
 from shared_core.dispatch import Dispatcher
 
 MODELS = [{"name": name, "input_price": 1.0, "output_price": 2.0} for name in ("down", "up")]
 ROUNDS = 7
-BOUNDED = Reliability(limits=Limits(timeout=10.0, breaker=None))
-UNBOUNDED = Reliability(limits=Limits(breaker=None))
+THREADS = ThreadPoolExecutor()
+TIMEOUT = 10.0
+BOUNDED = Reliability(limits=Limits(timeout=TIMEOUT))
+UNBOUNDED = Reliability()
 
 
 def main() -> None:
@@ -50,6 +54,16 @@ async def acall(model: str) -> Answer:
     return call(model)
 
 
+def within(model: str) -> Answer:
+    """A call that its caller can leave behind."""
+    return THREADS.submit(call, model).result(TIMEOUT)
+
+
+async def awithin(model: str) -> Answer:
+    """``within`` for coroutines."""
+    return await asyncio.wait_for(acall(model), TIMEOUT)
+
+
 def dispatchers(reliability: Reliability) -> list[Dispatcher]:
     """One that asks the model that is up, one that comes to it by failover."""
     routers = [Always(MODELS, "up"), Always(MODELS, "down")]
@@ -59,8 +73,9 @@ def dispatchers(reliability: Reliability) -> list[Dispatcher]:
 def in_sync(reliability: Reliability, calls: int) -> tuple[float, float]:
     """Microseconds over a bare call: for one attempt, and with a failed one before it."""
     query, (direct, failing) = Query("hi"), dispatchers(reliability)
+    by_hand = call if reliability is UNBOUNDED else within
     works = [
-        lambda: call(direct.router.route(query).model),
+        lambda: by_hand(direct.router.route(query).model),
         lambda: direct.run(query, call),
         lambda: failing.run(query, call),
     ]
@@ -71,8 +86,9 @@ def in_sync(reliability: Reliability, calls: int) -> tuple[float, float]:
 def in_async(reliability: Reliability, calls: int) -> tuple[float, float]:
     """``in_sync`` on an event loop."""
     query, (direct, failing) = Query("hi"), dispatchers(reliability)
+    by_hand = acall if reliability is UNBOUNDED else awithin
     works: list[Callable[[], Awaitable[object]]] = [
-        lambda: acall(direct.router.route(query).model),
+        lambda: by_hand(direct.router.route(query).model),
         lambda: direct.arun(query, acall),
         lambda: failing.arun(query, acall),
     ]

@@ -3,14 +3,13 @@
     python benchmarks/langchain_agents.py [folder]
 
 Fetches the source distribution of the installed ``langchain`` (into ``folder``, or a temporary
-one) and runs its agent tests four times: as they are; with each model handed to ``create_agent``
-as a router's only candidate; as three candidates that take turns; and behind a candidate that
-always fails. Prints how many pass, and which pass only without the router. Needs pytest-mock and
-syrupy, which those tests use.
+one) and runs its agent tests five times: as they are; with each model handed to ``create_agent``
+as a router's only candidate; as three candidates that take turns; behind a candidate that always
+fails; and as an only candidate whose answers carry the decision. Prints how many pass, and which
+pass only without the router. Needs pytest-mock, syrupy and blockbuster, which those tests use.
 
-Some tests see the router by its work. One compares a whole message, which now holds the decision.
-The three candidates share one fake; tests of retries that count its calls, or await its error, find
-that failover has asked it again before the retry could.
+One test compares a whole answer with one that has no metadata at all: that holds with
+``record=False``, as in the first three ways, and cannot where the decision stands on the answer.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-WAYS = ("as they are", "one candidate", "three candidates", "first fails")
+WAYS = ("as they are", "one candidate", "three candidates", "first fails", "with records")
 TESTS = "tests/unit_tests/agents"
 PLUGIN = """
 import os, sys
@@ -58,14 +57,13 @@ def wrapped(model):
     if not isinstance(model, BaseChatModel) or isinstance(model, ChatLLMRouter):
         return model
     way = os.environ["LLMROUTER_WAY"]
-    if way == "one candidate":
-        return ChatLLMRouter(models={"only": model}, router=Always(["only"]))
-    if way == "three candidates":
-        models = dict.fromkeys(("a", "b", "c"), model)
-        return ChatLLMRouter(models=models, router=InTurn(models))
-    broken = Broken(profile=model.profile)
-    models = {"broken": broken, "fake": model}
-    return ChatLLMRouter(models=models, router=Always(models))
+    if way in ("one candidate", "with records"):
+        models, router = {"only": model}, Always
+    elif way == "three candidates":
+        models, router = dict.fromkeys(("a", "b", "c"), model), InTurn
+    else:
+        models, router = {"broken": Broken(profile=model.profile), "fake": model}, Always
+    return ChatLLMRouter(models=models, router=router(models), record=way == "with records")
 
 
 original = factory.create_agent
@@ -81,7 +79,7 @@ if os.environ["LLMROUTER_WAY"] != "as they are":
 
 
 def main() -> None:
-    """Run all four and compare."""
+    """Run all five and compare."""
     if len(sys.argv) > 1:
         return run_all(Path(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +87,7 @@ def main() -> None:
 
 
 def run_all(folder: Path) -> None:
-    """The four runs, each compared with the first."""
+    """The five runs, each compared with the first."""
     source = fetched(folder)
     (source / "llmrouter_plugin.py").write_text(PLUGIN, encoding="utf-8")
     plain = results(source, WAYS[0])
@@ -119,10 +117,13 @@ def results(source: Path, way: str) -> dict[str, bool]:
     report = source / "report.xml"
     environment = {**os.environ, "LLMROUTER_WAY": way, "PYTHONPATH": str(source)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "llmrouter_plugin", TESTS]
-    quiet = ["-p", "no:cacheprovider", "-p", "no:randomly", f"--junit-xml={report}", "-x"][:-1]
-    subprocess.run(
-        [*command, *quiet], cwd=source, env=environment, stdout=subprocess.DEVNULL, check=False
+    quiet = ["-p", "no:cacheprovider", "-p", "no:randomly", f"--junit-xml={report}"]
+    report.unlink(missing_ok=True)
+    ran = subprocess.run(
+        [*command, *quiet], cwd=source, env=environment, capture_output=True, text=True, check=False
     )
+    if not report.exists():
+        sys.exit(f"LangChain's tests do not run here:\n{ran.stdout}{ran.stderr}")
     return dict(cases(report))
 
 

@@ -22,15 +22,17 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import AnyRunnable, as_chunk, chunk_of
 from langchain_llmrouter.exchange import Exchange
-from langchain_llmrouter.messages import turn_of, with_record
+from langchain_llmrouter.messages import turn_of
 from langchain_llmrouter.options import check_options, configured, reliability_of
 from langchain_llmrouter.profiles import ProfileMode, facts_of, pool_profile
 from langchain_llmrouter.routing import CONFIG_SPECS, Routing, check_models
 from langchain_llmrouter.structured import StructuredOutput
 from langchain_llmrouter.tools import BOUND, BoundTools, shown
 from shared_core.decision import RoutingDecision
+from shared_core.dispatch import twins_of
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.query import estimate_tokens
@@ -66,6 +68,9 @@ class ChatLLMRouter(BaseChatModel):
         reliability: time limits, retries and a deadline; ``timeout`` (seconds for each attempt) and
             ``max_retries`` are short for the usual ones.
         listeners: told what happens; see ``RoutingEvent``.
+        record: whether answers carry the decision. Without it they are just what the model made;
+            the decision is in the router's run and its events, and who wrote which message is
+            remembered for an hour.
         profile_mode: whether ``profile`` has the limits of the smallest model, or, ``union``, those
             of the largest.
         temperature, max_tokens, stop: handed on with every call, where given.
@@ -73,9 +78,10 @@ class ChatLLMRouter(BaseChatModel):
             those that can stream.
 
     The decision is in ``response_metadata["llm_router"]`` of the answer, of exactly one chunk when
-    streaming; ``stream_events(version="v3")`` has it in the router's run only. One call is forced
-    to a model by ``model="name"`` or ``config={"configurable": {"llmrouter_model": "name"}}``, and
-    traded off otherwise by ``{"configurable": {"llmrouter_cost_weight": 0.5}}``.
+    streaming, unless ``record`` is False; ``stream_events(version="v3")`` has it in the router's
+    run only. One call is forced to a model by ``model="name"`` or ``config={"configurable":
+    {"llmrouter_model": "name"}}``; ``llmrouter_cost_weight``, ``llmrouter_deadline``,
+    ``llmrouter_max_cost`` and ``llmrouter_tags`` beside it are for one call, too.
 
     When every model fails, a call raises the last one's own error, so that what handles that error
     goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.
@@ -91,6 +97,7 @@ class ChatLLMRouter(BaseChatModel):
     failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
     reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
     listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
+    record: bool = True
     profile_mode: ProfileMode = "conservative"
     model: str = "llmrouter"
     temperature: float | None = None
@@ -108,11 +115,13 @@ class ChatLLMRouter(BaseChatModel):
         given = check_options(type(self), options)
         super().__init__(models=configured(models, given), router=router, **given)
         reliability = reliability_of(self.reliability, self.timeout, self.max_retries)
-        dispatching = {name: getattr(self, name) for name in _OPTIONS}
-        routing = Routing(
-            self.models, router, self.sticky, {**dispatching, "reliability": reliability}
-        )
-        self._exchange = Exchange(self, routing, lambda: self.defaults)
+        dispatching = {
+            **{name: getattr(self, name) for name in _OPTIONS},
+            "reliability": reliability,
+            "twins": twins_of(models),  # before a cache's corners made them different objects
+        }
+        routing = Routing(self.models, router, self.sticky, dispatching)
+        self._exchange = Exchange(self, routing, Authors(self.record), lambda: self.defaults)
 
     @model_validator(mode="after")
     def _note_llmrouter_version(self) -> Self:
@@ -177,7 +186,7 @@ class ChatLLMRouter(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         decision, message = self._exchange.run(input, config, _stopped(kwargs, stop))
-        return with_record(cast("AIMessage", message), decision)
+        return self._exchange.authors.signed(cast("AIMessage", message), decision)
 
     async def ainvoke(
         self,
@@ -188,7 +197,7 @@ class ChatLLMRouter(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         decision, message = await self._exchange.arun(input, config, _stopped(kwargs, stop))
-        return with_record(cast("AIMessage", message), decision)
+        return self._exchange.authors.signed(cast("AIMessage", message), decision)
 
     def stream(
         self,
@@ -204,7 +213,7 @@ class ChatLLMRouter(BaseChatModel):
         recorded = False
         for streamed in self._exchange.stream(input, config, _stopped(kwargs, stop)):
             chunk = chunk_of(streamed)
-            yield chunk if recorded else with_record(chunk, streamed.decision)
+            yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
             recorded = True
 
     async def astream(
@@ -221,7 +230,7 @@ class ChatLLMRouter(BaseChatModel):
         recorded = False
         async for streamed in self._exchange.astream(input, config, _stopped(kwargs, stop)):
             chunk = chunk_of(streamed)
-            yield chunk if recorded else with_record(chunk, streamed.decision)
+            yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
             recorded = True
 
     def stream_events(

@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
 from langchain_llmrouter.routing import Routing, wishes_of
@@ -40,6 +41,7 @@ class Exchange:
     Args:
         chat: whose.
         routing: who decides.
+        authors: signs the answers.
         defaults: options that the chat model hands on with every call, at that moment.
     """
 
@@ -47,10 +49,12 @@ class Exchange:
         self,
         chat: BaseChatModel,
         routing: Routing,
+        authors: Authors,
         defaults: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._chat = chat
         self.routing = routing
+        self.authors = authors
         self._defaults = defaults
 
     def query(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Query:
@@ -205,6 +209,7 @@ class Exchange:
         needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
         reserved = next((options[name] for name in _RESERVED if options.get(name)), None)
         told = options.get("tools") or ()
+        about["previous"] = self.authors.latest(messages)
         query = query_of(messages, tools=told, needs=needs, reserved_output=reserved, **about)
         return self.routing.narrowed(query)
 

@@ -11,30 +11,33 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_llmrouter.profiles import facts_of
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Dispatcher
+from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode, StickyRouter
 
-FORCE: Final = "llmrouter_model"
-"""Key of ``config["configurable"]`` that names the model to use."""
+PREFIX: Final = "llmrouter_"
+"""Of the keys of ``config["configurable"]`` that are for the router."""
 
-COST_WEIGHT: Final = "llmrouter_cost_weight"
-"""Key of ``config["configurable"]`` that sets the trade-off of one call."""
+_WISHES: Final[Mapping[str, tuple[Any, str]]] = {
+    "model": (str, "The model to use."),
+    "cost_weight": (float, "Cost against quality: 0 looks at quality only."),
+    "deadline": (float, "Seconds the whole call may take."),
+    "max_cost": (float, "USD the whole call may cost."),
+    "tags": (frozenset[str], "Data tags: only models that carry them all may serve."),
+}
 
-CONFIG_SPECS: Final = (
+CONFIG_SPECS: Final = tuple(
     ConfigurableFieldSpec(
-        id=FORCE, annotation=str, name="Model", description="The model to use.", default=None
-    ),
-    ConfigurableFieldSpec(
-        id=COST_WEIGHT,
-        annotation=float,
-        name="Cost weight",
-        description="Cost against quality: 0 looks at quality only.",
+        id=PREFIX + field,
+        annotation=annotation,
+        name=field.replace("_", " ").capitalize(),
+        description=description,
         default=None,
-    ),
+    )
+    for field, (annotation, description) in _WISHES.items()
 )
 
 
@@ -65,7 +68,9 @@ class Routing:
         self.known = self.router.pool.completed(facts)
         if not isinstance(self.router, StickyRouter) and self.sticky != "off":
             self.router = StickyRouter(self.router, self.sticky)
-        self.dispatcher = Dispatcher(self.router, **self.options)
+        self.dispatcher = Dispatcher(
+            self.router, **{"twins": twins_of(self.models), **self.options}
+        )
 
     def narrowed(self, query: Query) -> Query:
         """The query without the models that cannot serve it, as far as LangChain knows."""
@@ -99,13 +104,12 @@ def check_models(models: Mapping[str, Any], pool: ModelPool) -> None:
 
 
 def wishes_of(config: RunnableConfig) -> dict[str, Any]:
-    """Fields of a query that a config sets: model, cost weight, conversation."""
+    """Fields of a query that a config sets: those in ``CONFIG_SPECS``, and the conversation."""
     configurable = config.get("configurable")
     if not configurable:
         return {}
-    thread = configurable.get("thread_id")
-    return {
-        "model": configurable.get(FORCE),
-        "cost_weight": configurable.get(COST_WEIGHT),
-        "conversation": None if thread is None else str(thread),
-    }
+    wishes = {field: configurable.get(PREFIX + field) for field in _WISHES}
+    given = {field: value for field, value in wishes.items() if value is not None}
+    if (thread := configurable.get("thread_id")) is not None:
+        given["conversation"] = str(thread)
+    return given

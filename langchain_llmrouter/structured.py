@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_llmrouter.messages import with_record
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
 
@@ -32,11 +31,11 @@ class StructuredOutput(Runnable[Any, Any]):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         decision, value = self._exchange.run(input, config, kwargs, self._derive)
-        return _recorded(value, decision)
+        return self._signed(value, decision)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         decision, value = await self._exchange.arun(input, config, kwargs, self._derive)
-        return _recorded(value, decision)
+        return self._signed(value, decision)
 
     def stream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
@@ -44,9 +43,9 @@ class StructuredOutput(Runnable[Any, Any]):
         recorded = False
         for streamed in self._exchange.stream(input, config, kwargs, self._derive):
             piece = _piece(streamed)
-            with_it = piece if recorded else _recorded(piece, streamed.decision)
-            recorded = recorded or with_it is not piece
-            yield with_it
+            signed = piece if recorded else self._signed(piece, streamed.decision)
+            recorded = recorded or signed is not piece
+            yield signed
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
@@ -54,9 +53,15 @@ class StructuredOutput(Runnable[Any, Any]):
         recorded = False
         async for streamed in self._exchange.astream(input, config, kwargs, self._derive):
             piece = _piece(streamed)
-            with_it = piece if recorded else _recorded(piece, streamed.decision)
-            recorded = recorded or with_it is not piece
-            yield with_it
+            signed = piece if recorded else self._signed(piece, streamed.decision)
+            recorded = recorded or signed is not piece
+            yield signed
+
+    def _signed(self, value: Any, decision: RoutingDecision) -> Any:
+        """The value; with the raw message in it, that one carries the decision."""
+        if isinstance(value, dict) and isinstance(raw := value.get("raw"), AIMessage):
+            return {**value, "raw": self._exchange.authors.signed(raw, decision)}
+        return value
 
     def _derive(self, model: Any) -> Runnable[Any, Any]:
         derived: Runnable[Any, Any] = model.with_structured_output(self._schema, **self._options)
@@ -66,10 +71,3 @@ class StructuredOutput(Runnable[Any, Any]):
 def _piece(streamed: Streamed[Any]) -> Any:
     answer = streamed.decision.answer
     return streamed.piece if answer is None else answer.value
-
-
-def _recorded(value: Any, decision: RoutingDecision) -> Any:
-    """The value; with the raw message in it, that one carries the decision."""
-    if isinstance(value, dict) and isinstance(raw := value.get("raw"), AIMessage):
-        return {**value, "raw": with_record(raw, decision)}
-    return value

@@ -1,11 +1,10 @@
-"""Who wrote which message, remembered by digest: LlamaIndex' messages cannot carry it.
+"""Who wrote which message, remembered by hash: LlamaIndex' messages cannot carry it.
 
 Integrations send what stands in a message's ``additional_kwargs``, so nothing of ours goes there.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -27,7 +26,7 @@ class Authors:
     """Remembers which model wrote a message, and which answered last in a conversation.
 
     A message is known again by what it says, with the request it answers; where an agent rewrites
-    answers, a conversation is known by its latest requests. Keeps digests, no text. Thread-safe.
+    answers, a conversation is known by its latest requests. Keeps hashes, no text. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -35,45 +34,54 @@ class Authors:
 
     def note(self, turns: Sequence[Turn], answer: ChatMessage, model: str) -> None:
         """Remember that the model answered these turns so."""
-        requests = _requests(turns)
-        text = answer.content or ""
-        self._memory.note(_digest(*requests[-1:], text, *_calls(answer)), model)
-        self._memory.note(_digest("", *requests[-_REQUESTS:]), model)
+        requests = _latest_requests(turns)
+        self._memory.note(hash((*requests[-1:], answer.content or "", *_calls(answer))), model)
+        self._memory.note(hash(("", *requests)), model)
 
     def of(self, messages: Sequence[ChatMessage], turns: Sequence[Turn]) -> list[str | None]:
         """For each message who wrote it; None where that is not known."""
-        request: list[str] = []
-        found: list[str | None] = []
-        for message, turn in zip(messages, turns, strict=True):
-            if turn.is_request:
-                request = [turn.request]
-            is_answer = turn.role == "assistant"
-            key = _digest(*request, turn.text, *_calls(message)) if is_answer else None
-            found.append(self._memory.model_of(key))
+        found: list[str | None] = [None] * len(turns)
+        for place, request in self._answers(turns):
+            found[place] = self._author(messages[place], turns[place], request)
         return found
 
-    def last(self, turns: Sequence[Turn]) -> str | None:
-        """Who answered last in this conversation, by its requests; None where nobody did."""
-        answered = [place for place, turn in enumerate(turns) if turn.role == "assistant"]
-        if not answered:
+    def latest(self, messages: Sequence[ChatMessage], turns: Sequence[Turn]) -> str | None:
+        """Who answered last; None where that is not known."""
+        answers = self._answers(turns)
+        for place, request in reversed(answers):
+            if model := self._author(messages[place], turns[place], request):
+                return model
+        if not answers:
             return None
-        requests = _requests(turns[: answered[-1] + 1])
-        return self._memory.model_of(_digest("", *requests[-_REQUESTS:]))
+        requests = _latest_requests(turns[: answers[-1][0] + 1])
+        return self._memory.model_of(hash(("", *requests)))
+
+    def _answers(self, turns: Sequence[Turn]) -> list[tuple[int, tuple[str, ...]]]:
+        """Where the assistant speaks, each with the request it answers, if somebody is known."""
+        request: tuple[str, ...] = ()
+        found = []
+        for place, turn in enumerate(turns if len(self._memory) else ()):
+            if turn.role == "assistant":
+                found.append((place, request))
+            elif turn.is_request:
+                request = (turn.request,)
+        return found
+
+    def _author(self, message: ChatMessage, turn: Turn, request: tuple[str, ...]) -> str | None:
+        return self._memory.model_of(hash((*request, turn.text, *_calls(message))))
 
 
-def _requests(turns: Sequence[Turn]) -> list[str]:
-    return [turn.request for turn in turns if turn.is_request]
+def _latest_requests(turns: Sequence[Turn]) -> list[str]:
+    found: list[str] = []
+    for turn in reversed(turns):
+        if turn.is_request:
+            found.insert(0, turn.request)
+            if len(found) == _REQUESTS:
+                break
+    return found
 
 
 def _calls(answer: ChatMessage) -> Iterator[str]:
     for block in answer.blocks:
         if isinstance(block, ToolCallBlock):
             yield f"{block.tool_call_id}\n{block.tool_name}\n{block.tool_kwargs}"
-
-
-def _digest(*parts: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()

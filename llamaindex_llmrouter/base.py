@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, get_args
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
@@ -24,13 +26,13 @@ from llamaindex_llmrouter.delegation import Delegation
 from llamaindex_llmrouter.events import announce_decided
 from llamaindex_llmrouter.messages import query_of
 from llamaindex_llmrouter.requests import PREFIX, Conversation, Request, provider_of, split
-from shared_core.dispatch import Dispatcher
+from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
-from shared_core.routers.sticky import Mode, StickyRouter
+from shared_core.routers.sticky import Mode, StickyRouter, check_mode
 
 _OPTIONS: Final = (
     "callback_manager",
@@ -52,6 +54,9 @@ _SET_ON_MODELS: Final = (
 )
 
 
+_WORKED_OUT: Final = ("_authors", "_known", "_providers", "_unable", "_deciding", "_delegation")
+
+
 class RouterBase(FunctionCallingLLM):
     """The state of a ``RouterLLM``, and what its methods have in common."""
 
@@ -63,33 +68,63 @@ class RouterBase(FunctionCallingLLM):
     reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
     listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
     metadata_mode: MetadataMode = "conservative"
-    _authors: Authors = PrivateAttr(default_factory=Authors)
-    _deciding: Router = PrivateAttr()
-    _delegation: Delegation = PrivateAttr()
-    _known: ModelPool = PrivateAttr()
-    _providers: dict[str, str] = PrivateAttr()
-    _unable: dict[str, str] = PrivateAttr()
     _lent: CallbackManager | None = PrivateAttr(default=None)
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
         _check_models(models, router.pool)
-        deciding = _staying(router, options.get("sticky", "turn"))
         given = {name: value for name, value in options.items() if name in _OPTIONS}
         super().__init__(models=dict(models), router=router, **given)
         warn_of_undeclared_windows(router.pool, self.models)
-        self._known = router.pool.completed({name: facts_of(m) for name, m in models.items()})
-        self._providers = {name: provider_of(model) for name, model in models.items()}
-        self._unable = {n: "cannot call tools" for n, m in models.items() if not can_call_tools(m)}
-        self._deciding = deciding
+        for name in _WORKED_OUT:
+            getattr(self, name)
+
+    # Not PrivateAttr: pydantic takes 25 times as long to find one.
+
+    @cached_property
+    def _authors(self) -> Authors:
+        return Authors()
+
+    @cached_property
+    def _known(self) -> ModelPool:
+        """The router's pool with what LlamaIndex knows of its models."""
+        return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
+
+    @cached_property
+    def _providers(self) -> dict[str, str]:
+        return {name: provider_of(model) for name, model in self.models.items()}
+
+    @cached_property
+    def _unable(self) -> dict[str, str]:
+        """Models that must not be given tools, and why."""
+        models = self.models.items()
+        return {name: "cannot call tools" for name, model in models if not can_call_tools(model)}
+
+    @cached_property
+    def _deciding(self) -> Router:
+        """The router, made to stay with a conversation's model unless it does so by itself."""
+        if self.sticky == "off" or isinstance(self.router, StickyRouter):
+            return self.router
+        return StickyRouter(self.router, self.sticky)
+
+    @cached_property
+    def _delegation(self) -> Delegation:
         dispatcher = Dispatcher(
             self._deciding,
             failover=self.failover,
             failover_on=self.failover_on,
             listeners=(announce_decided, *self.listeners),
             reliability=self.reliability,
+            twins=twins_of(self.models),
         )
-        self._delegation = Delegation(self.models, dispatcher)
+        return Delegation(self.models, dispatcher)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """LlamaIndex' spans look at a method's signature in every call; here it is worked out."""
+        for method in vars(cls).values():
+            if inspect.isfunction(method):
+                method.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+        super().__init_subclass__(**options)
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -147,23 +182,20 @@ class RouterBase(FunctionCallingLLM):
 
     def _lend_callbacks(self) -> None:
         """Have models without handlers of their own report to the router's callback manager."""
-        for model in self.models.values():
+        own = self.callback_manager
+        strangers = [model for model in self.models.values() if model.callback_manager is not own]
+        if not strangers:
+            return
+        for model in strangers:
             if not model.callback_manager.handlers or model.callback_manager is self._lent:
-                model.callback_manager = self.callback_manager
-        self._lent = self.callback_manager
+                model.callback_manager = own
+        self._lent = own
 
 
 def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
     """What the keyword arguments of a call say about the query."""
     said = {"reserved_output": options.get("max_tokens"), "tools": options.get("tools")}
     return {name: value for name, value in said.items() if value}
-
-
-def _staying(router: Router, mode: Mode) -> Router:
-    """The router, made to stay with a conversation's model unless it does so by itself."""
-    if mode == "off" or isinstance(router, StickyRouter):
-        return router
-    return StickyRouter(router, mode)
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
@@ -174,6 +206,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
         )
     if unknown := sorted(set(options) - set(_OPTIONS) - set(_SET_ON_MODELS)):
         raise ConfigError(f"RouterLLM has no option {', '.join(unknown)}; it has {list(_OPTIONS)}")
+    check_mode(options.get("sticky", "turn"))
     if (mode := options.get("metadata_mode", "union")) not in get_args(MetadataMode):
         raise ConfigError(f"metadata_mode is conservative or union, not {mode!r}")
 

@@ -19,7 +19,7 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
 from pydantic import BaseModel
 
-from llamaindex_llmrouter.messages import with_record
+from llamaindex_llmrouter.messages import RESPONSES, with_record
 from llamaindex_llmrouter.requests import Heard, Request
 from shared_core.decision import Answer
 from shared_core.dispatch import Dispatcher, Streamed
@@ -149,9 +149,10 @@ async def _aresumed(
 
 def _answer(model: str, value: Any) -> Answer:
     """What a model answered, with the token counts that integrations put beside the message."""
-    is_response = isinstance(value, ChatResponse | CompletionResponse)
-    counts = value.additional_kwargs if is_response else {}
-    logprob, entropy = certainty_of(_tokens_of(value) if is_response else None)
+    if not isinstance(value, RESPONSES):
+        return Answer(model, _text_of(value), value)
+    counts = value.additional_kwargs
+    logprob, entropy = certainty_of(_tokens_of(value))
     return Answer(
         model,
         _text_of(value),
@@ -193,6 +194,6 @@ def _piece(streamed: Streamed[Value]) -> Value:
     if streamed.decision.answer is None:
         return cast("Value", streamed.piece)
     value: Value = streamed.decision.answer.value
-    if not isinstance(value, ChatResponse | CompletionResponse):
+    if not isinstance(value, RESPONSES):
         return value
     return cast("Value", value.model_copy(update={"delta": _text_of(value)}))

@@ -39,6 +39,9 @@ _ROLE_OF: Final[Mapping[MessageRole, Role]] = {
 }
 _ABILITY_OF: Final = {"image": "vision", "video": "vision", "audio": "audio", "document": "pdf"}
 
+RESPONSES: Final = (ChatResponse, CompletionResponse)
+"""What a record can stand on."""
+
 Value = TypeVar("Value")
 
 
@@ -58,7 +61,13 @@ def query_of(
 
 def turns_of(messages: Sequence[ChatMessage]) -> list[Turn]:
     """The messages as far as choosing a model goes."""
-    return [_turn(message, _role(messages, place)) for place, message in enumerate(messages)]
+    turns: list[Turn] = []
+    for message in messages:
+        turn = _turn(message)
+        if turns and _is_observation(turn, turns[-1]):
+            turn = turn._replace(role="tool")
+        turns.append(turn)
+    return turns
 
 
 def with_record(value: Value, record: Mapping[str, Any]) -> Value:
@@ -67,13 +76,11 @@ def with_record(value: Value, record: Mapping[str, Any]) -> Value:
     The record never goes onto the message: some integrations send what stands there. The record of
     a router that is itself a model of this one stays, as ``inner``.
     """
-    if not isinstance(value, ChatResponse | CompletionResponse):
+    if not isinstance(value, RESPONSES):
         return value
     given = value.additional_kwargs
     whole = {**record, INNER: given[RECORD]} if RECORD in given else dict(record)
-    copy = value.model_copy()
-    copy.additional_kwargs = {**given, RECORD: whole}
-    return cast("Value", copy)
+    return cast("Value", value.model_copy(update={"additional_kwargs": {**given, RECORD: whole}}))
 
 
 def without_record(response: ChatResponse) -> ChatResponse:
@@ -90,25 +97,18 @@ def routing_record(response: ChatResponse | CompletionResponse) -> dict[str, Any
     return record
 
 
-def _role(messages: Sequence[ChatMessage], place: int) -> Role:
-    """Who speaks; what a ReAct agent observed is a tool's result, though it stands as a user's."""
-    message = messages[place]
-    role = _ROLE_OF.get(message.role, "user")
-    if role == "user" and place and _is_observation(message, messages[place - 1]):
-        return "tool"
-    return role
-
-
-def _is_observation(message: ChatMessage, before: ChatMessage) -> bool:
+def _is_observation(turn: Turn, before: Turn) -> bool:
+    """What a ReAct agent observed is a tool's result, though it stands as a user's words."""
     return (
-        _ROLE_OF.get(before.role) == "assistant"
-        and (message.content or "").startswith("Observation:")
-        and "Action:" in (before.content or "")
+        turn.role == "user"
+        and turn.text.startswith("Observation:")
+        and before.role == "assistant"
+        and "Action:" in before.text
     )
 
 
-def _turn(message: ChatMessage, role: Role) -> Turn:
-    blocks = message.blocks
+def _turn(message: ChatMessage) -> Turn:
+    role, blocks = _ROLE_OF.get(message.role, "user"), message.blocks
     if len(blocks) == 1 and type(blocks[0]) is TextBlock and not message.additional_kwargs:
         return Turn(role, blocks[0].text)
     parts = list(_parts(message))

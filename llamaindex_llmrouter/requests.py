@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
@@ -13,7 +12,7 @@ from llama_index.core.llms import LLM
 from llamaindex_llmrouter.authors import Authors
 from llamaindex_llmrouter.histories import has_strange_calls, readable
 from llamaindex_llmrouter.messages import shown_of, turns_of
-from shared_core.conversation import Turn, query_from
+from shared_core.conversation import query_from
 from shared_core.errors import ConfigError
 from shared_core.query import Query
 
@@ -41,7 +40,6 @@ class Request:
     heard: Heard = lambda model, answer: None
 
 
-@dataclass(frozen=True)
 class Conversation:
     """Messages on their way to whichever model is chosen.
 
@@ -51,36 +49,27 @@ class Conversation:
         providers: name of each model -> its provider.
     """
 
-    messages: Sequence[ChatMessage]
-    authors: Authors
-    providers: Mapping[str, str]
-
-    @cached_property
-    def turns(self) -> list[Turn]:
-        """The messages as far as choosing a model goes."""
-        return turns_of(self.messages)
-
-    @cached_property
-    def written_by(self) -> list[str | None]:
-        """For each message the model that wrote it, where that is known."""
-        return self.authors.of(self.messages, self.turns)
-
-    @property
-    def previous(self) -> str | None:
-        """Who answered last."""
-        known = (name for name in reversed(self.written_by) if name is not None)
-        return next(known, None) or self.authors.last(self.turns)
+    def __init__(
+        self, messages: Sequence[ChatMessage], authors: Authors, providers: Mapping[str, str]
+    ) -> None:
+        self.messages = messages
+        self.authors = authors
+        self.providers = providers
+        self.turns = turns_of(messages)
 
     def query(self, tools: Sequence[Any] = (), **about: Any) -> Query:
         """What the router judges; see ``query_from``."""
         shown = map(shown_of, tools)
-        return query_from(self.turns, tools=shown, previous=self.previous, **about)
+        previous = self.authors.latest(self.messages, self.turns)
+        return query_from(self.turns, tools=shown, previous=previous, **about)
 
     def told_to(self, model: LLM) -> Sequence[ChatMessage]:
         """The messages as this model can read them."""
         if len(set(self.providers.values())) == 1:
             return self.messages
-        foreign = [self._is_foreign(place, provider_of(model)) for place in self._places]
+        provider = provider_of(model)
+        written_by = zip(self.messages, self.authors.of(self.messages, self.turns), strict=True)
+        foreign = [self._is_foreign(*written, provider) for written in written_by]
         return readable(self.messages, foreign) if any(foreign) else self.messages
 
     def note(self, model: str, answer: Any) -> None:
@@ -88,20 +77,16 @@ class Conversation:
         if isinstance(answer, ChatResponse):
             self.authors.note(self.turns, answer.message, model)
 
-    @property
-    def _places(self) -> range:
-        return range(len(self.messages))
-
-    def _is_foreign(self, place: int, provider: str) -> bool:
-        author = self.written_by[place]
+    def _is_foreign(self, message: ChatMessage, author: str | None, provider: str) -> bool:
         if author is None:
-            return has_strange_calls(self.messages[place])
+            return has_strange_calls(message)
         return self.providers[author] != provider
 
 
 def provider_of(model: LLM) -> str:
-    """Models of one provider read each other's histories: those of one class, to our knowledge."""
-    return f"{type(model).__module__}.{type(model).__qualname__}"
+    """Models of one provider read each other's histories: those of one class at one address."""
+    address = getattr(model, "api_base", None) or getattr(model, "base_url", None) or ""
+    return f"{type(model).__module__}.{type(model).__qualname__} {address}"
 
 
 def split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

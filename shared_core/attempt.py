@@ -36,12 +36,6 @@ class Attempt:
     cost: float | None = None
     seconds: float | None = None
 
-    @classmethod
-    def of(cls, model: str, error: BaseException) -> Attempt:
-        """The attempt that ended in this error."""
-        status = getattr(error, "status_code", None)
-        return cls(model, type(error).__name__, status if isinstance(status, int) else None)
-
     @property
     def is_failure(self) -> bool:
         """Whether the model was to be asked and gave no answer."""
@@ -49,8 +43,14 @@ class Attempt:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, without what is not known."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in told.items() if value is not None}
+        names = self.__slots__
+        return {n: value for n in names if (value := getattr(self, n)) is not None}
 
     def __str__(self) -> str:
         return f"{self.model}: {self.error}" + (f" {self.status}" if self.status else "")
+
+
+def told_of(error: BaseException) -> tuple[str, int | None]:
+    """What an attempt says of the error it ended in: its kind, and its HTTP status, if any."""
+    status = getattr(error, "status_code", None)
+    return type(error).__name__, status if isinstance(status, int) else None

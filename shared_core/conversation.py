@@ -10,8 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from shared_core.query import Query, estimate_tokens
 
@@ -207,8 +206,7 @@ _LONGEST_FOLLOW_UP: Final = 40
 _PUNCTUATION: Final = ".,;:!?…'\"()«»“”¡¿。，、！？"
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """One message of a conversation, as far as choosing a model goes.
 
     Args:
@@ -245,8 +243,10 @@ class Turn:
     @property
     def size(self) -> int:
         """Rough upper estimate of its tokens."""
-        text = estimate_tokens(self.text) if self.tokens is None else self.tokens
-        return text + sum(_TOKENS_OF_MEDIA.get(part, 0) for part in self.abilities)
+        size = estimate_tokens(self.text) if self.tokens is None else self.tokens
+        if self.abilities:
+            size += sum(_TOKENS_OF_MEDIA.get(part, 0) for part in self.abilities)
+        return size
 
 
 def query_from(
@@ -270,16 +270,19 @@ def query_from(
             the turns, ``conversation``, ``model``, ``exclude``, ``tags``, ``cost_weight``.
     """
     shown = [estimate_tokens(tool) for tool in tools]
-    told = {"text": text_to_judge(turns), **others}
+    sizes = [turn.size for turn in turns]
+    read = _length_read(turns)
+    if "text" not in others:
+        others["text"] = text_to_judge(turns)
     return Query(
         needs=frozenset((*needs, *_content_needs(turns), *(("tools",) if shown else ()))),
-        tokens=math.ceil(SAFETY * (sum(turn.size for turn in turns) + sum(shown))),
+        tokens=math.ceil(SAFETY * (sum(sizes) + sum(shown))),
         previous=last_model(turns) or previous,
         in_tool_loop=in_tool_loop(turns),
         is_follow_up=is_follow_up(turns),
         reserved_output=reserved_output,
-        prefix_tokens=math.ceil(SAFETY * (prefix_tokens(turns) + sum(shown))),
-        **told,
+        prefix_tokens=math.ceil(SAFETY * (sum(sizes[:read]) + sum(shown))),
+        **others,
     )
 
 
@@ -288,9 +291,10 @@ def text_to_judge(turns: Sequence[Turn]) -> str:
 
     Without any human request, the newest turn that says something.
     """
-    requests = (turn.request for turn in reversed(turns))
     newest = ""
-    for request in filter(None, requests):
+    for turn in reversed(turns):
+        if not (request := turn.request):
+            continue
         newest = f"{request}\n{newest}" if newest else request
         if not _continues(request):
             return newest
@@ -325,13 +329,18 @@ def in_tool_loop(turns: Sequence[Turn]) -> bool:
 
 def last_model(turns: Sequence[Turn]) -> str | None:
     """The candidate that wrote the newest answer on record."""
-    return next((turn.model for turn in reversed(turns) if turn.model is not None), None)
+    for turn in reversed(turns):
+        if turn.model is not None:
+            return turn.model
+    return None
 
 
-def prefix_tokens(turns: Sequence[Turn]) -> int:
-    """Size of what the last model has read or written already: all up to its newest answer."""
-    answered = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
-    return sum(turn.size for turn in turns[: answered[-1] + 1]) if answered else 0
+def _length_read(turns: Sequence[Turn]) -> int:
+    """How many turns the last model has read or written: all up to its newest answer."""
+    for place in range(len(turns), 0, -1):
+        if turns[place - 1].role == "assistant":
+            return place
+    return 0
 
 
 def without_noise(text: str) -> str:
@@ -370,6 +379,5 @@ def _unaccented(word: str) -> str:
     return "".join(part for part in parts if not unicodedata.combining(part))
 
 
-def _content_needs(turns: Iterable[Turn]) -> Iterator[str]:
-    for turn in turns:
-        yield from turn.abilities
+def _content_needs(turns: Iterable[Turn]) -> list[str]:
+    return [ability for turn in turns if turn.abilities for ability in turn.abilities]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import secrets
-from collections.abc import Generator, Iterable, Mapping
+import os
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ class RoutingDecision:
     rejected: Mapping[str, str] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     answer: Answer | None = field(default=None, repr=False)
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    id: str = field(default_factory=lambda: os.urandom(8).hex())
 
     def __post_init__(self) -> None:
         if not self.ranking:
@@ -117,9 +117,9 @@ class RoutingDecision:
     def usage(self) -> dict[str, float]:
         """Tokens and USD of all attempts together, as far as they are known."""
         return {
-            "in_tokens": _sum(attempt.in_tokens for attempt in self.attempts),
-            "out_tokens": _sum(attempt.out_tokens for attempt in self.attempts),
-            "cost": _sum(attempt.cost for attempt in self.attempts),
+            "in_tokens": math.fsum([attempt.in_tokens or 0 for attempt in self.attempts]),
+            "out_tokens": math.fsum([attempt.out_tokens or 0 for attempt in self.attempts]),
+            "cost": math.fsum([attempt.cost or 0 for attempt in self.attempts]),
         }
 
     def attempt_of(self, model: str) -> Attempt | None:
@@ -163,14 +163,10 @@ class RoutingDecision:
             "quality": {name: round(value, 6) for name, value in self.quality.items()},
             "cost": dict(self.cost),
             "rejected": dict(self.rejected),
-            "failed": [str(attempt) for attempt in self.failed],
+            "failed": [str(attempt) for attempt in self.attempts if attempt.is_failure],
             "attempts": [attempt.to_dict() for attempt in self.attempts],
             "usage": self.usage,
         }
-
-
-def _sum(values: Iterable[float | None]) -> float:
-    return math.fsum(value for value in values if value is not None)
 
 
 Flow = Generator[Ask, list[Answer], RoutingDecision]

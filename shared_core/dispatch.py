@@ -6,12 +6,14 @@ async, whole or streamed, only differ in who walks it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from shared_core.calls.course import END, Course, Terms
+from shared_core.calls.course import Course, Terms
 from shared_core.calls.loop import OnLoop, aclose
+from shared_core.calls.steps import END
 from shared_core.calls.threads import InThreads
 from shared_core.calls.workers import Workers
 from shared_core.decision import Answer, RoutingDecision
@@ -55,6 +57,8 @@ class Dispatcher:
         listeners: told what happens.
         reliability: time limits, retries, breakers, cost cap; a query's own deadline and cost cap
             come before those.
+        twins: candidates that are one model under several names, each with its other names: a
+            model that failed under one is not asked again under another. See ``twins_of``.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Dispatcher:
         failover_on: tuple[type[Exception], ...] = (Exception,),
         listeners: Sequence[Listener] = (),
         reliability: Reliability = Reliability(),
+        twins: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self.router = router
         self.failover = failover
@@ -80,6 +85,7 @@ class Dispatcher:
             catches=(*failover_on, TimedOut),
             failover=failover,
             listeners=self.listeners,
+            twins=twins,
         )
 
     def run(self, query: Query | str, call: Call) -> tuple[RoutingDecision, Answer]:
@@ -140,3 +146,16 @@ class Dispatcher:
 
     def _course(self, query: Query | str) -> Course:
         return Course(Query.of(query), self._terms)
+
+
+def twins_of(models: Mapping[str, object]) -> dict[str, frozenset[str]]:
+    """The names under which one and the same model object stands, each with the other ones.
+
+    Args:
+        models: name -> what is called for it.
+    """
+    names: dict[int, set[str]] = {}
+    for name, model in models.items():
+        names.setdefault(id(model), set()).add(name)
+    groups = (group for group in names.values() if len(group) > 1)
+    return {name: frozenset(group - {name}) for group in groups for name in group}

@@ -18,11 +18,10 @@ RouterError
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from shared_core.attempt import Attempt
 
@@ -82,20 +81,19 @@ class CostCapReached(AllModelsFailed):
     """What may be spent on the call did not suffice for a model that could still answer."""
 
 
-@contextmanager
-def own_errors() -> Iterator[None]:
+class own_errors:  # noqa: N801 - a context manager, named as those of contextlib
     """Where every model failed, the last one's own error, with a note on how each failed.
 
     Frameworks and their users handle what a model raises: they retry on its rate limit, or show its
     message. AllModelsFailed is that error's ``__context__``; it stays where no model raised
     anything, and so do its kinds, which are the router's own verdicts.
     """
-    try:
-        yield
-    except AllModelsFailed as error:
-        own = error.__cause__
-        if own is None or type(error) is not AllModelsFailed:
-            raise
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if type(error) is not AllModelsFailed or (own := error.__cause__) is None:
+            return
         if (told := str(error)) not in getattr(own, "__notes__", ()):
             own.add_note(told)
         error.__cause__ = None  # else each would lead to the other

@@ -61,11 +61,11 @@ class Candidate(BaseModel):
         """Why this model cannot serve the query; None when it can."""
         if self.name in query.exclude:
             return query.exclude[self.name]
-        if self.abilities is not None and query.needs:
-            lacking = sorted(query.needs - self.abilities - self.unknown_abilities)
-            if lacking:
-                return f"lacks {', '.join(lacking)}"
-        return self._too_long(query) or self._not_cleared(query)
+        if query.needs and (lacking := self._lacking(query.needs)):
+            return f"lacks {', '.join(sorted(lacking))}"
+        if query.tags and (forbidden := query.tags - self.tags):
+            return f"not cleared for {', '.join(sorted(forbidden))}"
+        return self._too_long(query)
 
     def unsure(self, query: Query) -> tuple[str, ...]:
         """Needs of the query of which nobody knows whether this model meets them."""
@@ -83,18 +83,19 @@ class Candidate(BaseModel):
         stated = {name for name in self.model_fields_set if getattr(self, name) is not None}
         return stated | {"unknown_abilities"} if "abilities" in stated else stated
 
+    def _lacking(self, needs: frozenset[str]) -> frozenset[str]:
+        known = self.abilities
+        return frozenset() if known is None else needs - known - self.unknown_abilities
+
     def _too_long(self, query: Query) -> str | None:
-        size, output = query.input_tokens, query.reserved_output or 0
-        if self.context_window is not None and size + output > self.context_window:
-            told = f"{size} input tokens" + (f" and {output} of output" if output else "")
-            return f"{told} exceed its window of {self.context_window}"
+        output = query.reserved_output or 0
+        if self.context_window is not None:
+            size = query.input_tokens
+            if size + output > self.context_window:
+                told = f"{size} input tokens" + (f" and {output} of output" if output else "")
+                return f"{told} exceed its window of {self.context_window}"
         if self.max_output is not None and output > self.max_output:
             return f"{output} output tokens exceed its limit of {self.max_output}"
-        return None
-
-    def _not_cleared(self, query: Query) -> str | None:
-        if forbidden := sorted(query.tags - self.tags):
-            return f"not cleared for {', '.join(forbidden)}"
         return None
 
 
@@ -151,8 +152,9 @@ class ModelPool(Mapping[str, Candidate]):
         Raises:
             NoEligibleModel: nobody can; the message names every objection.
         """
-        objections = {name: member.objection(query) for name, member in self._members.items()}
-        rejected = {name: why for name, why in objections.items() if why is not None}
+        rejected = self._rejected(query)
+        if not rejected:
+            return self.names, rejected
         if len(rejected) == len(self):
             told = "; ".join(f"{name} {why}" for name, why in rejected.items())
             raise NoEligibleModel(f"no model can serve this query: {told}")
@@ -171,9 +173,16 @@ class ModelPool(Mapping[str, Candidate]):
 
         What an adapter knows of its models so binds a router that was made without knowing it.
         """
-        objections = {name: member.objection(query) for name, member in self._members.items()}
-        excluded = {name: why for name, why in objections.items() if why is not None}
+        excluded = self._rejected(query)
         return replace(query, exclude={**query.exclude, **excluded}) if excluded else query
+
+    def _rejected(self, query: Query) -> dict[str, str]:
+        """Who cannot serve the query, and why."""
+        found = {}
+        for name, member in self._members.items():
+            if (why := member.objection(query)) is not None:
+                found[name] = why
+        return found
 
     def by_price(self) -> tuple[str, ...]:
         """Names from cheapest to dearest (one input plus one output token); needs all prices."""

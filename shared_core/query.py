@@ -27,7 +27,8 @@ def check_abilities(abilities: Iterable[str]) -> frozenset[str]:
 
 def estimate_tokens(text: str) -> int:
     """Rough upper estimate of a text's tokens, with no tokenizer and for any script."""
-    return 1 + int(len(text.encode("utf-8", "surrogatepass")) / _BYTES_PER_TOKEN)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return 1 + int(size / _BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,17 @@ class Query:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
-        for name in ("deadline", "max_cost"):
-            if (given := getattr(self, name)) is not None and not given > 0:
-                raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
+        if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
+            raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
+        if self.deadline is not None or self.max_cost is not None:
+            _check_limits(self.deadline, self.max_cost)
         for name, value in (("needs", self.needs), ("tags", self.tags)):
             if isinstance(value, str):
                 raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
-        if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
-            raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
-        object.__setattr__(self, "needs", check_abilities(self.needs))
-        object.__setattr__(self, "tags", frozenset(self.tags))
+        if self.needs or type(self.needs) is not frozenset:
+            object.__setattr__(self, "needs", check_abilities(self.needs))
+        if type(self.tags) is not frozenset:
+            object.__setattr__(self, "tags", frozenset(self.tags))
 
     @property
     def input_tokens(self) -> int:
@@ -93,3 +95,9 @@ class Query:
     def of(cls, query: Query | str) -> Query:
         """A query from a query or a plain text."""
         return query if isinstance(query, Query) else cls(query)
+
+
+def _check_limits(deadline: float | None, max_cost: float | None) -> None:
+    for name, given in (("deadline", deadline), ("max_cost", max_cost)):
+        if given is not None and not given > 0:
+            raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from shared_core.attempt import Attempt, Purpose
+from shared_core.attempt import Attempt, Outcome, Purpose
 
 
 @dataclass(slots=True, eq=False)
@@ -24,18 +24,19 @@ class Entry:
     predicted: float
     began: float = field(default_factory=time.perf_counter)
 
-    def ended(self, attempt: Attempt) -> Attempt:
-        """The attempt with what the entry knows of it."""
+    def ended(
+        self,
+        outcome: Outcome,
+        error: str | None = None,
+        status: int | None = None,
+        in_tokens: int | None = None,
+        out_tokens: int | None = None,
+        cost: float | None = None,
+    ) -> Attempt:
+        """The attempt, now that it is over; arguments as in Attempt."""
+        seconds = round(time.perf_counter() - self.began, 6)
         return Attempt(
-            attempt.model,
-            attempt.error,
-            attempt.status,
-            attempt.outcome,
-            self.purpose,
-            attempt.in_tokens,
-            attempt.out_tokens,
-            attempt.cost,
-            round(time.perf_counter() - self.began, 6),
+            self.model, error, status, outcome, self.purpose, in_tokens, out_tokens, cost, seconds
         )
 
 
@@ -49,7 +50,7 @@ class Books:
     def __init__(self, max_cost: float | None) -> None:
         self.max_cost = max_cost
         self.attempts: list[Attempt] = []
-        self.errors: list[Exception] = []
+        self.last_error: Exception | None = None
         self._spent = 0.0
         self._open: list[Entry] = []
         self._lock = threading.Lock()
@@ -58,29 +59,27 @@ class Books:
     def open(self, entry: Entry) -> bool:
         """Begin an attempt; False when what it is expected to cost is beyond what is left."""
         with self._lock:
-            committed = self._spent + sum(other.predicted for other in self._open)
-            if self.max_cost is not None and committed + entry.predicted > self.max_cost:
-                return False
+            if self.max_cost is not None:
+                committed = self._spent + sum(other.predicted for other in self._open)
+                if committed + entry.predicted > self.max_cost:
+                    return False
             self._open.append(entry)
             return True
 
-    def enter(self, entry: Entry, attempt: Attempt, spent: float = 0.0) -> Attempt | None:
-        """The attempt has ended and cost so much; None when the books are closed already."""
+    def enter(self, entry: Entry, attempt: Attempt, spent: float = 0.0) -> bool:
+        """The attempt has ended and cost so much; False when the books are closed already."""
         with self._lock:
             if entry in self._open:
                 self._open.remove(entry)
             self._spent += spent
-            if self._is_closed:
-                return None
-            whole = entry.ended(attempt)
-            self.attempts.append(whole)
-            return whole
+            if not self._is_closed:
+                self.attempts.append(attempt)
+            return not self._is_closed
 
     def close(self) -> tuple[Attempt, ...]:
         """All attempts; those still under way are cancelled and nobody hears of them again."""
         with self._lock:
             self._is_closed = True
-            for entry in self._open:
-                given_up = Attempt(entry.model, "cancelled", outcome="cancelled")
-                self.attempts.append(entry.ended(given_up))
+            self.last_error = None  # its traceback holds the course, which holds the books
+            self.attempts += [entry.ended("cancelled", "cancelled") for entry in self._open]
             return tuple(self.attempts)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, cast
 
-from shared_core.attempt import Attempt
+from shared_core.attempt import Attempt, told_of
 from shared_core.calls.books import Books, Entry
+from shared_core.calls.steps import Call, Pause, Race, Steps, Think, Together, Wait
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import (
     AllModelsFailed,
@@ -28,12 +28,8 @@ from shared_core.errors import (
 )
 from shared_core.events import Kind, Listener, RoutingEvent, tell
 from shared_core.query import Query
-from shared_core.reliability import Health, Reliability, is_fault_of_query
+from shared_core.reliability import Breaker, Health, Reliability, is_fault_of_query
 from shared_core.routers.base import Router
-
-T = TypeVar("T")
-Steps = Generator[Any, Any, T]
-"""Yields steps (the five classes below), returns a T."""
 
 TYPICAL_OUTPUT: Final = 256
 """Output tokens assumed when a call's cost is predicted from the price list alone."""
@@ -41,78 +37,7 @@ TYPICAL_OUTPUT: Final = 256
 OVER_CAP: Final = "cost_cap"
 OUT_OF_TIME: Final = "deadline"
 OPEN: Final = "circuit_open"
-
-
-END: Final = object()
-"""In place of a piece: the stream is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Think:
-    """Do some work of the router's; ``is_quick`` when an event loop can wait for it."""
-
-    work: Callable[[], Any]
-    is_quick: bool
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Ask a model: for its whole answer, or for the first piece of its stream.
-
-    ``seconds`` says what the answer, or the next piece, may take at the moment it is called.
-    """
-
-    model: str
-    prompt: str | None
-    seconds: Callable[[], float | None]
-    is_streamed: bool
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """What an adapter's call is called with."""
-        return (self.model,) if self.prompt is None else (self.model, self.prompt)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened(Generic[T]):
-    """A stream that has begun: its first piece, or END, and what gives the others."""
-
-    first: Any
-    rest: T
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait for a place at a candidate."""
-
-    place: Future[None]
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Do nothing for a while."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Walk all these at once; the results in their order."""
-
-    courses: Sequence[Steps[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Race:
-    """Walk these, each begun ``delay`` after the one before or when that came to nothing.
-
-    The result is the first that is not None; the others are given up.
-    """
-
-    courses: Sequence[Steps[Any]]
-    delay: float
+TWIN: Final = "same_model"
 
 
 @dataclass(frozen=True)
@@ -126,6 +51,7 @@ class Terms:
         catches: errors that count as a model's failure.
         failover: whether the models after the first of the ranking may be asked.
         listeners: told what happens.
+        twins: candidates that are one model under several names, each with its other names.
     """
 
     router: Router
@@ -134,6 +60,7 @@ class Terms:
     catches: tuple[type[Exception], ...]
     failover: bool
     listeners: Sequence[Listener]
+    twins: Mapping[str, frozenset[str]]
 
 
 class Course:
@@ -148,6 +75,7 @@ class Course:
         self.query = query
         self.terms = terms
         self.router = terms.router
+        self._is_quick = terms.router.is_quick
         self.deadline = query.deadline or terms.reliability.deadline
         self.books = Books(query.max_cost or terms.reliability.max_cost)
         self._began = time.perf_counter()
@@ -171,7 +99,7 @@ class Course:
             # Better calls too many to models that are down than a query that nobody serves.
             found = yield from self._first_of(order, decision, is_streamed, is_last=True)
         if found is None:
-            cause = self.books.errors[-1] if self.books.errors else None
+            cause = self.books.last_error
             raise self._gave_up(decision) from cause
         return self._conclude(decision, *found)
 
@@ -183,8 +111,10 @@ class Course:
 
     def seconds_for(self, model: str) -> float | None:
         """What one attempt, or one piece of a stream, may take; None for as long as it likes."""
-        limits = self.terms.reliability.of(model).timeout, self.seconds_left()
-        return min((seconds for seconds in limits if seconds is not None), default=None)
+        timeout, left = self.terms.reliability.of(model).timeout, self.seconds_left()
+        if timeout is None or left is None:
+            return left if timeout is None else timeout
+        return min(timeout, left)
 
     def _decide(self) -> Steps[RoutingDecision]:
         try:
@@ -195,19 +125,18 @@ class Course:
         return replace(decision, attempts=tried) if tried else decision
 
     def _flow(self) -> Steps[RoutingDecision]:
-        flow, step = yield self._think(self._begin)
+        begin, flow = self._begin, None
+        flow, step = begin() if self._is_quick else (yield Think(begin, self.seconds_left()))
         while isinstance(step, Ask):
             answers = yield from self._hear(step)
-            step = yield self._think(partial(advance, flow, answers))
+            more = partial(advance, flow, answers)
+            step = more() if self._is_quick else (yield Think(more, self.seconds_left()))
         decision: RoutingDecision = step
         return decision
 
     def _begin(self) -> tuple[Flow, Ask | RoutingDecision]:
         flow = self.router.start(self.query)
         return flow, advance(flow, None)
-
-    def _think(self, work: Callable[[], Any]) -> Think:
-        return Think(work, self.router.is_quick, self.seconds_left())
 
     def _in_haste(self) -> RoutingDecision:
         """The time is up while deciding: what was heard last, if anything, has to do."""
@@ -272,48 +201,55 @@ class Course:
         if model in self._lost and not is_last:
             return None
         predicted = self._predicted(model, self._permitted(model, prompt), cost)
-        retry = self.terms.reliability.of(model).retry
+        health = self.terms.health_of(model)
         for asked in itertools.count(1):
             entry = Entry(model, "answer" if prompt is None else "score", predicted)
-            if why := self._refusal(entry, is_last):
-                self._lose(entry, Attempt(model, why, outcome="skipped"))
+            if why := self._refusal(entry, None if is_last else health.breaker):
+                self._lose(entry, entry.ended("skipped", why))
                 return None
             try:
-                return model, (yield from self._attempt(entry, prompt, is_streamed))
+                return model, (yield from self._attempt(entry, health, prompt, is_streamed))
             except self.terms.catches as error:
-                pause = retry.pause(asked, error)
+                pause = self.terms.reliability.of(model).retry.pause(asked, error)
                 if pause is None or pause >= (self.seconds_left() or math.inf):
                     return None
             yield Pause(pause)
         return None
 
-    def _refusal(self, entry: Entry, is_last: bool) -> str | None:
+    def _refusal(self, entry: Entry, breaker: Breaker | None) -> str | None:
         """Why this attempt is not to be made; None when it is, and the books know of it."""
         left = self.seconds_left()
         if left is not None and left <= 0:
             return OUT_OF_TIME
+        if self.terms.twins and self._has_failed(self.terms.twins.get(entry.model, ())):
+            return TWIN
         if not self.books.open(entry):
             return OVER_CAP
-        breaker = self.terms.health_of(entry.model).breaker
-        return None if breaker is None or is_last or breaker.admits() else OPEN
+        return None if breaker is None or breaker.admits() else OPEN
 
-    def _attempt(self, entry: Entry, prompt: str | None, is_streamed: bool) -> Steps[Any]:
+    def _has_failed(self, models: Collection[str]) -> bool:
+        """Whether one of these was asked and gave no answer."""
+        return any(one.outcome == "failed" and one.model in models for one in self.books.attempts)
+
+    def _attempt(
+        self, entry: Entry, health: Health, prompt: str | None, is_streamed: bool
+    ) -> Steps[Any]:
         """One call, with its place, its breaker and its entry in the books."""
-        model, health = entry.model, self.terms.health_of(entry.model)
+        model = entry.model
         place = health.gate.enter() if health.gate else None
-        is_healthy = seconds = None
+        is_healthy = seconds = limit = None
         try:
             if place is not None:
                 yield Wait(place, self.seconds_for(model))
-            seconds = self.seconds_for(model)
-            limit = partial(self.seconds_for, model)
-            heard = yield Call(model, prompt, limit, is_streamed)
+            if (seconds := self.seconds_for(model)) is not None:
+                limit = cast("Callable[[], float]", partial(self.seconds_for, model))
+            heard = yield Call((model,) if prompt is None else (model, prompt), limit, is_streamed)
             self._win(entry, heard if is_streamed else _checked(heard, model))
             is_healthy = True
             return heard
         except self.terms.catches as error:
             is_healthy = None if self._is_excused(error, seconds) else False
-            self._lose(entry, Attempt.of(model, error), error)
+            self._lose(entry, entry.ended("failed", *told_of(error)), error)
             raise
         finally:
             if health.gate:
@@ -347,32 +283,28 @@ class Course:
         )
 
     def _win(self, entry: Entry, heard: Any) -> None:
-        attempt = Attempt(entry.model, outcome="answered")
-        if isinstance(heard, Answer):
-            attempt = self._measured(heard)
-        spent = entry.predicted if attempt.cost is None else attempt.cost
-        self._enter(entry, attempt, spent)
+        measured = self._measured(heard) if isinstance(heard, Answer) else (None, None, None)
+        attempt = entry.ended("answered", None, None, *measured)
+        self._enter(entry, attempt, entry.predicted if attempt.cost is None else attempt.cost)
 
-    def _measured(self, answer: Answer) -> Attempt:
-        sizes = answer.in_tokens, answer.out_tokens
-        cost = None
-        if sizes[0] is not None and sizes[1] is not None:
+    def _measured(self, answer: Answer) -> tuple[int | None, int | None, float | None]:
+        """Tokens read and written, and USD, as far as they are known."""
+        read, written, cost = answer.in_tokens, answer.out_tokens, None
+        if read is not None and written is not None:
             candidate = self.router.pool[answer.model]
-            cost = candidate.cost(sizes[0], sizes[1], answer.cached_tokens or 0)
-        return Attempt(
-            answer.model, outcome="answered", in_tokens=sizes[0], out_tokens=sizes[1], cost=cost
-        )
+            cost = candidate.cost(read, written, answer.cached_tokens or 0)
+        return read, written, cost
 
     def _lose(self, entry: Entry, attempt: Attempt, error: Exception | None = None) -> None:
         self._lost[entry.model] = attempt.error or attempt.outcome
         if error is not None:
-            self.books.errors.append(error)
+            self.books.last_error = error
         self._enter(entry, attempt, entry.predicted if isinstance(error, TimedOut) else 0.0)
 
     def _enter(self, entry: Entry, attempt: Attempt, spent: float) -> None:
-        entered = self.books.enter(entry, attempt, spent)
-        if entered is not None and entered.is_failure and self._decision is not None:
-            self._tell("failed", self._decision, entered)
+        is_entered = self.books.enter(entry, attempt, spent)
+        if is_entered and attempt.is_failure and self._decision is not None:
+            self._tell("failed", self._decision, attempt)
 
     def _conclude(
         self, decision: RoutingDecision, model: str, heard: Any
@@ -380,7 +312,8 @@ class Course:
         final = decision.after(model, self.books.close())
         if final.answer is None and model in self._heard:
             final = replace(final, answer=self._heard[model])
-        self._tell("answered", final, final.attempt_of(model))
+        if self.terms.listeners:
+            self._tell("answered", final, final.attempt_of(model))
         return final, heard
 
     def _gave_up(self, decision: RoutingDecision) -> AllModelsFailed:

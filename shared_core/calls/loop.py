@@ -7,12 +7,11 @@ a call by hand; one with a limit is a task of its own, which is cancelled when i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.steps import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
 from shared_core.calls.workers import Outcome
 from shared_core.errors import ConfigError, TimedOut
 
@@ -40,28 +39,28 @@ class OnLoop:
 
     async def walk(self, steps: Steps[T]) -> T:
         """Do the steps one after another, and return what comes of them."""
-        with contextlib.closing(steps):
-            try:
-                step = next(steps)
-                while True:
-                    try:
-                        given = await self._do(step)
-                    except BaseException as error:  # noqa: BLE001 - the course judges it
-                        step = steps.throw(error)
-                    else:
-                        step = steps.send(given)
-            except StopIteration as done:
-                result: T = done.value
-                return result
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    given = await self._do(step)
+                except BaseException as error:  # noqa: BLE001 - the course judges it
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(given)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            steps.close()
 
     async def _do(self, step: Any) -> Any:
         match step:
             case Call(is_streamed=True):
                 return await self._open(step)
             case Call():
-                return await _within(step.seconds(), self._call(*step.arguments))
-            case Think(is_quick=True):
-                return step.work()
+                asked = self._call(*step.arguments)
+                return await (asked if step.seconds is None else _within(step.seconds(), asked))
             case Think():
                 return await _within(step.seconds, asyncio.to_thread(step.work))
             case Wait():
@@ -76,8 +75,8 @@ class OnLoop:
     async def _open(self, call: Call) -> Opened[AsyncIterator[Any]]:
         if self._stream is None:
             raise ConfigError("this course was begun without a way to stream")
-        pieces = aiter(self._stream(call.model))
-        if call.seconds() is not None:
+        pieces = aiter(self._stream(*call.arguments))
+        if call.seconds is not None:
             pieces = Pumped(pieces, call.seconds)
         return Opened(await anext(pieces, END), pieces)
 
@@ -119,11 +118,10 @@ class Pumped(AsyncIterator[T]):
         TimedOut: a piece took longer.
     """
 
-    def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float | None]) -> None:
-        self._stream = pieces
+    def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
-        self._task = asyncio.create_task(self._pump())
+        self._task = asyncio.create_task(_pump(pieces, self._pieces))
 
     async def __anext__(self) -> T:
         seconds = self._seconds()
@@ -132,7 +130,10 @@ class Pumped(AsyncIterator[T]):
         except TimeoutError:
             await self.aclose()
             raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
-        piece = outcome.get()
+        try:
+            piece = outcome.get()
+        finally:
+            del outcome
         if piece is END:
             raise StopAsyncIteration
         return piece  # type: ignore[no-any-return]
@@ -141,16 +142,17 @@ class Pumped(AsyncIterator[T]):
         """Cancel the task."""
         await _end(self._task)
 
-    async def _pump(self) -> None:
-        try:
-            async for piece in self._stream:
-                self._pieces.put_nowait(Outcome(piece))
-        except Exception as error:  # noqa: BLE001 - handed on, whatever it is
-            self._pieces.put_nowait(Outcome(error=error))
-        else:
-            self._pieces.put_nowait(Outcome(END))
-        finally:
-            await aclose(self._stream)
+
+async def _pump(pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]]) -> None:
+    try:
+        async for piece in pieces:
+            into.put_nowait(Outcome(piece))
+    except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+        into.put_nowait(Outcome(error=error))
+    else:
+        into.put_nowait(Outcome(END))
+    finally:
+        await aclose(pieces)
 
 
 async def aclose(pieces: AsyncIterator[Any]) -> None:
@@ -169,6 +171,7 @@ async def _within(seconds: float | None, work: Awaitable[T]) -> T:
             return task.result()
     finally:
         await _end(task)
+        del task  # it holds its error, whose traceback holds this frame
     raise TimedOut(f"no answer within {seconds:.3g} s")
 
 

@@ -6,7 +6,6 @@ a call by hand; one with a limit is made by a worker, who can be left behind.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -14,7 +13,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from shared_core.calls.course import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.steps import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
 from shared_core.calls.workers import Outcome, Workers
 from shared_core.errors import ConfigError, TimedOut
 
@@ -42,28 +41,29 @@ class InThreads:
 
     def walk(self, steps: Steps[T]) -> T:
         """Do the steps one after another, and return what comes of them."""
-        with contextlib.closing(steps):
-            try:
-                step = next(steps)
-                while True:
-                    try:
-                        given = self._do(step)
-                    except BaseException as error:  # noqa: BLE001 - the course judges it
-                        step = steps.throw(error)
-                    else:
-                        step = steps.send(given)
-            except StopIteration as done:
-                result: T = done.value
-                return result
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    given = self._do(step)
+                except BaseException as error:  # noqa: BLE001 - the course judges it
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(given)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            steps.close()
 
     def _do(self, step: Any) -> Any:
         match step:
             case Call(is_streamed=True):
                 return self._open(step)
             case Call():
-                return self._within(step.seconds(), partial(self._call, *step.arguments))
+                return self._ask(step)
             case Think():
-                return self._within(None if step.is_quick else step.seconds, step.work)
+                return self._within(step.seconds, step.work)
             case Wait():
                 return _wait_for(step.place, step.seconds)
             case Pause():
@@ -73,15 +73,22 @@ class InThreads:
             case Race():
                 return self._race(step.courses, step.delay)
 
+    def _ask(self, call: Call) -> Any:
+        if call.seconds is None:
+            return self._call(*call.arguments)
+        return self._within(call.seconds(), partial(self._call, *call.arguments))
+
     def _within(self, seconds: float | None, work: Callable[[], T]) -> T:
         return work() if seconds is None else self._workers.run(work, seconds)
 
     def _open(self, call: Call) -> Opened[Iterator[Any]]:
         if self._stream is None:
             raise ConfigError("this course was begun without a way to stream")
-        stream = partial(self._stream, call.model)
-        is_limited = call.seconds() is not None
-        pieces = Pumped(stream, call.seconds, self._workers) if is_limited else iter(stream())
+        pieces: Iterator[Any]
+        if call.seconds is None:
+            pieces = iter(self._stream(*call.arguments))
+        else:
+            pieces = Pumped(partial(self._stream, *call.arguments), call.seconds, self._workers)
         return Opened(next(pieces, END), pieces)
 
     def _together(self, courses: Sequence[Steps[Any]]) -> list[Any]:
@@ -122,7 +129,7 @@ class Pumped(Iterator[T]):
     def __init__(
         self,
         stream: Callable[[], Iterator[T]],
-        seconds: Callable[[], float | None],
+        seconds: Callable[[], float],
         workers: Workers,
     ) -> None:
         workers.check_not_swamped()
@@ -136,11 +143,14 @@ class Pumped(Iterator[T]):
     def __next__(self) -> T:
         seconds = self._seconds()
         try:
-            outcome = self._pieces.get(timeout=None if seconds is None else max(seconds, 0))
+            outcome = self._pieces.get(timeout=max(seconds, 0))
         except Empty:
             self.close()
             raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
-        piece = outcome.get()
+        try:
+            piece = outcome.get()
+        finally:
+            del outcome
         if piece is END:
             raise StopIteration
         return piece  # type: ignore[no-any-return]

@@ -23,9 +23,12 @@ class Outcome(Generic[T]):
 
     def get(self) -> T:
         """What it returned; raises what it raised."""
-        if self.error is not None:
+        if self.error is None:
+            return self.value  # type: ignore[return-value]
+        try:
             raise self.error
-        return self.value  # type: ignore[return-value]
+        finally:
+            del self  # this frame is in the error's traceback: no circle, no full collections
 
 
 class Ticket:
@@ -60,14 +63,12 @@ class Workers:
         ticket = Ticket()
 
         def job() -> None:
-            try:
-                outcome = Outcome(context.run(work))
-            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
-                outcome = Outcome(error=error)
+            outcome = _outcome_of(work, context)
             with self._lock:
                 ticket.is_done = True
                 self._hanging.discard(ticket)
             results.put(outcome)
+            del outcome  # the traceback of its error leads to this frame
 
         self._hand_out(job)
         return ticket
@@ -86,7 +87,10 @@ class Workers:
         except Empty:
             self.leave_behind(ticket)
             raise TimedOut(f"no answer within {seconds:.3g} s") from None
-        return outcome.get()
+        try:
+            return outcome.get()
+        finally:
+            del outcome
 
     def leave_behind(self, ticket: Ticket) -> None:
         """Nobody waits for this any more; it counts as abandoned until it ends."""
@@ -114,3 +118,10 @@ class Workers:
                 if len(self._idle) >= self.most_idle:
                     return
                 self._idle.append(inbox)
+
+
+def _outcome_of(work: Callable[[], T], context: contextvars.Context) -> Outcome[T]:
+    try:
+        return Outcome(context.run(work))
+    except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
+        return Outcome(error=error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
@@ -46,8 +46,7 @@ class StickyRouter(Router):
     def __init__(
         self, inner: Router, mode: Mode = "turn", remembered: int = 10_000, ttl: float = 3600.0
     ) -> None:
-        if mode not in get_args(Mode):
-            raise ConfigError(f"mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
+        check_mode(mode)
         if remembered < 0 or ttl <= 0:
             raise ConfigError(f"remembered is from 0 up and ttl above 0, not {remembered}, {ttl}")
         super().__init__(inner.pool)
@@ -138,6 +137,12 @@ class StickyRouter(Router):
         return [{"inner": Random, "mode": mode} for mode in get_args(Mode)]
 
 
+def check_mode(mode: str) -> None:
+    """ConfigError unless there is such a mode."""
+    if mode not in get_args(Mode):
+        raise ConfigError(f"mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
+
+
 class Memory:
     """Which model each conversation is with: bounded, forgetful, safe to share among threads.
 
@@ -149,13 +154,13 @@ class Memory:
     def __init__(self, size: int, ttl: float) -> None:
         self._size = size
         self._ttl = ttl
-        self._noted: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._noted: OrderedDict[Hashable, tuple[str, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._noted)
 
-    def note(self, conversation: str | None, model: str) -> None:
+    def note(self, conversation: Hashable | None, model: str) -> None:
         """Remember the conversation's model; without an id there is nothing to remember by."""
         if conversation is None or not self._size:
             return
@@ -165,7 +170,7 @@ class Memory:
             if len(self._noted) > self._size:
                 self._noted.popitem(last=False)
 
-    def model_of(self, conversation: str | None) -> str | None:
+    def model_of(self, conversation: Hashable | None) -> str | None:
         """The conversation's model, unless forgotten."""
         if conversation is None:
             return None

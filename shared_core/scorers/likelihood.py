@@ -37,9 +37,10 @@ def certainty_of(tokens: Any) -> tuple[float | None, float | None]:
         tokens: a list in the form of OpenAI's ``logprobs.content``, of mappings or objects with
             ``logprob`` and ``top_logprobs``; providers invent others, which tell nothing.
     """
-    listed = tokens if isinstance(tokens, list) else []
-    tops = [_field(token, "top_logprobs") for token in listed]
-    return _mean(_logprob(token) for token in listed), _mean(_entropy(top) for top in tops)
+    if not (tokens and isinstance(tokens, list)):
+        return None, None
+    tops = [_field(token, "top_logprobs") for token in tokens]
+    return _mean(_logprob(token) for token in tokens), _mean(_entropy(top) for top in tops)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

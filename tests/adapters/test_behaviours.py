@@ -15,6 +15,7 @@ from shared_core import (
     AllModelsFailed,
     Always,
     Candidate,
+    ConfigError,
     Flow,
     ModelPool,
     NoEligibleModel,
@@ -25,6 +26,7 @@ from shared_core import (
     RoutingEvent,
 )
 from shared_core.decision import Ask
+from shared_core.errors import CostCapReached, DeadlineExceeded
 
 HI = [Said("user", "hi")]
 OK = Behaviour()
@@ -89,6 +91,20 @@ async def test_failover_before_anything_is_said(adapter: type[Chat], form: str) 
     assert (reply.record["model"], reply.record["cause"]) == ("b", "failover")
     assert "TimeoutError" in json.dumps(reply.record)
     assert SECRET not in json.dumps(reply.record)
+
+
+@forms
+async def test_a_model_under_two_names_is_not_asked_again_when_it_failed(
+    adapter: type[Chat], form: str
+) -> None:
+    router = Always(["a", "again", "b"])
+    doubles = {"a": Behaviour(TimeoutError()), "b": OK}
+    chat = adapter.of(router, doubles, aliases={"again": "a"})
+    reply = await chat.reply(form, HI)
+    assert reply.text == "hello from b"
+    assert reply.record is not None
+    assert reply.record["failed"] == ["a: TimeoutError", "again: same_model"]
+    assert len(chat.received("a")) == 1
 
 
 @pytest.mark.parametrize("form", ["stream", "astream"])
@@ -304,13 +320,34 @@ async def test_a_model_that_hangs_is_left_in_time(adapter: type[Chat], form: str
 @pytest.mark.parametrize("form", ["aask", "astream"])
 async def test_the_deadline_of_a_call_holds(adapter: type[Chat], form: str) -> None:
     need(adapter, "reliability")
-    from shared_core.errors import DeadlineExceeded
     from shared_core.reliability import Reliability
 
     hanging = Behaviour(hangs=True)
     chat = two(adapter, hanging, hanging, reliability=Reliability(deadline=0.3))
     with pytest.raises(DeadlineExceeded):
         await chat.reply(form, HI)
+
+
+@forms
+async def test_a_call_can_bring_its_own_limits_and_tags(adapter: type[Chat], form: str) -> None:
+    members = [
+        Candidate(name="a", input_price=1.0, output_price=1.0),
+        Candidate(name="b", input_price=9e6, output_price=9e6, tags=frozenset({"personal"})),
+    ]
+    chat = adapter.of(Always(ModelPool(members)), {"a": OK, "b": OK})
+    assert (await chat.reply(form, HI)).text == "hello from a"
+    assert (await chat.reply(form, HI, tags=frozenset({"personal"}))).text == "hello from b"
+    with pytest.raises(CostCapReached):
+        await chat.reply(form, HI, tags=frozenset({"personal"}), max_cost=0.01)
+    with pytest.raises(ConfigError, match="deadline"):
+        await chat.reply(form, HI, deadline=0)
+
+
+@pytest.mark.parametrize("form", ["aask", "astream"])
+async def test_a_call_can_bring_its_own_deadline(adapter: type[Chat], form: str) -> None:
+    hanging = Behaviour(hangs=True)
+    with pytest.raises(DeadlineExceeded):
+        await two(adapter, hanging, hanging).reply(form, HI, deadline=0.2)
 
 
 CONVERSATIONS: dict[str, list[Said]] = {

@@ -93,8 +93,12 @@ class Chat(Protocol):
         *,
         tools: bool = False,
         forced: str | None = None,
+        **wishes: Any,
     ) -> Reply:
-        """The answer in one of ``FORMS``; ``tools`` offers one tool, ``weather``."""
+        """The answer in one of ``FORMS``; ``tools`` offers one tool, ``weather``.
+
+        ``wishes`` are fields of the query that hold for this call.
+        """
 
     def query(self, history: Sequence[Said | Reply], *, tools: bool = False) -> Query:
         """What the router is given to judge."""

@@ -71,7 +71,13 @@ class LangChainChat:
         self.noting = noting
 
     @classmethod
-    def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LangChainChat:
+    def of(
+        cls,
+        router: Router,
+        models: Mapping[str, Behaviour],
+        aliases: Mapping[str, str] = {},
+        **options: Any,
+    ) -> LangChainChat:
         doubles = {
             name: StreamingCalls(
                 name_of_model=name,
@@ -82,6 +88,7 @@ class LangChainChat:
             )
             for name, b in models.items()
         }
+        doubles |= {alias: doubles[name] for alias, name in aliases.items()}
         llm = ChatLLMRouter(doubles, router, **options)
         return cls(llm, Noting(llm._exchange.routing.router))
 
@@ -92,9 +99,11 @@ class LangChainChat:
         *,
         tools: bool = False,
         forced: str | None = None,
+        **wishes: Any,
     ) -> Reply:
         model = self.llm.bind_tools([tool(weather)]) if tools else self.llm
-        config = {"configurable": {"llmrouter_model": forced}} if forced else None
+        given = {"model": forced, **wishes} if forced else wishes
+        config = {"configurable": {f"llmrouter_{name}": value for name, value in given.items()}}
         messages = [self._message(one) for one in history]
         if form in ("ask", "aask"):
             call = model.invoke if form == "ask" else model.ainvoke
@@ -147,7 +156,13 @@ class LlamaIndexChat:
         self.noting = noting
 
     @classmethod
-    def of(cls, router: Router, models: Mapping[str, Behaviour], **options: Any) -> LlamaIndexChat:
+    def of(
+        cls,
+        router: Router,
+        models: Mapping[str, Behaviour],
+        aliases: Mapping[str, str] = {},
+        **options: Any,
+    ) -> LlamaIndexChat:
         doubles = {
             name: LlamaIndexFake(
                 name=name,
@@ -158,6 +173,7 @@ class LlamaIndexChat:
             )
             for name, b in models.items()
         }
+        doubles |= {alias: doubles[name] for alias, name in aliases.items()}
         llm = RouterLLM(doubles, router, **options)
         return cls(llm, Noting(llm._deciding))
 
@@ -168,10 +184,12 @@ class LlamaIndexChat:
         *,
         tools: bool = False,
         forced: str | None = None,
+        **wishes: Any,
     ) -> Reply:
         name = {"ask": "chat", "aask": "achat", "stream": "stream_chat", "astream": "astream_chat"}
         messages = [self._message(one) for one in history]
-        options = {"llm_router_model": forced} if forced else {}
+        given = {"model": forced, **wishes} if forced else wishes
+        options = {f"llm_router_{name}": value for name, value in given.items()}
         if tools:
             call = getattr(self.llm, f"{name[form]}_with_tools")
             value = call([FunctionTool.from_defaults(weather)], chat_history=messages, **options)

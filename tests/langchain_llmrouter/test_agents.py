@@ -167,6 +167,17 @@ def test_the_record_survives_a_checkpoint_and_the_thread_id_is_seen() -> None:
     assert [record["cause"] for record in records] == ["policy", "tool_loop"] * 2
 
 
+def test_without_records_answers_are_the_models_own_and_loops_still_hold() -> None:
+    pool = models()
+    router = ChatLLMRouter(models=pool, router=Alternating(pool), record=False)
+    agent = create_agent(router, [get_weather])
+    once = agent.invoke(ASKED)
+    twice = agent.invoke({"messages": [*once["messages"], *ASKED["messages"]]})
+    assert answers(twice) == ["a", "a", "b", "b"]
+    assert not any(routing_record(message) for message in twice["messages"])
+    assert [len(model.calls) for model in pool.values()] == [2, 2]
+
+
 def test_consumers_of_a_model_take_the_router() -> None:
     router = chat()
     middleware = [

@@ -396,7 +396,8 @@ def test_one_call_is_traded_off_by_its_config() -> None:
     chat.invoke("hi", {"configurable": {"llmrouter_cost_weight": 0.5}})
     chat.with_config(configurable={"llmrouter_cost_weight": 2.0}).invoke("hi")
     assert seen == [0.5, 2.0]
-    assert {spec.id for spec in chat.config_specs} == {"llmrouter_model", "llmrouter_cost_weight"}
+    told = {spec.id.removeprefix("llmrouter_") for spec in chat.config_specs}
+    assert told == {"model", "cost_weight", "deadline", "max_cost", "tags"}
 
 
 class FirstTime(Always):
@@ -447,3 +448,17 @@ def test_handlers_hear_every_token_once_in_generate() -> None:
     result = make().generate([[HumanMessage("hi")], [HumanMessage("ho")]], callbacks=[counting])
     assert [one[0].text for one in result.generations] == ["hello from a"] * 2
     assert counting.models == 2
+
+
+@pytest.mark.parametrize("form", ["invoke", "stream"])
+def test_without_records_an_answer_is_just_the_models_own(form: str) -> None:
+    model, traces = FakeProvider(name_of_model="a"), Traces()
+    chat = make(Always(["a"]), models={"a": model}, record=False)
+
+    def said(by: Any, **config: Any) -> list[Any]:
+        told = getattr(by, form)("hi", config)
+        messages = [told] if form == "invoke" else list(told)
+        return [message.model_copy(update={"id": None}) for message in messages]
+
+    assert said(chat, callbacks=[traces]) == said(model)
+    assert traces.roots[0].outputs["llm_router"]["model"] == "a"

@@ -33,6 +33,7 @@ from shared_core.dispatch import Dispatcher
 
 DEADLINE = 1.0
 ALLOWANCE = 0.05
+DOWN = 2
 LATENCY = 0.05
 NAMES = ("fails", "hangs", "halves", "garbles", "limits", "dies", "works")
 POOL = ModelPool(
@@ -62,11 +63,11 @@ class Chaos:
         self.began = time.perf_counter()
 
     def _trouble(self, model: str) -> str:
-        """What goes wrong now; in every other half second nearly everything works."""
-        is_quiet = int((time.perf_counter() - self.began) * 2) % 2
-        if self._rng.random() < (0.05 if is_quiet else 0.7):
-            return model
-        return "works"
+        """What goes wrong now: half a second each of storm, of calm, and of all models down."""
+        phase = int((time.perf_counter() - self.began) * 2) % 3
+        if self._rng.random() > (0.7, 0.05, 0.97)[phase]:
+            return "works"
+        return self._rng.choice(NAMES[:-1]) if phase == DOWN else model
 
     def _answer(self, model: str, trouble: str) -> Any:
         match trouble:

@@ -136,7 +136,9 @@ def test_needs_and_size_count_everything() -> None:
 
 
 turns_strategy = st.lists(
-    st.builds(Turn, st.sampled_from(("system", "user", "assistant", "tool")), st.text(max_size=30)),
+    st.tuples(st.sampled_from(("system", "user", "assistant", "tool")), st.text(max_size=30)).map(
+        lambda parts: Turn(*parts)
+    ),
     max_size=6,
 )
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from shared_core import Answer, Attempt, ConfigError, RoutingDecision
+from shared_core.attempt import told_of
 
 
 class RateLimited(Exception):
@@ -43,10 +44,10 @@ def test_every_decision_has_its_own_id() -> None:
 def test_an_attempt_tells_the_kind_of_error_and_never_its_message(
     status: object, told: str
 ) -> None:
-    attempt = Attempt.of("m", RateLimited(status))
+    attempt = Attempt("m", *told_of(RateLimited(status)))
     assert str(attempt) == told
     assert "sk-secret" not in repr(attempt)
-    assert str(Attempt.of("m", ValueError("x"))) == "m: ValueError"
+    assert str(Attempt("m", *told_of(ValueError("x")))) == "m: ValueError"
 
 
 def test_without_failures_the_decision_stays_itself() -> None:

@@ -18,12 +18,16 @@ from shared_core import (
     ConfigError,
     Dispatcher,
     Flow,
+    Limits,
     NoEligibleModel,
     Query,
+    Reliability,
+    Retry,
     Router,
     RoutingDecision,
     RoutingEvent,
 )
+from shared_core.dispatch import twins_of
 
 POOL = ["first", "second", "third"]
 
@@ -127,6 +131,22 @@ def test_failures_before_the_first_piece_go_down_the_ranking(form: Form) -> None
         "first: TimeoutError", "second: ConnectionError"
     ]  # fmt: skip
     assert models.asked == ["first", "second", "third"]
+
+
+@every_form
+def test_a_model_under_two_names_is_one_model(form: Form) -> None:
+    twins = twins_of({"first": Models, "second": Models, "third": POOL})
+    assert twins == {"first": {"second"}, "second": {"first"}}
+    models = Models(before={"first": TimeoutError(), "second": TimeoutError()})
+    retried = Reliability(limits=Limits(retry=Retry(attempts=2, first=0)))
+    dispatcher = Dispatcher(Always(POOL), reliability=retried, twins=twins)
+    decision, text = form(dispatcher, "hi", models)
+    assert text == "third says hi"
+    assert models.asked == ["first", "first", "third"]
+    assert [str(one) for one in decision.failed] == [
+        "first: TimeoutError", "first: TimeoutError", "second: same_model"
+    ]  # fmt: skip
+    assert [one.outcome for one in decision.failed] == ["failed", "failed", "skipped"]
 
 
 @every_form

@@ -1,0 +1,80 @@
+"""What a course can want done next. A performer (``threads``, ``loop``) does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+T = TypeVar("T")
+Steps = Generator[Any, Any, T]
+"""Yields steps (the classes below), is sent what they gave, returns a T."""
+
+END: Final = object()
+"""In place of a piece: the stream is over."""
+
+
+@dataclass(slots=True)
+class Think:
+    """Do some work of the router's that takes a while, or waits for something."""
+
+    work: Callable[[], Any]
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Call:
+    """Ask a model: for its whole answer, or for the first piece of its stream.
+
+    Args:
+        arguments: the model, and what to ask in the query's place, if anything is.
+        seconds: says what the answer, or the next piece, may take at the moment it is called; None
+            where nothing is limited.
+        is_streamed: whether it is a stream.
+    """
+
+    arguments: tuple[str, ...]
+    seconds: Callable[[], float] | None
+    is_streamed: bool
+
+
+@dataclass(slots=True)
+class Opened(Generic[T]):
+    """A stream that has begun: its first piece, or END, and what gives the others."""
+
+    first: Any
+    rest: T
+
+
+@dataclass(slots=True)
+class Wait:
+    """Wait for a place at a candidate."""
+
+    place: Future[None]
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Pause:
+    """Do nothing for a while."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
+class Together:
+    """Walk all these at once; the results in their order."""
+
+    courses: Sequence[Steps[Any]]
+
+
+@dataclass(slots=True)
+class Race:
+    """Walk these, each begun ``delay`` after the one before or when that came to nothing.
+
+    The result is the first that is not None; the others are given up.
+    """
+
+    courses: Sequence[Steps[Any]]
+    delay: float

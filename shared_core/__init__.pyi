@@ -56,6 +56,7 @@ from .evaluation.lines import Line as Line
 from .evaluation.pareto_metrics import pareto_dist as pareto_dist
 from .evaluation.pareto_metrics import pareto_front as pareto_front
 from .evaluation.pareto_metrics import pareto_ratio as pareto_ratio
+from .evaluation.replay import score_answers as score_answers
 from .evaluation.report.document import Report as Report
 from .evaluation.routellm_metrics import RouteLLMCurve as RouteLLMCurve
 from .evaluation.routellm_metrics import routellm_curve as routellm_curve

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from shared_core.decision import Ask, RoutingDecision
+from shared_core.decision import Answer, Ask, RoutingDecision
 from shared_core.errors import ConfigError
 from shared_core.evaluation import cost_metrics
 from shared_core.evaluation.cost_metrics import Vector
 from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix
 from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.scorers.base import Scorer
 from shared_core.scorers.learned import answer_of
 
 
@@ -44,6 +47,31 @@ def replay(router: Router, outcomes: OutcomeTable) -> Replay:
     """
     rows = np.array([_outcome(router, outcomes, row) for row in range(len(outcomes))])
     return Replay(*rows.T)
+
+
+def score_answers(
+    scorer: Scorer, outcomes: OutcomeTable, call: Callable[[str, str], Answer]
+) -> Matrix:
+    """Scores (n, m) of the recorded answers; NaN where the scorer cannot tell.
+
+    Args:
+        scorer: may ask models, such as a judge; each prompt of its is asked once, and paid for.
+        outcomes: with the recorded answers or their measures.
+        call: (model, prompt) -> answer, for a scorer that asks.
+    """
+
+    def score(row: int, model: str) -> float:
+        heard = [answer_of(outcomes, row, name) for name in outcomes.models]
+        flow = scorer.flow(Query(outcomes.queries[row]), heard[outcomes.models.index(model)], heard)
+        try:
+            step = next(flow)
+            while True:
+                step = flow.send([call(name, step.prompt or "") for name in step.models])
+        except StopIteration as done:
+            return float(done.value)
+
+    rows = range(len(outcomes))
+    return np.array([[score(row, model) for model in outcomes.models] for row in rows])
 
 
 def ibc_lift(replayed: Replay, outcomes: OutcomeTable, small: str, large: str) -> float:

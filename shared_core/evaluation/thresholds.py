@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 import numpy as np
 
+from shared_core.decision import Answer
 from shared_core.errors import ConfigError
 from shared_core.evaluation.bench import complete
 from shared_core.evaluation.cost_metrics import Vector
 from shared_core.evaluation.replay import walk
 from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Matrix
+from shared_core.query import Query
 from shared_core.routers.non_predictive.cascade import CascadeRouter
+from shared_core.scorers.base import Scorer
 
 Point = tuple[float, float]
 """Cost and quality."""
@@ -34,22 +39,25 @@ def fit_threshold(
     *,
     mean_cost: float | None = None,
     quality_share: float | None = None,
+    scores: Matrix | None = None,
 ) -> CascadeRouter:
     """A copy of the cascade whose threshold suits one of two wishes.
 
     Args:
-        cascade: its scorer asks no models.
+        cascade: whose scorer asks models only where scores are given.
         outcomes: every score and cost known, with what the scorer looks at; not the rows that the
             scorer learned from.
         mean_cost: the best quality at no more than this many USD per query, all asked models paid.
         quality_share: the lowest cost at this share of the best single model's mean quality.
+        scores: the scorer's scores (n, m) of the recorded answers, columns as in ``outcomes``, for
+            a scorer that asks models: see ``score_answers``. Its own calls are not in the cost.
 
     Raises:
         ConfigError: not one wish; no threshold grants it, the message says what can be had; the
-            scorer asks models, whose answers nobody recorded.
+            scorer asks models and no scores are given, or scores of another shape.
         DataError: no row has every score and cost.
     """
-    curve = threshold_curve(cascade, outcomes)
+    curve = threshold_curve(cascade, outcomes, scores)
     if mean_cost is not None and quality_share is None:
         threshold = curve.within_cost(mean_cost)
     elif quality_share is not None and mean_cost is None:
@@ -99,7 +107,9 @@ class ThresholdCurve:
         return float(self.threshold[enough.argmax()])
 
 
-def threshold_curve(cascade: CascadeRouter, outcomes: OutcomeTable) -> ThresholdCurve:
+def threshold_curve(
+    cascade: CascadeRouter, outcomes: OutcomeTable, scores: Matrix | None = None
+) -> ThresholdCurve:
     """Every point of the cascade's trade-off, from one walk over the outcomes.
 
     A query goes beyond its first i models where the threshold is above all of their scores: each
@@ -108,6 +118,13 @@ def threshold_curve(cascade: CascadeRouter, outcomes: OutcomeTable) -> Threshold
     table = complete(outcomes.of(cascade.pool.names).priced(cascade.pool))
     highest = copy.copy(cascade)
     highest.threshold = math.inf
+    if scores is not None:
+        highest.scorer = _recorded(outcomes, scores)
+    elif cascade.scorer.asks:
+        raise ConfigError(
+            f"{type(cascade.scorer).__name__} asks models, and nobody recorded what they say: give "
+            "scores=score_answers(scorer, outcomes, call)"
+        )
     rows = [_steps(highest, table, row) for row in range(len(table))]
     start = np.mean([first for first, _ in rows], axis=0)
     steps = np.array(sorted(step for _, later in rows for step in later)).reshape(-1, 3)
@@ -118,6 +135,25 @@ def threshold_curve(cascade: CascadeRouter, outcomes: OutcomeTable) -> Threshold
     means = start + np.concatenate([np.zeros((1, 2)), added.cumsum(axis=0)])[n_taken]
     best = float(table.score.mean(axis=0).max())
     return ThresholdCurve(np.append(threshold, last), means[:, 0], means[:, 1], best)
+
+
+@dataclass(frozen=True)
+class _Recorded(Scorer):
+    """Looks scores up, by question and model."""
+
+    scores: dict[tuple[str, str], float] = field(repr=False)
+
+    def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
+        return self.scores[query.text, answer.model]
+
+
+def _recorded(outcomes: OutcomeTable, scores: Matrix) -> _Recorded:
+    if scores.shape != outcomes.score.shape:
+        raise ConfigError(
+            f"scores are one for each query and model {outcomes.score.shape}, not {scores.shape}"
+        )
+    keys = ((text, model) for text in outcomes.queries for model in outcomes.models)
+    return _Recorded(dict(zip(keys, scores.ravel().tolist(), strict=True)))
 
 
 def _steps(highest: CascadeRouter, table: OutcomeTable, row: int) -> tuple[Point, list[Step]]:

@@ -18,89 +18,7 @@ from shared_core.scorers.base import UNKNOWN, Scorer
 
 _FENCE = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 
-_GUARD: Final = """
-import builtins, json, os, sys
-__builtins__ = dict(vars(builtins))  # what the answer replaces is not what is used here
-
-def limit(seconds, memory):
-    try:
-        import ctypes, resource
-        for what, most in (("CPU", seconds), ("AS", memory), ("FSIZE", 1 << 20), ("CORE", 0)):
-            resource.setrlimit(getattr(resource, "RLIMIT_" + what), (most, most))
-        ctypes.CDLL(None).unshare(0x10000000 | 0x40000000)  # user and network of its own, if it may
-    except (ImportError, AttributeError):
-        pass  # no Unix: the hook still holds
-    for name in ("ctypes", "_ctypes"):
-        sys.modules.pop(name, None)
-
-def hooked(own, is_over):
-    forbidden = ("socket.", "subprocess.", "os.exec", "os.fork", "os.spawn", "os.posix_spawn",
-                 "os.system", "os.kill", "os.chdir", "os.fchdir", "os.symlink", "os.link",
-                 "ctypes.", "gc.", "resource.", "sqlite3.", "sys.settrace", "sys.setprofile")
-    not_imported = {"_ctypes", "_posixsubprocess", "_dbm", "_gdbm", "_interpreters",
-                    "_xxsubinterpreters", "_testcapi", "_testinternalcapi"}
-    writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    sep, null = os.sep, os.devnull
-    readable = (own, *sys.path, "/usr/share/zoneinfo", null, "/dev/urandom")
-
-    def refuse(*arguments, **options):
-        raise PermissionError("not allowed here")
-
-    def is_within(path, roots):  # by methods of strings: they cannot be replaced
-        if not isinstance(path, (str, bytes)):
-            return True
-        name = path if isinstance(path, str) else path.decode("utf-8", "surrogateescape")
-        if ".." in name.split(sep):
-            return False
-        if not name.startswith(sep) and ":" not in name:
-            return True
-        return any(name == root or name.startswith(root + sep) for root in roots)
-
-    def forbid(event, arguments):
-        if is_over():
-            return
-        if event.startswith(forbidden):
-            refuse()
-        if event == "import" and arguments[0] in not_imported:
-            refuse()
-        if event == "open":
-            path, mode, flags = arguments
-            if not is_within(path, (own, null) if flags & writes else readable):
-                refuse()
-        elif event in ("os.listdir", "os.scandir"):
-            if not is_within(arguments[0], readable):
-                refuse()
-        elif event.startswith(("os.", "shutil.")) and event not in ("os.putenv", "os.unsetenv"):
-            if not all(is_within(path, (own,)) for path in arguments):
-                refuse()
-
-    try:
-        import _posixsubprocess  # tells no hook what it starts
-        _posixsubprocess.fork_exec = refuse
-    except ImportError:
-        pass
-    return forbid
-
-def run(source, tests):
-    own, ended = os.getcwd(), False
-    leave, write, before = os._exit, open, dict(vars(builtins))
-    space = {"__name__": "answer", "__builtins__": builtins}
-    tests = compile(tests, "tests", "exec")
-    sys.addaudithook(hooked(own, lambda: ended))
-    for name in ("__builtins__", "hooked", "limit", "run"):
-        del globals()[name]
-    exec(compile(source, "answer", "exec"), space)
-    space["__builtins__"] = before
-    exec(tests, space)
-    ended = True
-    with write(own + ".passed", "w") as file:
-        file.write("passed")
-    leave(0)
-
-told = json.load(sys.stdin)
-limit(told["seconds"], told["memory"])
-run(told["source"], told["tests"])
-"""
+_SANDBOX: Final = Path(__file__).with_name("sandbox.py")
 
 
 @dataclass(frozen=True)
@@ -142,7 +60,7 @@ class PassesTests(Scorer):
             own.mkdir()
             try:
                 subprocess.run(  # noqa: S603 - our own interpreter, a fixed program
-                    [sys.executable, "-I", "-S", "-B", "-c", _GUARD],
+                    [sys.executable, "-I", "-S", "-B", str(_SANDBOX)],
                     input=json.dumps(told).encode(),
                     cwd=own,
                     env={"TMPDIR": str(own)},

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from shared_core import ConfigError, MissingExtra
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(folder: str, capsys: pytest.CaptureFixture[str]) -> str:
+def run(folder: str, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What the example's ``main`` prints."""
     path = EXAMPLES / folder / "main.py"
     spec = importlib.util.spec_from_file_location(f"example_{folder}", path)
@@ -18,7 +20,7 @@ def run(folder: str, capsys: pytest.CaptureFixture[str]) -> str:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.main()
+    module.main(*arguments)
     return capsys.readouterr().out
 
 
@@ -83,6 +85,27 @@ def test_hybrid_agent(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("langchain.agents", reason="LangChain's agents are not installed")
     told = run("hybrid_agent", capsys)
     assert "(policy)" in told  # some questions are routed unheard
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "needs"),
+    [
+        ("cascade_langchain", "langchain_openai"),
+        ("ensemble_llamaindex", "llama_index.llms.openai_like"),
+        ("hybrid_agent", "langchain_openai"),
+    ],
+)
+def test_over_real_models(folder: str, needs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip(needs)
+    if folder == "hybrid_agent":
+        pytest.importorskip("langchain.agents", reason="LangChain's agents are not installed")
+    try:
+        told = run(folder, capsys, "--live", "1").splitlines()
+    except (MissingExtra, ConfigError) as error:
+        pytest.skip(f"the model cannot be had here: {error}")
+    assert len(told) >= 4
+    assert all("(live" in line for line in told)
 
 
 def test_every_example_is_listed() -> None:

@@ -31,11 +31,16 @@ class Heard:
     rejected: Mapping[str, str]
     answers: list[Answer] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
+    unjudged: set[str] = field(default_factory=set)
 
     @property
     def best(self) -> Answer | None:
         """The answer of the highest score; the first of equals; None when nobody answered."""
         return max(self.answers, key=lambda one: self.scores[one.model], default=None)
+
+    def told(self, model: str) -> float:
+        """What its answer scored; NaN where the scorer could not tell."""
+        return math.nan if model in self.unjudged else self.scores[model]
 
     def order(self, first: str) -> tuple[str, ...]:
         """``first``, then the answers that are there, the best first, then those not asked."""
@@ -91,6 +96,8 @@ class ListeningRouter(Router):
         for answer in fresh:
             score = yield from self.scorer.flow(heard.query, answer, heard.answers)
             heard.scores[answer.model] = 0.0 if math.isnan(score) else score
+            if math.isnan(score):
+                heard.unjudged.add(answer.model)
         return fresh
 
     def decision(

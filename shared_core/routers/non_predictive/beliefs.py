@@ -2,164 +2,148 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
-_USUAL = 2.1
-_WORTH_A_CALL = 1e-4
+Vector = NDArray[np.float64]
+_NOISE = 1e-6
 
 
 @dataclass(frozen=True)
 class Beliefs:
-    """Expected quality (m,) of every model for one query, and how it moves with what is heard.
+    """Expected quality of m models for one query in s imagined courses, and how scores move it.
 
-    Quality and scores are taken to be jointly normal around the predictions, so every score moves
-    the expectation of all models linearly (the ex-post estimates of arXiv 2410.10347).
+    Quality and scores vary together around what is expected, so every score moves the expectation
+    of all models linearly: the ex-post estimates of arXiv 2410.10347, as best linear estimates. A
+    score not yet heard is imagined as a coin of the same mean and spread, which is exact for a
+    judge that says yes or no and stays within 0..1 for any other.
 
     Args:
-        mean: expected quality (m,), then expected score (m,).
-        covariance: (2m, 2m) of both.
+        mean: expected quality, then expected score (s, 2m).
+        covariance: of both around their means (2m, 2m).
+        vagueness: mean score * (1 - score) of each model (m,); 0 for verdicts of yes or no.
     """
 
     mean: Matrix
     covariance: Matrix
+    vagueness: Vector
 
     @property
     def quality(self) -> Matrix:
-        """Expected quality (m,), 0..1: a normal distribution knows no bounds, quality does."""
-        return np.clip(self.mean[: len(self.mean) // 2], 0.0, 1.0)
+        """Expected quality (s, m), 0..1: a line knows no bounds, quality does."""
+        return np.clip(self.mean[:, : len(self.vagueness)], 0.0, 1.0)
 
     def after(self, model: int, score: float) -> Self:
         """The beliefs once this model's answer scored so."""
-        at = len(self.mean) // 2 + model
-        variance = self.covariance[at, at]
-        gain = self.covariance[:, at] / variance
-        mean = self.mean + gain * (score - self.mean[at])
-        return type(self)(mean, self.covariance - np.outer(gain, self.covariance[at]))
+        return self._moved(model, score - self._expected_score[None, :, model])
 
-    def shift(self, model: int) -> Matrix:
-        """How far one standard deviation of this model's score would move each quality (m,)."""
-        half = len(self.mean) // 2
-        at = half + model
-        deviation = np.sqrt(max(self.covariance[at, at], 1e-12))
-        moved: Matrix = self.covariance[:half, at] / deviation
-        return moved
+    def imagine(self, model: int, width: float = 1.0) -> tuple[Vector, Self]:
+        """How likely (s,) this model scores high, and 2s courses: it scores low, it scores high.
 
-    def value_of_asking(self, model: int, heard: list[int], price: Matrix) -> float:
-        """Expected quality less price when this model is asked and then the best thing done.
-
-        The best thing is to keep the best answer, or to ask one more.
+        Args:
+            width: how far apart low and high are, in standard deviations of the score.
         """
-        kept, gone_on = self._afterwards(model, heard, price)
-        return float(_WEIGHTS @ np.maximum(kept.max(axis=1), gone_on) - price[model])
+        chance = self._expected_score[:, model]
+        reach = min(1.0, width * float(self._reach[model]))
+        return chance, self._moved(model, np.stack([-chance * reach, (1 - chance) * reach]))
 
-    def is_settled_by(self, model: int, heard: list[int], price: Matrix) -> bool:
-        """Whether its answer would be kept whatever its score, but for odd ones (beyond 2.1 sd)."""
-        kept, gone_on = self._afterwards(model, heard, price)
-        usual = np.abs(_NODES) < _USUAL
-        rivals = np.maximum(kept[:, :-1].max(axis=1, initial=-np.inf), gone_on)
-        return bool((kept[:, -1] >= rivals)[usual].all())
+    def best_with_one_more(self, heard: Sequence[int]) -> Matrix:
+        """Expected quality (s, m) of the best of the answers heard and the one of each model.
 
-    def _afterwards(self, model: int, heard: list[int], price: Matrix) -> tuple[Matrix, Matrix]:
-        """At each node: quality of the answers that are there, and the best of going on."""
-        middle = self.mean[: len(self.mean) // 2]
-        moved = np.clip(middle + _NODES[:, None] * self.shift(model), 0.0, 1.0)
-        rest = [k for k in range(len(price)) if k != model and k not in heard]
-        gone_on = (moved[:, rest] - price[rest]).max(axis=1, initial=-np.inf)
-        return moved[:, [*heard, model]], gone_on
+        Worth a shortcut of its own, since most of what is imagined comes at the end of a course.
+        """
+        m = len(self.vagueness)
+        chance = self._expected_score
+        gain = self.covariance[:m, m:] / self.covariance.diagonal()[m:]
+        surprise = np.stack([-chance, 1 - chance])[:, :, None, :] * self._reach
+        quality = np.clip(self.mean[:, :m, None] + surprise * gain, 0.0, 1.0)
+        there = np.eye(m, dtype=bool)
+        there[heard] = True
+        low, high = np.where(there, quality, -np.inf).max(axis=2)
+        best: Matrix = (1 - chance) * low + chance * high
+        return best
 
+    def spread(self, model: int) -> float:
+        """Standard deviation of this model's quality around what is expected."""
+        return float(np.sqrt(self.covariance[model, model]))
 
-@dataclass
-class Outlook:
-    """One query's beliefs and prices, and whose answers are there.
-
-    Args:
-        models: the m models.
-        beliefs: what is expected of them.
-        price: (m,) cost in quality points; infinite once a model failed.
-        cost: predicted cost in USD.
-    """
-
-    models: tuple[str, ...]
-    beliefs: Beliefs
-    price: Matrix
-    cost: dict[str, float]
-    present: list[int] = field(default_factory=list)
+    def _moved(self, model: int, surprise: Matrix) -> Self:
+        """The beliefs (c * s) once the score was off by ``surprise`` (c, s) in each of c cases."""
+        at = len(self.vagueness) + model
+        gain = self.covariance[:, at] / self.covariance[at, at]
+        mean = (self.mean + surprise[:, :, None] * gain).reshape(-1, len(gain))
+        left = self.covariance - np.outer(gain, self.covariance[at])
+        left[at, at] = max(left[at, at], _NOISE)
+        return type(self)(mean, left, self.vagueness)
 
     @property
-    def quality(self) -> dict[str, float]:
-        """Expected quality per model, 0..1."""
-        return dict(zip(self.models, self.beliefs.quality.tolist(), strict=True))
+    def _expected_score(self) -> Matrix:
+        return np.clip(self.mean[:, len(self.vagueness) :], 0.0, 1.0)
 
     @property
-    def ranking(self) -> tuple[str, ...]:
-        """The models, the one worth most first."""
-        order = np.argsort(-(self.beliefs.quality - self.price), kind="stable")
-        return tuple(self.models[i] for i in order)
-
-    def best_step(self) -> int | None:
-        """The model to ask next; None when the best answer that is there will do."""
-        rest = [k for k in range(len(self.models)) if self._can_be_asked(k)]
-        value = {k: self.beliefs.value_of_asking(k, self.present, self.price) for k in rest}
-        best = max(value, key=lambda k: value[k], default=None)
-        if best is None or not self.present:
-            return best
-        least = float(self.beliefs.quality[self.present].max()) + _WORTH_A_CALL
-        return best if value[best] > least else None
-
-    def is_settled_by(self, model: int) -> bool:
-        """Whether its answer would be kept whatever its score."""
-        return self.beliefs.is_settled_by(model, self.present, self.price)
-
-    def learn(self, model: int, score: float | None) -> None:
-        """The model's answer scored so; None: it failed."""
-        if score is None:
-            self.price = np.where(np.arange(len(self.price)) == model, np.inf, self.price)
-            return
-        self.present.append(model)
-        self.beliefs = self.beliefs.after(model, score)
-
-    def best_present(self) -> int:
-        """The best answer that is there, or where none is, the model worth most."""
-        worth = self.beliefs.quality
-        if not self.present:
-            return int(np.argmax(worth - self.price))
-        return max(self.present, key=lambda k: worth[k])
-
-    def _can_be_asked(self, model: int) -> bool:
-        return model not in self.present and bool(np.isfinite(self.price[model]))
+    def _reach(self) -> Vector:
+        """1: the score is 0 or 1; 0: it is what was expected. In between, it gives the spread."""
+        variance = self.covariance.diagonal()[len(self.vagueness) :]
+        reach: Vector = np.sqrt(variance / (variance + self.vagueness))
+        return reach
 
 
-def covariance_of(quality: Matrix, expected: Matrix, score: Matrix) -> tuple[Matrix, Matrix]:
-    """What ``Beliefs`` need, from n training rows of m models.
+@dataclass(frozen=True)
+class Experience:
+    """What n training rows of m models teach about quality, predictions and scores.
 
     Args:
-        quality: true quality (n, m).
-        expected: quality (n, m) predicted for rows that the predictor did not see.
-        score: the scorer's scores (n, m); NaN where it cannot tell, which teaches nothing.
-
-    Returns:
-        Slope and intercept (2, m) of the score over expected quality, and the covariance (2m, 2m)
-        of what is left of quality and score, with a little noise so that it can be inverted.
+        gap: slope and intercept (2, m) of score less quality over predicted quality.
+        covariance: (2m, 2m) of what is left of quality and of score.
+        vagueness: mean score * (1 - score) (m,).
     """
-    line = np.stack([_line(expected[:, j], score[:, j]) for j in range(quality.shape[1])], axis=1)
-    left = np.concatenate([quality - expected, score - (line[0] * expected + line[1])], axis=1)
-    covariance = np.cov(np.nan_to_num(left), rowvar=False)
-    return line, covariance + 1e-6 * np.eye(len(covariance))
+
+    gap: Matrix
+    covariance: Matrix
+    vagueness: Vector
+
+    @classmethod
+    def of(cls, quality: Matrix, expected: Matrix, score: Matrix) -> Self:
+        """Learn it.
+
+        The expected score is the expected quality plus the gap: where the score is the quality,
+        there is none, and one score settles its model's quality wholly.
+
+        Args:
+            quality: true quality (n, m).
+            expected: quality (n, m) predicted for rows that the predictor did not see.
+            score: the scorer's scores (n, m), 0..1; NaN where it cannot tell, which teaches
+                nothing.
+        """
+        columns = zip(expected.T, (score - quality).T, strict=True)
+        gap = np.array([_line(x, y) for x, y in columns]).T
+        off = np.nan_to_num(score - (expected + gap[0] * expected + gap[1]))
+        covariance = np.cov(np.hstack([quality - expected, off]), rowvar=False)
+        known = np.maximum(np.isfinite(score).sum(axis=0), 1)
+        vagueness = np.nan_to_num(score * (1 - score)).sum(axis=0) / known
+        return cls(gap, covariance + _NOISE * np.eye(len(covariance)), vagueness)
+
+    def beliefs(self, columns: Matrix | NDArray[np.int64], expected: Vector) -> Beliefs:
+        """What to expect of these models, of which so much quality (k,) is predicted."""
+        both = np.concatenate([columns, columns + len(self.vagueness)])
+        score = expected + self.gap[0, columns] * expected + self.gap[1, columns]
+        mean = np.concatenate([expected, score])[None]
+        return Beliefs(mean, self.covariance[np.ix_(both, both)], self.vagueness[columns])
 
 
-def _line(x: Matrix, y: Matrix) -> tuple[float, float]:
+def _line(x: Vector, y: Vector) -> tuple[float, float]:
+    """Slope and intercept of y over x by least squares, where y is known."""
     known = np.isfinite(y)
     if not known.any():
         return 0.0, 0.0
     centre = float(x[known].mean())
     x, y = x[known] - centre, y[known]
     spread = float((x**2).mean())
-    slope = float((x * y).mean() / spread) if spread > 1e-12 else 0.0
+    slope = float((x * y).mean() / spread) if spread > _NOISE else 0.0
     return slope, float(y.mean() - slope * centre)

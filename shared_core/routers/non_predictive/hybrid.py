@@ -15,7 +15,8 @@ from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.query import Query
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
-from shared_core.routers.non_predictive.beliefs import Beliefs, Outlook, covariance_of
+from shared_core.routers.non_predictive.beliefs import Beliefs, Experience
+from shared_core.routers.non_predictive.outlook import AHEAD, Outlook
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.knn import KNNRouter
@@ -29,8 +30,9 @@ class HybridRouter(ListeningRouter):
     """Cascade routing: before every step, stop or ask any of the remaining models.
 
     What a model is worth is predicted; every score moves that expectation for all models, and a
-    model is asked when the expected best of the answers, less its price, is above stopping. Where
-    an answer would be kept whatever its score, nobody listens: that is routing, and can stream.
+    model is asked when what its answer and the next may bring, less their prices, is above
+    stopping. Every cascade and every routing is among what it can do. Where an answer would be kept
+    whatever its score, nobody listens: that is routing, and can stream.
 
     Args:
         inner: predicts quality and cost.
@@ -60,13 +62,17 @@ class HybridRouter(ListeningRouter):
         outcomes: OutcomeTable,
         progress: Callable[[str], None] | None = None,
         scores: Matrix | None = None,
+        expected: Matrix | None = None,
     ) -> Self:
         """Fit the inner router, and learn what scores tell.
 
         Args:
             outcomes: the training table, with the recorded answers or their log-probabilities.
             progress: told what is being done.
-            scores: the scorer's scores (n, m) of the answers, where it has to ask models for them.
+            scores: the scorer's scores (n, m) of the answers, where it has to ask models for them,
+                or has learned from these very rows: then of copies that did not.
+            expected: quality (n, m) that the inner router predicts for rows it did not see; the
+                inner router has learned already then, and is left as it is.
 
         Raises:
             DataError: the scorer can judge none of the recorded answers.
@@ -79,11 +85,12 @@ class HybridRouter(ListeningRouter):
                 f"{type(self.scorer).__name__} can judge none of the recorded answers: give "
                 "answer.<model> or logprob.<model> columns, or scores"
             )
-        expected = self._out_of_fold(table)
-        self.inner.fit(table, progress)
-        self.line_, self.covariance_ = covariance_of(
-            table.score[whole], expected[whole], score[whole]
-        )
+        if expected is None:
+            expected = self.out_of_fold(table)
+            self.inner.fit(table, progress)
+        learned = Experience.of(table.score[whole], expected[whole], score[whole])
+        self.gap_, self.covariance_ = learned.gap, learned.covariance
+        self.vagueness_ = learned.vagueness
         return self
 
     def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
@@ -102,14 +109,14 @@ class HybridRouter(ListeningRouter):
             weight * predicted.cost[0] / predicted.cost_unit,
             dict(zip(heard.ranking, predicted.cost[0].tolist(), strict=True)),
         )
-        for _ in range(self.longest):
-            step = outlook.best_step()
+        for asked in range(self.longest):
+            step = outlook.best_step(min(AHEAD, self.longest - asked))
             if step is None:
                 break
             if outlook.is_settled_by(step):
                 return self._decided(heard, outlook, step)
             (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
-            outlook.learn(step, heard.scores[fresh[0].model] if fresh else None)
+            outlook.learn(step, heard.told(fresh[0].model) if fresh else None)
         return self._decided(heard, outlook, outlook.best_present())
 
     def _decided(self, heard: Heard, outlook: Outlook, chosen: int) -> RoutingDecision:
@@ -130,10 +137,8 @@ class HybridRouter(ListeningRouter):
 
     def _beliefs(self, models: Sequence[str], expected: Matrix) -> Beliefs:
         columns = np.array([self.pool.names.index(name) for name in models])
-        both = np.concatenate([columns, columns + len(self.pool)])
-        score = self.line_[0, columns] * expected + self.line_[1, columns]
-        mean = np.concatenate([expected, score])
-        return Beliefs(mean, self.covariance_[np.ix_(both, both)])
+        learned = Experience(self.gap_, self.covariance_, self.vagueness_)
+        return learned.beliefs(columns, expected)
 
     def _scores(self, table: OutcomeTable) -> Matrix:
         return np.array(
@@ -143,7 +148,9 @@ class HybridRouter(ListeningRouter):
             ]
         )
 
-    def _out_of_fold(self, table: OutcomeTable) -> Matrix:
+    def out_of_fold(self, outcomes: OutcomeTable) -> Matrix:
+        """Quality (n, m) of every row as the inner router predicts it without having seen it."""
+        table = outcomes.of(self.pool.names).priced(self.pool)
         fold = folds(table.queries, N_FOLDS, self.inner.seed)
         expected = np.empty_like(table.score)
         for held_out in range(N_FOLDS):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from price_ladder import POOL, outcomes
 
 from shared_core import (
+    Answer,
     CascadeRouter,
     ConfigError,
     DataError,
@@ -17,6 +20,7 @@ from shared_core import (
     OutcomeTable,
     ThresholdCurve,
     fit_threshold,
+    score_answers,
     small_models,
     threshold_curve,
 )
@@ -121,9 +125,27 @@ def test_one_wish_at_a_time() -> None:
             fit_threshold(CASCADE, TABLE, **wishes)
 
 
-def test_a_scorer_that_asks_models_cannot_be_replayed() -> None:
-    with pytest.raises(ConfigError, match="asks models"):
-        fit_threshold(CascadeRouter(POOL, Judge("c")), TABLE, mean_cost=1.0)
+def test_a_scorer_that_asks_models_is_fitted_to_what_they_said() -> None:
+    judged = CascadeRouter(POOL, Judge("c"))
+    with pytest.raises(ConfigError, match=r"asks models.* scores=score_answers"):
+        fit_threshold(judged, TABLE, mean_cost=1.0)
+    grades = itertools.cycle("273951")
+    scores = score_answers(judged.scorer, TABLE, lambda model, _: Answer(model, next(grades)))
+    assert scores.shape == TABLE.score.shape
+    assert set(scores.ravel()) == {0.1, 0.2, 0.3, 0.5, 0.7, 0.9}
+    fitted = fit_threshold(judged, TABLE, mean_cost=1e-3, scores=scores)
+    assert fitted.scorer == judged.scorer
+    assert judged.threshold == 0.7
+    assert threshold_curve(judged, TABLE, scores).within_cost(1e-3) == fitted.threshold
+    with pytest.raises(ConfigError, match=r"not \(60, 2\)"):
+        fit_threshold(judged, TABLE, mean_cost=1.0, scores=scores[:, :2])
+
+
+def test_recorded_scores_give_the_curve_of_the_scorer_itself() -> None:
+    scores = score_answers(CASCADE.scorer, TABLE, lambda *_: Answer("nobody", ""))
+    own, given = threshold_curve(CASCADE, TABLE), threshold_curve(CASCADE, TABLE, scores)
+    np.testing.assert_array_equal(own.cost, given.cost)
+    np.testing.assert_array_equal(own.threshold, given.threshold)
 
 
 def test_a_chain_of_one_and_a_table_without_costs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from pathlib import Path
@@ -90,6 +91,9 @@ def f():
         "import os\nopen(os.__file__, 'a')",
         "import sqlite3\nsqlite3.connect('/nowhere/x.db')",
         "import gc\ngc.get_objects()",
+        "import _io\n_io.FileIO('/etc/passwd')",
+        "import _socket\n_socket.socket()",
+        "import importlib\nimportlib.import_module('ctypes')",
     ],
 )
 def test_what_reaches_out_is_refused(attempt: str) -> None:
@@ -107,6 +111,10 @@ def test_what_reaches_out_is_refused(attempt: str) -> None:
         "import sys\ndel sys.modules['_posixsubprocess']\nimport _posixsubprocess",
         "import multiprocessing\nmultiprocessing.get_context('fork').Process().start()",
         "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (999, 999))",
+        "import os, signal\nsignal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)",
+        "import sys\ndel sys.modules['posix']\nimport posix",
+        "import os\nos.mkfifo('/nowhere/pipe')",
+        "import _posixshmem",
     ],
 )
 def test_no_process_is_started_and_no_limit_lifted(attempt: str) -> None:
@@ -149,6 +157,44 @@ def test_what_refuses_cannot_be_talked_round(tampering: str) -> None:
     attempt = f"{tampering}\nopen('../own.passed', 'w').write('passed')"
     assert not passes(attempt, "assert False")
     assert not passes(f"{tampering}\nopen('/etc/passwd').read()", "pass")
+
+
+def test_nobody_is_called_and_nothing_is_written_outside(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        port = server.getsockname()[1]
+        source = f"import socket\nsocket.create_connection(('127.0.0.1', {port}))"
+        assert not passes(source, "pass")
+        with pytest.raises(TimeoutError):
+            server.accept()
+    outside = tmp_path / "note.txt"
+    for attempt in (
+        f"open({str(outside)!r}, 'w').write('x')",
+        f"import os\nos.open({str(outside)!r}, os.O_CREAT | os.O_WRONLY)",
+        f"import pathlib\npathlib.Path({str(outside)!r}).touch()",
+    ):
+        assert not passes(attempt, "pass")
+        assert not outside.exists()
+
+
+def test_this_package_is_out_of_reach() -> None:
+    assert passes(
+        "", "try:\n    import shared_core\nexcept ImportError:\n    pass\nelse:\n    1 / 0"
+    )
+
+
+@unix
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+        "from threading import *\nwhile True:\n    Thread(target=Event().wait).start()",
+    ],
+)
+def test_bombs_go_off_alone(bomb: str) -> None:
+    began = time.monotonic()
+    assert not passes(bomb, "pass", seconds=1)
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("source", ["while True: pass", "import time\ntime.sleep(60)"])

@@ -1,0 +1,137 @@
+"""What a score tells, how far a hybrid looks ahead, and flows within wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from price_ladder import POOL, hybrid, outcomes
+
+from shared_core import (
+    Agreement,
+    Answer,
+    BestOfNRouter,
+    CascadeRouter,
+    CostQuality,
+    Dispatcher,
+    EnsembleRouter,
+    KNNRouter,
+    LexicalEncoder,
+    MeanLogprob,
+    Router,
+    StickyRouter,
+)
+from shared_core.evaluation.replay import replay
+from shared_core.routers.non_predictive.beliefs import Experience
+from shared_core.routers.non_predictive.outlook import Outlook
+
+N, M = 400, 3
+
+
+def experience(error: float, seed: int = 0) -> Experience:
+    """Of a judge who errs so often, over answers that are right by chance of 0.3, 0.6 and 0.8."""
+    rng = np.random.default_rng(seed)
+    expected = np.tile([0.3, 0.6, 0.8], (N, 1))
+    right = (rng.random((N, M)) < expected).astype(float)
+    verdict = np.where(rng.random((N, M)) < error, 1 - right, right)
+    return Experience.of(right, expected, verdict)
+
+
+def outlook(learned: Experience, price: list[float]) -> Outlook:
+    expected = np.array([0.3, 0.6, 0.8])
+    return Outlook(("a", "b", "c"), learned.beliefs(np.arange(M), expected), np.array(price), {})
+
+
+@pytest.mark.parametrize("verdict", [0.0, 1.0])
+@pytest.mark.parametrize("model", range(M))
+def test_a_judge_who_never_errs_settles_it(model: int, verdict: float) -> None:
+    seen = outlook(experience(0.0), [0.0, 0.0, 0.0])
+    seen.learn(model, verdict)
+    assert seen.beliefs.quality[0, model] == pytest.approx(verdict, abs=0.01)
+
+
+def test_a_judge_who_guesses_teaches_nothing() -> None:
+    seen = outlook(experience(0.5), [0.0, 0.0, 0.0])
+    before = seen.beliefs.quality[0]
+    seen.learn(1, 1.0)
+    np.testing.assert_allclose(seen.beliefs.quality[0], before, atol=0.1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 0.5), st.integers(0, M - 1), st.integers(0, 99))
+def test_what_is_imagined_averages_to_what_is_expected(error: float, model: int, seed: int) -> None:
+    beliefs = experience(error, seed).beliefs(np.arange(M), np.array([0.3, 0.6, 0.8]))
+    chance, courses = beliefs.imagine(model)
+    low, high = courses.mean
+    np.testing.assert_allclose((1 - chance) * low + chance * high, beliefs.mean[0], atol=1e-9)
+    assert (courses.quality >= 0).all()
+    assert (courses.quality <= 1).all()
+
+
+def test_an_answer_nobody_can_judge_is_there_and_teaches_nothing() -> None:
+    seen = outlook(experience(0.1), [0.0, 0.0, 0.0])
+    before = seen.beliefs.quality
+    seen.learn(0, float("nan"))
+    assert seen.present == [0]
+    np.testing.assert_array_equal(seen.beliefs.quality, before)
+
+
+def test_two_cheap_ones_in_turn_come_before_a_dear_one() -> None:
+    seen = outlook(experience(0.0), [0.001, 0.01, 0.3])
+    first = seen.best_step()
+    assert first in (0, 1)
+    seen.learn(first, 0.0)
+    assert seen.best_step() == 1 - first
+
+
+def test_the_dear_one_alone_where_listening_costs_more_than_it_saves() -> None:
+    seen = outlook(experience(0.4), [0.2, 0.2, 0.05])
+    assert seen.best_step() == 2
+    assert seen.is_settled_by(2)
+
+
+def test_with_a_good_scorer_it_is_worth_more_than_its_router_at_every_cost_weight() -> None:
+    router, held_out = hybrid(), outcomes(200, seed=1)
+    unit = router.inner.cost_unit_
+    for weight in (0.0, 0.03, 0.1, 0.3, 1.0):
+        router.cost_weight, router.inner.policy = weight, CostQuality(weight)
+        heard, routed = (
+            quality - weight * cost / unit
+            for cost, quality in (replay(one, held_out).point for one in (router, router.inner))
+        )
+        assert heard >= routed - 0.02, weight
+
+
+FLOWS: dict[str, Callable[[], Router]] = {
+    "cascade": lambda: CascadeRouter(POOL, MeanLogprob(), 0.5),
+    "cascade of a router": lambda: CascadeRouter(POOL, MeanLogprob(), 0.5, 2, _knn()),
+    "ensemble": lambda: EnsembleRouter(POOL, Agreement(), k=2),
+    "ensemble of a router": lambda: EnsembleRouter(POOL, Agreement(), 2, _knn()),
+    "best of n": lambda: BestOfNRouter(POOL, MeanLogprob(), n=2),
+    "hybrid": hybrid,
+}
+
+
+def _knn() -> KNNRouter:
+    return KNNRouter(POOL, k=20, encoder=LexicalEncoder()).fit(outcomes())
+
+
+@pytest.mark.parametrize("make", FLOWS.values(), ids=FLOWS)
+@pytest.mark.parametrize("wrapper", [None, StickyRouter])
+def test_every_flow_runs_alone_around_a_router_and_within_a_wrapper(
+    make: Callable[[], Router], wrapper: Callable[[Router], Router] | None
+) -> None:
+    router = make() if wrapper is None else wrapper(make())
+    said = Answer("", "forty two", logprob=-0.05, in_tokens=10, out_tokens=5)
+
+    def call(model: str, *_: str) -> Answer:
+        return Answer(model, said.text, logprob=said.logprob, in_tokens=10, out_tokens=5)
+
+    decision, answer = Dispatcher(router).run("question number 3", call)
+    assert answer.text == said.text
+    assert decision.model == answer.model
+    assert decision.model in POOL
+    assert all(attempt.outcome == "answered" for attempt in decision.attempts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import product
 from typing import Any, Final, NamedTuple, Self
 
@@ -52,6 +53,9 @@ _GROUND: Final = tuple(f"ground_{name}_" for name in Ground._fields)
 class GuardedRouter(Router):
     """Lets ``router`` choose where it is on known ground, else takes the best single model.
 
+    Routers that hear answers can be guarded too, where a predictive router is in them: on strange
+    ground nobody is asked but the best single model, elsewhere what was heard decides.
+
     Args:
         router: who chooses; fitted along.
         tolerance: mean utility that choosing may lose in a domain that was not trained on, against
@@ -65,7 +69,7 @@ class GuardedRouter(Router):
 
     def __init__(
         self,
-        router: PredictiveRouter,
+        router: Router,
         tolerance: float = 0.003,
         caution: float = 1.0,
         familiarity: float | None = None,
@@ -94,29 +98,36 @@ class GuardedRouter(Router):
             DataError: as the router's own ``fit``.
         """
         report = progress or (lambda _: None)
-        self.router.fit(outcomes, report)
+        getattr(self.router, "fit", self._reader.fit)(outcomes, report)
         table = outcomes.of(self.pool.names).priced(self.pool)
         cost = np.nan_to_num(table.cost)
         self.means_ = np.stack([np.nanmean(table.score, axis=0), cost.mean(axis=0)])
         self.cost_unit_ = cost_unit(cost)
         report("leaving domains out, to see where the router can be trusted")
-        kept = np.random.default_rng(self.router.seed).permutation(len(table))[:_KEPT_ROWS]
+        kept = np.random.default_rng(self._reader.seed).permutation(len(table))[:_KEPT_ROWS]
         self._learn(table.rows(np.sort(kept)))
         return self
 
     def flow(self, query: Query) -> Flow:
         self._check_fitted()
+        if self.router is not self._reader:
+            return (yield from self._unless_strange(query))
         decision = yield from self.router.flow(query)
-        policy = self.router.policy.weighing(query.cost_weight)
+        policy = self._reader.policy.weighing(query.cost_weight)
         known = [name for name in decision.ranking if name in self.pool]
         if not known or (safe := self.best_single(policy, known)) == decision.model:
             return decision
         if (doubt := self._doubt(query, decision, safe, policy)) is None:
             return decision
-        later = tuple(name for name in decision.ranking if name != safe)
-        reason = f"unsure ({doubt}): {safe}, the best single model on the training rows"
-        return replace(decision, ranking=(safe, *later), router="GuardedRouter", cause="guard",
-                       reason=reason)  # fmt: skip
+        return replace(decision, **_fallback(doubt, safe, decision.ranking))
+
+    def _unless_strange(self, query: Query) -> Flow:
+        """The decision of a router that may ask first: not where the query is strange."""
+        eligible, rejected = self.pool.eligible(query)
+        if (doubt := self._strangeness(self._place(query))) is None:
+            return (yield from self.router.flow(query))
+        safe = self.best_single(self._reader.policy.weighing(query.cost_weight), eligible)
+        return RoutingDecision(**_fallback(doubt, safe, eligible), rejected=rejected)
 
     def best_single(self, policy: Policy, among: Sequence[str]) -> str:
         """The model that is worth most on the training rows, of those named."""
@@ -135,10 +146,9 @@ class GuardedRouter(Router):
     def _doubt(
         self, query: Query, decision: RoutingDecision, safe: str, policy: Policy
     ) -> str | None:
-        here = self._ground.place(self.router.encoder_([query.text]), shape([query.text]))
-        known = float(self._ground.familiarity(here)[0])
-        if known < self.familiarity_:
-            return f"strange: familiarity {known:.2f} < {self.familiarity_:.2f}"
+        here = self._place(query)
+        if (strange := self._strangeness(here)) is not None:
+            return strange
         gain = _expected(decision, policy, safe, self.cost_unit_)
         if gain < self.margin_:
             return f"expected gain {gain:.3f} < {self.margin_:.3f}"
@@ -151,17 +161,36 @@ class GuardedRouter(Router):
             return f"choosing gained {mean:+.3f}, give or take {error:.3f}, on queries like it"
         return None
 
+    def _place(self, query: Query) -> Vectors:
+        return self._ground.place(self._reader.encoder_([query.text]), shape([query.text]))
+
+    def _strangeness(self, place: Vectors) -> str | None:
+        known = float(self._ground.familiarity(place)[0])
+        if known >= self.familiarity_:
+            return None
+        return f"strange: familiarity {known:.2f} < {self.familiarity_:.2f}"
+
+    @cached_property
+    def _reader(self) -> PredictiveRouter:
+        """The predictive router in the router, or itself: the guard reads texts as it does."""
+        found: Router | None = self.router
+        while not isinstance(found, PredictiveRouter):
+            if (found := getattr(found, "inner", None)) is None:
+                raise ConfigError(f"{type(self.router).__name__} has no predictive router in it, "
+                                  "by whose reading of texts it could be guarded")  # fmt: skip
+        return found
+
     @property
     def _ground(self) -> Ground:
         return Ground(*(getattr(self, name) for name in _GROUND))
 
     def _learn(self, table: OutcomeTable) -> None:
         """The ground, and familiarity and margin from which on choosing did no harm."""
-        vectors, shapes = self.router.encoder_(table.queries), shape(table.queries)
+        vectors, shapes = self._reader.encoder_(table.queries), shape(table.queries)
         form = np.stack(reading.scale(shapes))
         places = ground.placed(vectors, shapes, form)
-        domains = _domains(table, vectors, self.router.seed)
-        fold = folds(table.queries, _FOLDS, self.router.seed)
+        domains = _domains(table, vectors, self._reader.seed)
+        fold = folds(table.queries, _FOLDS, self._reader.seed)
         told = self._told(table, places, fold)
         found = ground.survey(form, places, domains, fold, told)
         for name, value in zip(_GROUND, found, strict=True):
@@ -195,7 +224,7 @@ class GuardedRouter(Router):
         return [self._gains(known, told, near, group == held) for held in np.unique(group)]
 
     def _gains(self, known: Ground, told: NDArray[np.float32], near: Vector, held: Bools) -> _Gains:
-        policy, models = self.router.policy, self.pool.names
+        policy, models = self._reader.policy, self.pool.names
         quality, units = known.told[2:, ~held].astype(np.float64)
         safe = int(policy(Predictions(models, quality, units, 1.0)).mean(axis=0).argmax())
         beside = ground.gains(known.told[:, ~held], policy, models, safe)[1]
@@ -268,6 +297,16 @@ def _domains(table: OutcomeTable, vectors: Vectors, seed: int) -> Folds:
     centers = k_means(vectors, min(_CLUSTERS, len(vectors)), np.random.default_rng(seed))
     nearest: Folds = np.argmax(vectors @ centers.T, axis=1)
     return nearest
+
+
+def _fallback(doubt: str, safe: str, ranking: Sequence[str]) -> dict[str, Any]:
+    """What a decision says that falls back to the safe model."""
+    return {
+        "ranking": (safe, *(name for name in ranking if name != safe)),
+        "router": "GuardedRouter",
+        "cause": "guard",
+        "reason": f"unsure ({doubt}): {safe}, the best single model on the training rows",
+    }
 
 
 def _expected(decision: RoutingDecision, policy: Policy, safe: str, unit: float) -> float:

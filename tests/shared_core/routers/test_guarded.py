@@ -8,9 +8,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_world import HELD_OUT, POOL, TRAIN, outcomes
+from small_world import HELD_OUT, POOL, TRAIN, outcomes, score
 
-from shared_core import ConfigError, CostQuality, GuardedRouter, LinearRouter, OutcomeTable, Query
+from shared_core import (
+    Always,
+    Answer,
+    CascadeRouter,
+    ConfigError,
+    CostQuality,
+    Dispatcher,
+    GuardedRouter,
+    HybridRouter,
+    LinearRouter,
+    MeanLogprob,
+    OutcomeTable,
+    Query,
+    Router,
+    StickyRouter,
+)
 from shared_core.encoders.shape import shape
 from shared_core.routers import guarded
 
@@ -27,6 +42,47 @@ def test_the_guard_falls_back_and_says_so() -> None:
     told = {guard.route(text).cause for text in HELD_OUT}
     assert "guard" in told
     assert any("unsure (strange: familiarity" in guard.route(text).reason for text in HELD_OUT)
+
+
+@pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky"])
+def test_a_router_that_hears_answers_is_not_asked_about_what_is_strange(
+    wrapped: str, tmp_path: Path
+) -> None:
+    inner = LinearRouter(POOL, policy=CostQuality(0.0), alpha=3.0)
+    listening: Router = StickyRouter(inner)
+    if wrapped == "cascade":
+        listening = CascadeRouter(POOL, MeanLogprob(), 0.5, inner=inner)
+    elif wrapped == "hybrid":
+        listening = HybridRouter(inner, MeanLogprob())
+    guard = GuardedRouter(listening, familiarity=0.5).fit(_with_logprobs())
+    asked: list[str] = []
+
+    def call(model: str) -> Answer:
+        asked.append(model)
+        return Answer(model, "yes", logprob=-0.1)
+
+    strange, _ = Dispatcher(guard).run("xylophones, entirely unlike anything trained on", call)
+    assert (strange.cause, strange.model, asked) == ("guard", "large", ["large"])
+    familiar, _ = Dispatcher(guard).run(TRAIN[0], call)
+    assert familiar.router != "GuardedRouter"
+    loaded = Router.load(guard.save(tmp_path / "guard"))
+    assert loaded.route("xylophones, entirely unlike anything trained on").cause == "guard"
+
+
+def test_a_flow_that_reads_no_text_cannot_be_guarded() -> None:
+    with pytest.raises(ConfigError, match="no predictive router in it"):
+        GuardedRouter(Always(POOL)).fit(outcomes())
+
+
+def _with_logprobs() -> OutcomeTable:
+    """The small world, each answer as likely as it is good."""
+    return OutcomeTable.from_rows([
+        {"query": text}
+        | {f"score.{name}": score(name, text) for name in POOL}
+        | {f"cost.{name}": POOL[name].cost(20, 20) for name in POOL}
+        | {f"logprob.{name}": float(np.log(score(name, text))) for name in POOL}
+        for text in TRAIN
+    ])  # fmt: skip
 
 
 def _table(whims: bool) -> OutcomeTable:

@@ -48,14 +48,21 @@ def artifact_of(router: object) -> Artifact:
 
 
 def router_of(
-    artifact: Artifact, base: type[Any], pool: ModelPool | None, encoder: Encoder | None
+    artifact: Artifact,
+    base: type[Any],
+    pool: ModelPool | None,
+    encoder: Encoder | None,
+    *,
+    is_part: bool = False,
 ) -> Any:
     """The router that ``artifact`` was made of, some kind of ``base``.
+
+    One that is part of another may know fewer models: those before some were added.
 
     Raises:
         ArtifactError: it names what is not there, or does not fit the pool or the encoder.
     """
-    unpack = _Unpacker(artifact.parts, base, pool, encoder)
+    unpack = _Unpacker(artifact.parts, base, pool, encoder, is_part)
     name = artifact.document.get("router")
     router_class = _find(name, base, "llmrouter.routers")
     try:
@@ -102,11 +109,13 @@ class _Unpacker:
         base: type[Any],
         pool: ModelPool | None,
         encoder: Encoder | None,
+        is_part: bool,
     ) -> None:
         self._parts = parts
         self._base = base
         self._pool = pool
         self._encoder = encoder
+        self._is_part = is_part
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -127,7 +136,7 @@ class _Unpacker:
 
     def _part(self, part: Artifact) -> Any:
         if part.kind == "router":
-            return router_of(part, self._base, self._pool, self._encoder)
+            return router_of(part, self._base, self._pool, self._encoder, is_part=True)
         if self._encoder is None:
             return _find(part.document["encoder"], Encoder, "llmrouter.encoders").from_artifact(
                 part
@@ -143,7 +152,8 @@ class _Unpacker:
     def _checked_pool(self, saved: ModelPool) -> ModelPool:
         if self._pool is None:
             return saved
-        if set(self._pool.names) != set(saved.names):
+        given, known = set(self._pool.names), set(saved.names)
+        if not (known <= given if self._is_part else known == given):
             raise ArtifactError(
                 f"the router was trained for {', '.join(saved.names)}; "
                 f"the pool has {', '.join(self._pool.names)}"

@@ -55,6 +55,15 @@ def test_a_new_model_needs_anchors_and_no_retraining(kind: Any, tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("kind", [LinearRouter, AutoRouter])
+def test_todays_prices_hold_for_a_new_model_too(kind: Any, tmp_path: Path) -> None:
+    router, _ = extended(kind)
+    dearer = [POOL[name].model_copy(update={"latency": 9.0}) for name in (*OLD, "code")]
+    loaded = Router.load(router.save(tmp_path / "saved"), pool=ModelPool(dearer))
+    assert loaded.pool["code"].latency == 9.0
+    assert [loaded.route(t).model for t in HELD_OUT] == [router.route(t).model for t in HELD_OUT]
+
+
 def test_what_was_trained_on_is_predicted_as_before() -> None:
     plain = LinearRouter([POOL[name] for name in OLD], alpha=3.0).fit(outcomes(TRAIN, OLD))
     before, after = plain.predict(HELD_OUT), extended()[0].predict(HELD_OUT)

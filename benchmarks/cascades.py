@@ -6,7 +6,7 @@ FOLDER holds `cascade_conf` and `zeroeval`; the project's own outcomes come with
 quality of the cost-quality hull between the cheapest and the dearest single model (2410.10347). All
 is fitted and chosen on `train`, scores and predictions for it cross-fitted, and judged on all rows
 of `test`. Intervals are 95 %, of a paired bootstrap over questions. A judge of error e is the true
-score, flipped with probability e (RouterBench, arXiv 2403.12031). Eight minutes or more.
+score, flipped with probability e (RouterBench, arXiv 2403.12031). Four minutes.
 """
 
 from __future__ import annotations

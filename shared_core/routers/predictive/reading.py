@@ -47,14 +47,29 @@ class Reading:
         return shape(self.texts)
 
     def rows(self, chosen: Folds) -> Reading:
-        """The reading of some of the texts; what is worked out already is kept."""
-        part = Reading([self.texts[i] for i in chosen], self.encoder)
-        for view in ("vectors", "shape"):
-            if view in self.__dict__:
-                part.__dict__[view] = self.__dict__[view][chosen]
-        if (counted := self.__dict__.get("ngrams")) is not None:
-            part.__dict__["ngrams"] = [counted[i] for i in chosen]
-        return part
+        """The reading of some of the texts: each view is worked out for all of them, once."""
+        return _Part(self, chosen)
+
+
+class _Part(Reading):
+    """Some rows of a reading."""
+
+    def __init__(self, whole: Reading, chosen: Folds) -> None:
+        super().__init__([whole.texts[i] for i in chosen], whole.encoder)
+        self._whole, self._chosen = whole, chosen
+
+    @cached_property
+    def ngrams(self) -> list[Ngrams] | None:
+        counted = self._whole.ngrams
+        return None if counted is None else [counted[i] for i in self._chosen]
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        return self._whole.vectors[self._chosen]
+
+    @cached_property
+    def shape(self) -> Shapes:
+        return self._whole.shape[self._chosen]
 
 
 def scaled(shapes: Shapes, middle: Shapes, spread: Shapes) -> Shapes:

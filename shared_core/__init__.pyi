@@ -10,6 +10,7 @@ from .dispatch import Dispatcher as Dispatcher
 from .encoders.base import Encoder as Encoder
 from .encoders.fine_tuned import FineTunedEncoder as FineTunedEncoder
 from .encoders.function import FunctionEncoder as FunctionEncoder
+from .encoders.joined import JoinedEncoder as JoinedEncoder
 from .encoders.lexical import LexicalEncoder as LexicalEncoder
 from .encoders.transformer import TransformerEncoder as TransformerEncoder
 from .errors import AllModelsFailed as AllModelsFailed

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shared_core.artifacts import Arrays, Artifact, fingerprint
 from shared_core.errors import ConfigError
+from shared_core.plugins import find
 
 Vectors = NDArray[np.float32]
 
@@ -128,12 +129,23 @@ class Encoder(ABC):
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Self:
-        """The encoder that ``artifact`` was made of."""
+        """The encoder of this class that ``artifact`` was made of."""
         return cls(**artifact.document["config"])
 
     def __repr__(self) -> str:
         told = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({told})"
+
+
+def encoder_of(artifact: Artifact) -> Encoder:
+    """The encoder that ``artifact`` was made of, whatever its class.
+
+    Raises:
+        ArtifactError: nobody provides such an encoder.
+    """
+    found = find(artifact.document.get("encoder"), Encoder, "llmrouter.encoders")
+    encoder: Encoder = found.from_artifact(artifact)
+    return encoder
 
 
 def _are_vectors(batches: Sequence[Vectors], n: int) -> bool:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from shared_core._lazy import load, public_names
 from shared_core.artifacts import Artifact, Saveable
-from shared_core.encoders.base import Encoder
-from shared_core.errors import ArtifactError, RouterError
+from shared_core.encoders.base import Encoder, encoder_of
+from shared_core.errors import ArtifactError
+from shared_core.plugins import find
 from shared_core.policies.base import Policy
 from shared_core.pool import ModelPool
 from shared_core.scorers.base import Scorer
@@ -64,7 +64,7 @@ def router_of(
     """
     unpack = _Unpacker(artifact.parts, base, pool, encoder, is_part)
     name = artifact.document.get("router")
-    router_class = _find(name, base, "llmrouter.routers")
+    router_class = find(name, base, "llmrouter.routers")
     try:
         config = {name: unpack(value) for name, value in artifact.document["config"].items()}
         router = router_class(**config)
@@ -128,19 +128,17 @@ class _Unpacker:
             return self._checked_pool(ModelPool(value["$pool"]))
         if "$scorer" in value:
             fields = {name: _frozen(self(one)) for name, one in value["fields"].items()}
-            return _find(value["$scorer"], Scorer, "llmrouter.scorers")(**fields)
+            return find(value["$scorer"], Scorer, "llmrouter.scorers")(**fields)
         if "$policy" in value:
             fields = dict(value)
-            return _find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)
+            return find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)
         return value
 
     def _part(self, part: Artifact) -> Any:
         if part.kind == "router":
             return router_of(part, self._base, self._pool, self._encoder, is_part=True)
         if self._encoder is None:
-            return _find(part.document["encoder"], Encoder, "llmrouter.encoders").from_artifact(
-                part
-            )
+            return encoder_of(part)
         expected = part.document["fingerprint"]
         if self._encoder.fingerprint != expected:
             raise ArtifactError(
@@ -164,29 +162,3 @@ class _Unpacker:
 def _frozen(value: Any) -> Any:
     """Lists as the tuples they were."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
-
-
-def _find(name: Any, base: type[Any], group: str) -> Any:
-    """The class of that name: one of our public names, or a plug-in's entry point; nothing else."""
-    names = public_names("shared_core")
-    if isinstance(name, str) and name in names:
-        found = getattr(load(names[name], wanted_by=name), name)
-    else:
-        found = _plugin(name, group)
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ArtifactError(f"{name} is no {base.__name__}")
-    return found
-
-
-def _plugin(name: object, group: str) -> Any:
-    found = [entry for entry in importlib.metadata.entry_points(group=group) if entry.name == name]
-    if not found:
-        raise ArtifactError(
-            f"nobody provides {name!r}: not this version, no entry point in {group!r}"
-        )
-    try:
-        return found[0].load()
-    except ImportError as error:
-        raise RouterError(
-            f"the plug-in that provides {name} cannot be imported: {error}"
-        ) from error

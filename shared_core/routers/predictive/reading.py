@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.joined import JoinedEncoder, side_by_side
 from shared_core.encoders.lexical import LexicalEncoder, Ngrams
 from shared_core.encoders.shape import WIDTH, Shapes, shape
 from shared_core.routers.predictive.cross_validation import Folds
@@ -34,8 +35,17 @@ class Reading:
         return self.encoder.ngrams(self.texts) if isinstance(self.encoder, LexicalEncoder) else None
 
     @cached_property
+    def parts(self) -> tuple[Reading, ...]:
+        """The texts as each part of a joined encoder sees them; itself with any other encoder."""
+        if not isinstance(self.encoder, JoinedEncoder):
+            return (self,)
+        return tuple(_Side(self, part) for part in self.encoder.parts)
+
+    @cached_property
     def vectors(self) -> Vectors:
         """Unit vectors (n, d)."""
+        if len(self.parts) > 1:
+            return side_by_side([part.vectors for part in self.parts])
         counted = self.__dict__.get("ngrams")
         if counted and isinstance(self.encoder, LexicalEncoder):
             return self.encoder.vectors_of(counted)
@@ -48,10 +58,22 @@ class Reading:
 
     def rows(self, chosen: Folds) -> Reading:
         """The reading of some of the texts: each view is worked out for all of them, once."""
-        return _Part(self, chosen)
+        return _Rows(self, chosen)
 
 
-class _Part(Reading):
+class _Side(Reading):
+    """All rows of a reading as one part of its encoder sees them."""
+
+    def __init__(self, whole: Reading, encoder: Encoder) -> None:
+        super().__init__(whole.texts, encoder)
+        self._whole = whole
+
+    @cached_property
+    def shape(self) -> Shapes:
+        return self._whole.shape
+
+
+class _Rows(Reading):
     """Some rows of a reading."""
 
     def __init__(self, whole: Reading, chosen: Folds) -> None:
@@ -62,6 +84,11 @@ class _Part(Reading):
     def ngrams(self) -> list[Ngrams] | None:
         counted = self._whole.ngrams
         return None if counted is None else [counted[i] for i in self._chosen]
+
+    @cached_property
+    def parts(self) -> tuple[Reading, ...]:
+        found = self._whole.parts
+        return (self,) if len(found) == 1 else tuple(one.rows(self._chosen) for one in found)
 
     @cached_property
     def vectors(self) -> Vectors:

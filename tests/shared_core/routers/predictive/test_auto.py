@@ -14,7 +14,7 @@ from shared_core import (
     OutcomeTable,
     Router,
 )
-from shared_core.routers.predictive.auto import member_class
+from shared_core.routers.predictive.trial import member_class
 
 MEMBERS = ("LinearRouter", "ClusterRouter")
 

@@ -1,0 +1,40 @@
+"""Classes by name, as saved things name them: ours, or what a plug-in provides."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+from shared_core._lazy import load, public_names
+from shared_core.errors import ArtifactError, RouterError
+
+
+def find(name: Any, base: type[Any], group: str) -> Any:
+    """The class of that name: one of our public names, or a plug-in's entry point; nothing else.
+
+    Raises:
+        ArtifactError: nobody provides it, or it is no subclass of ``base``.
+        RouterError: the plug-in that provides it cannot be imported.
+    """
+    names = public_names("shared_core")
+    if isinstance(name, str) and name in names:
+        found = getattr(load(names[name], wanted_by=name), name)
+    else:
+        found = _plugin(name, group)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ArtifactError(f"{name} is no {base.__name__}")
+    return found
+
+
+def _plugin(name: object, group: str) -> Any:
+    found = [entry for entry in importlib.metadata.entry_points(group=group) if entry.name == name]
+    if not found:
+        raise ArtifactError(
+            f"nobody provides {name!r}: not this version, no entry point in {group!r}"
+        )
+    try:
+        return found[0].load()
+    except ImportError as error:
+        raise RouterError(
+            f"the plug-in that provides {name} cannot be imported: {error}"
+        ) from error

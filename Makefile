@@ -91,7 +91,7 @@ $(VENV)/.dev: $(VENV)/.test
 	@touch $@
 
 $(VENV)/.slow: $(VENV)/.test $(VENV)/.live
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[torch]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[torch,onnx-export]'
 	@touch $@
 
 $(VENV)-oldest/.done: pyproject.toml

@@ -52,14 +52,20 @@ class OnnxEncoder(Encoder):
         folder: where the files are.
         max_tokens: tokens of a text that are read; as many as the model can, when not given.
         threads: processor cores used for one text.
+        cache_size: vectors remembered, so that cross-validation encodes a text once.
     """
 
     def __init__(
-        self, folder: str | Path, *, max_tokens: int | None = None, threads: int = 1
+        self,
+        folder: str | Path,
+        *,
+        max_tokens: int | None = None,
+        threads: int = 1,
+        cache_size: int = 16_384,
     ) -> None:
         if threads < 1 or (max_tokens is not None and max_tokens < 1):
             raise ConfigError("threads and max_tokens count from 1 up")
-        super().__init__()
+        super().__init__(cache_size=cache_size)
         self.folder = str(folder)
         self.max_tokens = max_tokens
         self.threads = threads

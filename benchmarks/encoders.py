@@ -93,8 +93,9 @@ def measured(folder: Path, name: str, read: int, makers: Mapping[str, Make]) -> 
     table = OutcomeTable.read(folder / place / "outcomes.parquet")
     if task:
         table = table.rows(np.array([label == task for label in table.columns["dataset"]]))
-    train, texts = table.split("train"), table.split("test").queries[:DECISIONS]
-    few = train.rows(np.arange(min(FITTED_ON, len(train))))
+    train, test = table.split("train"), table.split("test")
+    few = train.rows(np.linspace(0, len(train) - 1, FITTED_ON, dtype=int))
+    texts = test.rows(np.linspace(0, len(test) - 1, DECISIONS, dtype=int)).queries
     plain = None
     for encoder, make in makers.items():
         router = LinearRouter(train.models, encoder=make(read)).fit(few)

@@ -145,7 +145,7 @@ def export_encoder(
     pooling: Annotated[
         str, typer.Option(help="As the encoder was trained: mean, first (CLS) or last.")
     ] = "mean",
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of a text that are read.")] = 256,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of a text that are read.")] = 128,
     bits: Annotated[int, typer.Option(help="Of a weight: 8 is small and quick, 32 exact.")] = 8,
     download: Annotated[bool, typer.Option("--download", help="Ask the hub.")] = False,
 ) -> None:

@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 DATA ?= ../shared/data
+MODEL ?= all-MiniLM-L6-v2
 
-BENCHES := quality speed evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
+BENCHES := quality speed encoders evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
 
 .PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
@@ -40,6 +41,9 @@ bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; 
 
 bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import times
 	$(BIN)/python benchmarks/speed.py
+
+bench-encoders: $(VENV)/.slow  ## decisions on a sentence encoder: torch and ONNX; MODEL=its folder
+	$(BIN)/python benchmarks/encoders.py $(DATA) --model $(MODEL)
 
 bench-evaluation: $(VENV)/.demo  ## how evaluation grows: seconds and memory up to 1M x 20
 	$(BIN)/python benchmarks/evaluation_scale.py
@@ -91,7 +95,7 @@ $(VENV)/.dev: $(VENV)/.test
 	@touch $@
 
 $(VENV)/.slow: $(VENV)/.test $(VENV)/.live
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[torch]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[torch,onnx-export]'
 	@touch $@
 
 $(VENV)-oldest/.done: pyproject.toml

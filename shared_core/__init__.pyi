@@ -12,6 +12,8 @@ from .encoders.fine_tuned import FineTunedEncoder as FineTunedEncoder
 from .encoders.function import FunctionEncoder as FunctionEncoder
 from .encoders.joined import JoinedEncoder as JoinedEncoder
 from .encoders.lexical import LexicalEncoder as LexicalEncoder
+from .encoders.onnx import OnnxEncoder as OnnxEncoder
+from .encoders.onnx_export import export_onnx as export_onnx
 from .encoders.transformer import TransformerEncoder as TransformerEncoder
 from .errors import AllModelsFailed as AllModelsFailed
 from .errors import ArtifactError as ArtifactError

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_models
@@ -143,6 +144,28 @@ def test_train_on_a_transformer(router: str, model: str, data: Path, tmp_path: P
         "evaluate", data, "--routers", router, "--set", f"{router}.{given}", "--json"
     )
     assert json.loads(judged.stdout)["routers"][router]["quality"] > 0.5
+
+
+@pytest.mark.slow
+def test_train_on_an_exported_encoder(data: Path, tmp_path: Path) -> None:
+    for package in ("onnx", "onnxruntime", "transformers"):
+        pytest.importorskip(package, reason="needs the extra `onnx-export`")
+    encoder, folder = tmp_path / "encoder", tmp_path / "my-router"
+    done = llmrouter("export-encoder", tiny_models.folder("tiny-bert"), encoder)
+    assert done.returncode == 0, done.stderr
+    assert f"--encoder {encoder}" in done.stdout
+    options = ("--router", "linear", "--encoder", encoder)
+    done = llmrouter("train", data, "--out", folder, *options)
+    assert done.returncode == 0, done.stderr
+    router: Any = Router.load(folder)
+    assert type(router.encoder_).__name__ == "OnnxEncoder"
+    assert router.route("what is the sum of 1 and 2").model == "small"
+    again = llmrouter("export-encoder", tiny_models.folder("tiny-bert"), encoder)
+    assert "is there already" in again.stderr
+    refused = llmrouter(
+        "train", data, "-o", folder, "--router", "bert", "--set", "model=x", *options[2:]
+    )
+    assert "BERTRouter takes no encoder" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from shared_core._lazy import load
 from shared_core.cli import evaluating, screen
 from shared_core.cli.settings import settings
+from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
 from shared_core.evaluation.calibrate import match_best_single, matching_best_single
@@ -65,6 +68,13 @@ def train(
             "Can be given again; a name that is not there lists all.",
         ),
     ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Read the queries with a sentence encoder: a folder that "
+            "[bold]export-encoder[/] wrote, or a Hugging Face encoder's folder or name."
+        ),
+    ] = "",
     pool: PoolFile = None,
     cost_weight: Annotated[
         str,
@@ -85,11 +95,16 @@ def train(
     [bold]On a transformer, from a folder with config.json, tokenizer.json and model.safetensors[/]
       llmrouter train outcomes.parquet --out my-router --router bert --set model=all-MiniLM-L6-v2
 
+    [bold]On a sentence encoder, without torch[/]
+      llmrouter train outcomes.parquet --out my-router --encoder minilm-onnx
+
     [bold]With settings of its own[/]
       llmrouter train outcomes.parquet --out my-router --router knn --set k=40
     """
     (router_class,) = contestants.classes([router]).values()
     make = functools.partial(router_class, seed=seed, **settings(router_class, given or []))
+    if encoder:
+        make = functools.partial(make, encoder=_encoder(router_class, encoder))
     rows = OutcomeTable.read(data)
     rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
@@ -121,6 +136,37 @@ def route(
         screen.decided(Console(), decision)
 
 
+@app.command("export-encoder")
+def export_encoder(
+    model: Annotated[
+        str, typer.Argument(help="A transformer's folder, or with --download a name on the hub.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where to write; must not exist yet.")],
+    pooling: Annotated[
+        str, typer.Option(help="As the encoder was trained: mean, first (CLS) or last.")
+    ] = "mean",
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of a text that are read.")] = 128,
+    bits: Annotated[int, typer.Option(help="Of a weight: 8 is small and quick, 32 exact.")] = 8,
+    download: Annotated[bool, typer.Option("--download", help="Ask the hub.")] = False,
+) -> None:
+    """Write a sentence encoder as ONNX, to run without torch.
+
+    Example: [bold]llmrouter export-encoder all-MiniLM-L6-v2 minilm-onnx[/]
+    """
+    module = load("shared_core.encoders.onnx_export", wanted_by="export-encoder")
+    with screen.working() as report:
+        report("tracing the transformer")
+        module.export_onnx(
+            model, folder, bits=bits, pooling=pooling, max_tokens=max_tokens,
+            local_files_only=not download,
+        )  # fmt: skip
+    Console().print(
+        f"Written to {folder}. Try: llmrouter train outcomes.parquet --out my-router "
+        f"--encoder {folder}",
+        soft_wrap=True,
+    )
+
+
 @app.command()
 def demo(
     live: Annotated[
@@ -142,6 +188,12 @@ def demo(
     from shared_core.demo import run
 
     run.run(Console(), out, live=live, api_key=api_key, questions=questions)
+
+
+def _encoder(router_class: type, place: str) -> Encoder:
+    if "encoder" not in inspect.signature(router_class).parameters:
+        raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
+    return evaluating.encoder_at(place, wanted_by="--encoder")
 
 
 def _trained(

@@ -260,8 +260,14 @@ def _encoder(name: str) -> Encoder | None:
     if name == "lexical":
         module = load("shared_core.encoders.lexical", wanted_by="--bert-sim")
         return module.LexicalEncoder()  # type: ignore[no-any-return]
-    module = load("shared_core.encoders.transformer", wanted_by="--bert-sim")
-    return module.TransformerEncoder(name)  # type: ignore[no-any-return]
+    return encoder_at(name, wanted_by="--bert-sim")
+
+
+def encoder_at(place: str, wanted_by: str) -> Encoder:
+    """The encoder in a folder, or of a name on the hub: ONNX where it was exported as that."""
+    if (Path(place) / "model.onnx").is_file():
+        return load("shared_core.encoders.onnx", wanted_by).OnnxEncoder(place)  # type: ignore[no-any-return]
+    return load("shared_core.encoders.transformer", wanted_by).TransformerEncoder(place)  # type: ignore[no-any-return]
 
 
 def _named(option: str) -> tuple[str, str]:

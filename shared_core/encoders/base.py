@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.artifacts import Arrays, Artifact, fingerprint
-from shared_core.errors import ConfigError
+from shared_core.errors import ArtifactError, ConfigError
 from shared_core.plugins import find
 
 Vectors = NDArray[np.float32]
@@ -129,8 +129,15 @@ class Encoder(ABC):
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Self:
-        """The encoder of this class that ``artifact`` was made of."""
-        return cls(**artifact.document["config"])
+        """The encoder of this class that ``artifact`` was made of.
+
+        Raises:
+            ArtifactError: its name leads to another one now.
+        """
+        encoder = cls(**artifact.document["config"])
+        if encoder.fingerprint != artifact.document["fingerprint"]:
+            raise ArtifactError(f"{encoder!r} is not the one the router was trained with")
+        return encoder
 
     def __repr__(self) -> str:
         told = ", ".join(f"{name}={value!r}" for name, value in self.config().items())

@@ -8,24 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 import numpy as np
-import tokenizers
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from shared_core.artifacts import Arrays, Artifact
 from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.tokens import Splitter
 from shared_core.errors import ConfigError
 
-POOLINGS: Final = ("mean", "last")
-
-_LETTERS_PER_TOKEN: Final = 32
-"""Longer texts are cut before they are tokenized: the rest would be cut afterwards anyway."""
+POOLINGS: Final = ("mean", "first", "last")
 
 _PLACE_AND_TYPE: Final = ("auto_map", "dtype", "torch_dtype", "transformers_version")
 
 
 class FineTunedEncoder(Encoder):
-    """The last hidden state of a transformer: its mean, or that of the last token.
+    """The last hidden states of a transformer: their mean, or that of the first or last token.
 
     It holds its weights itself, so a saved one needs neither the folder nor the hub it came from.
 
@@ -33,7 +30,8 @@ class FineTunedEncoder(Encoder):
         architecture: the transformer's configuration.
         tokenizer: a ``tokenizer.json``'s text.
         weights: all parameters in the model's order, flat, float32.
-        pooling: ``mean`` for encoders, ``last`` for causal language models.
+        pooling: ``mean`` or ``first`` for encoders, as they were trained; ``last`` for causal
+            language models.
         max_tokens: tokens of a text that are read.
     """
 
@@ -53,10 +51,7 @@ class FineTunedEncoder(Encoder):
         self.weights = weights
         self.pooling = pooling
         self.max_tokens = max_tokens
-        self._splitter = tokenizers.Tokenizer.from_str(tokenizer)
-        # Set once: a tokenizer that threads share must not be changed while they use it.
-        self._splitter.no_padding()
-        self._splitter.enable_truncation(max_tokens)
+        self._split = Splitter(tokenizer, max_tokens)
         self._lock = threading.Lock()
         self._built: Any = None
 
@@ -90,9 +85,7 @@ class FineTunedEncoder(Encoder):
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's token ids, at least one and at most ``max_tokens``."""
-        longest = _LETTERS_PER_TOKEN * self.max_tokens
-        printable = [text[:longest].encode("utf-8", "replace").decode() for text in texts]
-        return [found.ids or [0] for found in self._splitter.encode_batch(printable)]
+        return self._split(texts)
 
     def pooled(self, network: Any, tokens: Sequence[Sequence[int]]) -> Any:
         """A network's vectors (n, d) of token ids, as a tensor; padded to the longest of them."""
@@ -102,6 +95,8 @@ class FineTunedEncoder(Encoder):
         mask = torch.arange(batch.shape[1]) < size[:, None]
         seen = None if mask.all() else mask.long()  # without a mask a single text is quicker
         hidden = network(input_ids=batch, attention_mask=seen).last_hidden_state
+        if self.pooling == "first":
+            return hidden[:, 0]
         if self.pooling == "last":
             return hidden[torch.arange(len(size)), size - 1]
         return (hidden * mask.unsqueeze(-1)).sum(dim=1) / size[:, None]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
-from shared_core.artifacts import Artifact
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.fine_tuned import FineTunedEncoder
-from shared_core.errors import ArtifactError
 
 
 class TransformerEncoder(Encoder):
@@ -71,12 +69,3 @@ class TransformerEncoder(Encoder):
         digest = hashlib.sha256(f"TransformerEncoder {self.max_tokens}".encode())
         digest.update(self._loaded().weights.data)
         return digest.hexdigest()[:16]
-
-    @classmethod
-    def from_artifact(cls, artifact: Artifact) -> Self:
-        encoder = cls(**artifact.document["config"])
-        if encoder.fingerprint != artifact.document["fingerprint"]:
-            raise ArtifactError(
-                f"the model at {encoder.model!r} is not the one the router was trained with"
-            )
-        return encoder

@@ -48,8 +48,12 @@ class Beliefs:
             self.mean[:, both], self.covariance[np.ix_(both, both)], self.vagueness[list(models)]
         )
 
-    def after(self, model: int, score: float) -> Self:
-        """The beliefs once this model's answer scored so."""
+    def courses(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
+        """The same beliefs of some of the courses."""
+        return type(self)(self.mean[rows], self.covariance, self.vagueness)
+
+    def after(self, model: int, score: float | Vector) -> Self:
+        """The beliefs once this model's answer scored so, the same or (s,) in each course."""
         return self._moved(model, score - self._expected_score(model)[None])
 
     def imagine(self, model: int, width: float = 1.0) -> tuple[Vector, Self]:
@@ -64,9 +68,11 @@ class Beliefs:
         by = min(1.0, width * float(most))
         return chance, self._moved(model, np.stack([-chance * by, (1 - chance) * by]))
 
-    def spread(self, model: int) -> float:
-        """Standard deviation of this model's quality around what is expected."""
-        return float(np.sqrt(self.covariance[model, model]))
+    @property
+    def spread(self) -> Vector:
+        """Standard deviation (m,) of each model's quality around what is expected."""
+        found: Vector = np.sqrt(self.covariance.diagonal()[: len(self.vagueness)])
+        return found
 
     def _moved(self, model: int, surprise: Matrix) -> Self:
         """The beliefs (c * s) once the score was off by ``surprise`` (c, s) in each of c cases."""

@@ -17,7 +17,8 @@ from shared_core.query import Query
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
 from shared_core.routers.non_predictive.beliefs import Beliefs
 from shared_core.routers.non_predictive.experience import Experience
-from shared_core.routers.non_predictive.outlook import AHEAD, Outlook
+from shared_core.routers.non_predictive.lookahead import AHEAD
+from shared_core.routers.non_predictive.outlook import Outlook
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.knn import KNNRouter

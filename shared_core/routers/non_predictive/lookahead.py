@@ -4,18 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix
-from shared_core.routers.non_predictive.beliefs import NOISE, Beliefs, reach
+from shared_core.routers.non_predictive.beliefs import NOISE, Beliefs, Vector, reach
 
 Cube = NDArray[np.float64]
+Steps = NDArray[np.int64]
+
+AHEAD: Final = 3
+"""Answers it looks ahead: fewer miss that two cheap ones in turn may save a dear one."""
+STOP: Final = -1
+WORTH_A_CALL: Final = 1e-4
+_CONSIDERED: Final = 6
+_AT_ONCE: Final = 64
+
+
+def next_steps(
+    beliefs: Beliefs, there: Sequence[int], rest: Sequence[int], price: Vector, ahead: int = AHEAD
+) -> Steps:
+    """The model to ask next in each course (s,); -1 where the best answer that is there will do."""
+    steps = np.full(len(beliefs.mean), STOP)
+    considered = promising(beliefs, rest, price)
+    for models in np.unique(considered, axis=0) if rest else ():
+        (rows,) = np.nonzero((considered == models).all(axis=1))
+        for some in np.split(rows, range(_AT_ONCE, len(rows), _AT_ONCE)):
+            here = beliefs.courses(some)
+            worth = worth_of_asking(here, there, models, price, ahead)
+            least = here.quality[:, there].max(axis=1, initial=-np.inf) + WORTH_A_CALL
+            steps[some] = np.where(worth.max(axis=1) > least, worth.argmax(axis=1), STOP)
+    return steps
+
+
+def promising(beliefs: Beliefs, rest: Sequence[int], price: Vector) -> Steps:
+    """Of the models that can be asked, those (s, k) that may turn out worth most."""
+    can = np.array(rest, np.int64)
+    if len(can) <= _CONSIDERED:
+        return np.tile(can, (len(beliefs.mean), 1))
+    hope = (beliefs.quality + beliefs.spread - price)[:, can]
+    return np.sort(can[np.argsort(-hope, axis=1, kind="stable")[:, :_CONSIDERED]], axis=1)
 
 
 def worth_of_asking(
-    beliefs: Beliefs, there: Sequence[int], rest: Sequence[int], price: Matrix, ahead: int
+    beliefs: Beliefs, there: Sequence[int], rest: Sequence[int] | Steps, price: Matrix, ahead: int
 ) -> Matrix:
     """Quality less price to come (s, m) when a model is asked next, and the best is done then.
 
@@ -65,7 +99,7 @@ class _Histories:
         best: Matrix = np.where(self.there[:, None], quality, -np.inf).max(axis=2)
         return best
 
-    def asked(self, can: NDArray[np.bool_], vagueness: NDArray[np.float64]) -> _Round:
+    def asked(self, can: NDArray[np.bool_], vagueness: Vector) -> _Round:
         """All histories with one answer more."""
         m = len(vagueness)
         history, model = np.nonzero(can & ~self.there)
@@ -96,7 +130,7 @@ class _Round:
         then: the p histories with it, in 2c courses: it scored low, it scored high.
     """
 
-    model: NDArray[np.int64]
+    model: Steps
     chance: Matrix
     kept_before: Matrix
     then: _Histories

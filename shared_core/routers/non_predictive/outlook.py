@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 
 from shared_core.routers.non_predictive.beliefs import Beliefs, Vector
-from shared_core.routers.non_predictive.lookahead import worth_of_asking
+from shared_core.routers.non_predictive.lookahead import (
+    AHEAD,
+    STOP,
+    WORTH_A_CALL,
+    next_steps,
+    promising,
+    worth_of_asking,
+)
 
-AHEAD: Final = 3
-"""Answers it looks ahead: fewer miss that two cheap ones in turn may save a dear one."""
-
-_WORTH_A_CALL = 1e-4
 _UNUSUAL = 2.1
-_CONSIDERED = 6
 
 
 @dataclass
@@ -50,26 +51,21 @@ class Outlook:
 
     def best_step(self, ahead: int = AHEAD) -> int | None:
         """The model to ask next; None when the best answer that is there will do."""
-        rest = self._promising()
-        if not rest:
-            return None
-        worth = worth_of_asking(self.beliefs, self.present, rest, self.price, ahead)[0]
-        best = int(worth.argmax())
-        if not self.present:
-            return best
-        least = float(self._expected[self.present].max()) + _WORTH_A_CALL
-        return best if worth[best] > least else None
+        step = int(next_steps(self.beliefs, self.present, self._rest(), self.price, ahead)[0])
+        return None if step == STOP else step
 
     def is_settled_by(self, model: int) -> bool:
         """Whether its answer would be kept whatever its score, but for odd ones (over 2.1 sd)."""
         _, courses = self.beliefs.imagine(model, _UNUSUAL)
-        rest = [k for k in self._promising() if k != model]
+        rest = [k for k in self._rest() if k != model]
+        if rest:
+            rest = promising(self.beliefs, rest, self.price)[0].tolist()
         there = [*self.present, model]
         best = courses.quality[:, there].max(axis=1)
         if rest:
             asking = worth_of_asking(courses, there, rest, self.price, 1)
             best = np.maximum(best, asking.max(axis=1))
-        return bool((best <= courses.quality[:, model] + _WORTH_A_CALL).all())
+        return bool((best <= courses.quality[:, model] + WORTH_A_CALL).all())
 
     def learn(self, model: int, score: float | None) -> None:
         """The model's answer scored so; NaN: nobody can tell; None: it failed."""
@@ -91,13 +87,9 @@ class Outlook:
         now: Vector = self.beliefs.quality[0]
         return now
 
-    def _promising(self) -> list[int]:
-        """Models that can be asked; of many, those that may turn out worth most."""
-        rest = [k for k in range(len(self.models)) if self._can_be_asked(k)]
-        if len(rest) <= _CONSIDERED:
-            return rest
-        hope = {k: self._expected[k] + self.beliefs.spread(k) - self.price[k] for k in rest}
-        return sorted(rest, key=lambda k: -hope[k])[:_CONSIDERED]
-
-    def _can_be_asked(self, model: int) -> bool:
-        return model not in self.present and bool(np.isfinite(self.price[model]))
+    def _rest(self) -> list[int]:
+        """Models that can be asked."""
+        can = np.isfinite(self.price)
+        can[self.present] = False
+        rest: list[int] = np.flatnonzero(can).tolist()
+        return rest

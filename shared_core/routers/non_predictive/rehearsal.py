@@ -44,12 +44,10 @@ def proven_gain(rows: Rows, texts: Sequence[str], longest: int) -> Matrix:
         (here,) = np.nonzero(fold == held_out)
         known, new = rows.of(np.flatnonzero(fold != held_out)), rows.of(here)
         learned = Experience.of(known.quality, known.expected, known.score)
-        unit_price = known.cost.mean(axis=0)
         for number, weight in enumerate(WEIGHTS):
-            heard = listened(learned, new, weight * unit_price, longest)
-            gain[number, here] = _utility(new, weight, *heard) - _utility(
-                new, weight, *routed(new, weight * unit_price)
-            )
+            price = weight * known.cost.mean(axis=0)
+            with_ears = _utility(new, weight, *listened(learned, new, price, longest))
+            gain[number, here] = with_ears - _utility(new, weight, *routed(new, price))
     return np.array([WEIGHTS, gain.mean(axis=1)])
 
 

@@ -18,6 +18,7 @@ from shared_core import (
     CostQuality,
     Dispatcher,
     EnsembleRouter,
+    HybridRouter,
     KNNRouter,
     LexicalEncoder,
     MeanLogprob,
@@ -27,6 +28,7 @@ from shared_core import (
 from shared_core.evaluation.replay import replay
 from shared_core.routers.non_predictive.experience import Experience
 from shared_core.routers.non_predictive.outlook import Outlook
+from shared_core.routers.non_predictive.rehearsal import Rows, listened
 
 N, M = 400, 3
 
@@ -126,6 +128,31 @@ def test_with_a_good_scorer_it_is_worth_more_than_its_router_at_every_cost_weigh
             for cost, quality in (replay(one, held_out).point for one in (router, router.inner))
         )
         assert heard >= routed - 0.02, weight
+
+
+def test_it_only_routes_where_what_it_hears_is_noise() -> None:
+    table = outcomes(200)
+    noise = np.random.default_rng(1).random(table.score.shape)
+    inner = KNNRouter(POOL, k=20, encoder=LexicalEncoder())
+    router = HybridRouter(inner, MeanLogprob(), cost_weight=0.1).fit(table, scores=noise)
+    assert np.abs(router.proven_[1]).max() < 0.05
+    router.proven_[1] = -0.01
+    assert router.route("question number 7").cause == "policy"
+
+
+def test_a_rehearsal_goes_as_the_router_would() -> None:
+    router, new = hybrid(), outcomes(40, seed=1)
+    unit = router.inner.cost_unit_
+    predicted = router.inner.predict(new.queries)
+    scores = np.exp(new.measures["logprob"])
+    rows = Rows(new.score, predicted.quality, scores, new.cost / unit)
+    learned = Experience(router.gap_, router.covariance_, router.vagueness_)
+    for weight in (0.01, 0.1, 0.3):
+        router.cost_weight = weight
+        chosen, asked = listened(learned, rows, weight * predicted.cost[0] / unit, router.longest)
+        went = replay(router, new)
+        np.testing.assert_allclose(new.score[np.arange(40), chosen], went.quality)
+        np.testing.assert_allclose((asked * new.cost).sum(axis=1), went.cost)
 
 
 FLOWS: dict[str, Callable[[], Router]] = {

@@ -13,7 +13,7 @@ from shared_core.routers.non_predictive.experience import Experience
 from shared_core.routers.non_predictive.lookahead import AHEAD, STOP, Steps, next_steps
 from shared_core.routers.predictive.cross_validation import folds
 
-WEIGHTS: Final = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+WEIGHTS: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 _MOST_ROWS: Final = 2000
 _N_FOLDS: Final = 3
 

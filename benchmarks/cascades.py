@@ -7,7 +7,7 @@ quality of the cost-quality hull between the cheapest and the dearest single mod
 is fitted and chosen on `train`, scores and predictions for it cross-fitted, and judged on all rows
 of `test`. Intervals are 95 %, of a paired bootstrap over questions. A judge of error e is the true
 score, flipped with probability e (RouterBench, arXiv 2403.12031). What a scorer adds is the share
-of variance that it explains beyond what the router predicts from the question. Four minutes of one core.
+of variance that it explains beyond what the router predicts from the question. Four minutes.
 """
 
 from __future__ import annotations

@@ -15,8 +15,11 @@ from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.query import Query
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
-from shared_core.routers.non_predictive.beliefs import Beliefs, Experience
-from shared_core.routers.non_predictive.outlook import AHEAD, Outlook
+from shared_core.routers.non_predictive.beliefs import Beliefs
+from shared_core.routers.non_predictive.experience import Experience
+from shared_core.routers.non_predictive.lookahead import AHEAD
+from shared_core.routers.non_predictive.outlook import Outlook
+from shared_core.routers.non_predictive.rehearsal import Rows, proven_gain
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.knn import KNNRouter
@@ -32,7 +35,8 @@ class HybridRouter(ListeningRouter):
     What a model is worth is predicted; every score moves that expectation for all models, and a
     model is asked when what its answer and the next may bring, less their prices, is above
     stopping. Every cascade and every routing is among what it can do. Where an answer would be kept
-    whatever its score, nobody listens: that is routing, and can stream.
+    whatever its score, nobody listens: that is routing, and can stream. Nor does it listen at cost
+    weights where that brought nothing on training rows held out.
 
     Args:
         inner: predicts quality and cost.
@@ -91,6 +95,10 @@ class HybridRouter(ListeningRouter):
         learned = Experience.of(table.score[whole], expected[whole], score[whole])
         self.gap_, self.covariance_ = learned.gap, learned.covariance
         self.vagueness_ = learned.vagueness
+        cost = np.nan_to_num(table.cost) / self.inner.cost_unit_
+        rows = Rows(*(values[whole] for values in (table.score, expected, score, cost)))
+        texts = [table.queries[row] for row in np.flatnonzero(whole)]
+        self.proven_ = proven_gain(rows, texts, self.longest)
         return self
 
     def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
@@ -109,7 +117,7 @@ class HybridRouter(ListeningRouter):
             weight * predicted.cost[0] / predicted.cost_unit,
             dict(zip(heard.ranking, predicted.cost[0].tolist(), strict=True)),
         )
-        for asked in range(self.longest):
+        for asked in range(self.longest if self._is_worth_listening(weight) else 0):
             step = outlook.best_step(min(AHEAD, self.longest - asked))
             if step is None:
                 break
@@ -118,6 +126,11 @@ class HybridRouter(ListeningRouter):
             (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
             outlook.learn(step, heard.told(fresh[0].model) if fresh else None)
         return self._decided(heard, outlook, outlook.best_present())
+
+    def _is_worth_listening(self, weight: float) -> bool:
+        """Whether it brought something on held-out rows at such cost weights."""
+        proven: Matrix | None = getattr(self, "proven_", None)
+        return proven is None or bool(np.interp(weight, *proven) > 0)
 
     def _decided(self, heard: Heard, outlook: Outlook, chosen: int) -> RoutingDecision:
         model, quality = outlook.models[chosen], outlook.quality

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 
-from shared_core.policies.base import Matrix
 from shared_core.routers.non_predictive.beliefs import Beliefs, Vector
+from shared_core.routers.non_predictive.lookahead import (
+    AHEAD,
+    STOP,
+    WORTH_A_CALL,
+    next_steps,
+    promising,
+    worth_of_asking,
+)
 
-AHEAD: Final = 3
-"""Answers it looks ahead: fewer miss that two cheap ones in turn may save a dear one."""
-
-_WORTH_A_CALL = 1e-4
 _UNUSUAL = 2.1
-_CONSIDERED = 6
 
 
 @dataclass
@@ -51,19 +51,21 @@ class Outlook:
 
     def best_step(self, ahead: int = AHEAD) -> int | None:
         """The model to ask next; None when the best answer that is there will do."""
-        worth = self._asking(self.beliefs, self.present, self._promising(), ahead)[0]
-        best = int(worth.argmax()) if np.isfinite(worth).any() else None
-        if best is None or not self.present:
-            return best
-        least = float(self._expected[self.present].max()) + _WORTH_A_CALL
-        return best if worth[best] > least else None
+        step = int(next_steps(self.beliefs, self.present, self._rest(), self.price, ahead)[0])
+        return None if step == STOP else step
 
     def is_settled_by(self, model: int) -> bool:
         """Whether its answer would be kept whatever its score, but for odd ones (over 2.1 sd)."""
         _, courses = self.beliefs.imagine(model, _UNUSUAL)
-        rest = [k for k in self._promising() if k != model]
-        best = self._worth(courses, [*self.present, model], rest, 1)
-        return bool((best <= courses.quality[:, model] + _WORTH_A_CALL).all())
+        rest = [k for k in self._rest() if k != model]
+        if rest:
+            rest = promising(self.beliefs, rest, self.price)[0].tolist()
+        there = [*self.present, model]
+        best = courses.quality[:, there].max(axis=1)
+        if rest:
+            asking = worth_of_asking(courses, there, rest, self.price, 1)
+            best = np.maximum(best, asking.max(axis=1))
+        return bool((best <= courses.quality[:, model] + WORTH_A_CALL).all())
 
     def learn(self, model: int, score: float | None) -> None:
         """The model's answer scored so; NaN: nobody can tell; None: it failed."""
@@ -85,37 +87,9 @@ class Outlook:
         now: Vector = self.beliefs.quality[0]
         return now
 
-    def _worth(
-        self, beliefs: Beliefs, heard: Sequence[int], rest: Sequence[int], ahead: int
-    ) -> Vector:
-        """Quality less price to come (s,) in each course: keep the best answer, or ask on."""
-        kept: Vector = beliefs.quality[:, heard].max(axis=1)
-        if ahead and rest:
-            kept = np.maximum(kept, self._asking(beliefs, heard, rest, ahead).max(axis=1))
-        return kept
-
-    def _asking(
-        self, beliefs: Beliefs, heard: Sequence[int], rest: Sequence[int], ahead: int
-    ) -> Matrix:
-        """Quality less price to come (s, m) when one of the rest is asked next, the best then."""
-        worth = np.full((len(beliefs.mean), len(self.models)), -np.inf)
-        if ahead == 1:
-            worth[:, rest] = beliefs.best_with_one_more(heard)[:, rest]
-        for k in rest if ahead > 1 else ():
-            chance, courses = beliefs.imagine(k)
-            others = [other for other in rest if other != k]
-            low, high = np.split(self._worth(courses, [*heard, k], others, ahead - 1), 2)
-            worth[:, k] = (1 - chance) * low + chance * high
-        priced: Matrix = worth - self.price
-        return priced
-
-    def _promising(self) -> list[int]:
-        """Models that can be asked; of many, those that may turn out worth most."""
-        rest = [k for k in range(len(self.models)) if self._can_be_asked(k)]
-        if len(rest) <= _CONSIDERED:
-            return rest
-        hope = {k: self._expected[k] + self.beliefs.spread(k) - self.price[k] for k in rest}
-        return sorted(rest, key=lambda k: -hope[k])[:_CONSIDERED]
-
-    def _can_be_asked(self, model: int) -> bool:
-        return model not in self.present and bool(np.isfinite(self.price[model]))
+    def _rest(self) -> list[int]:
+        """Models that can be asked."""
+        can = np.isfinite(self.price)
+        can[self.present] = False
+        rest: list[int] = np.flatnonzero(can).tolist()
+        return rest

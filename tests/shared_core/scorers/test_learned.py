@@ -1,0 +1,64 @@
+"""What a scorer learns from recorded answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shared_core import Answer, DataError, LearnedScorer, OutcomeTable, Query
+
+SAID = {"hard": "perhaps", "easy": "certainly", "taken for easy": "obviously"}
+
+
+def answered() -> OutcomeTable:
+    """The small model fails on hard questions, as the large one does, and on those it misreads."""
+    small = {"hard": 0.0, "easy": 1.0, "taken for easy": 0.0}
+    large = {"hard": 0.0, "easy": 1.0, "taken for easy": 1.0}
+    kinds = list(SAID) * 20
+    return OutcomeTable.from_rows(
+        {
+            "query": f"question {number}",
+            "score.small": small[kind],
+            "score.large": large[kind],
+            "answer.small": SAID[kind],
+            "answer.large": SAID[kind],
+        }
+        for number, kind in enumerate(kinds)
+    )
+
+
+def scores(scorer: LearnedScorer) -> dict[str, float]:
+    return {kind: scorer(Query("q"), Answer("small", said)) for kind, said in SAID.items()}
+
+
+def test_words_tell_what_is_good() -> None:
+    told = scores(LearnedScorer(ridge=0.1).fitted(answered()))
+    assert told["easy"] > told["taken for easy"] + 0.2
+    assert told["easy"] > told["hard"] + 0.5
+
+
+def test_an_answer_is_kept_where_the_best_model_would_do_no_better() -> None:
+    told = scores(LearnedScorer(ridge=0.1, target="keep").fitted(answered()))
+    assert told["easy"] == pytest.approx(0.5, abs=0.02)
+    assert told["hard"] == pytest.approx(0.5, abs=0.02)
+    assert told["taken for easy"] < 0.05
+
+
+def test_each_model_starts_where_it_usually_stands() -> None:
+    scorer = LearnedScorer(words=0).fitted(answered())
+    query = Query("q")
+    assert scorer(query, Answer("large", "certainly")) > scorer(query, Answer("small", "certainly"))
+
+
+def test_without_words_only_the_signs_count() -> None:
+    scorer = LearnedScorer(words=0).fitted(answered())
+    assert len(scorer.learned[0]) < 20
+    assert np.isclose(
+        scorer(Query("q"), Answer("small", "perhaps")),
+        scorer(Query("q"), Answer("small", "mustard")),
+    )
+
+
+def test_a_single_model_has_nothing_to_be_kept_beside() -> None:
+    with pytest.raises(DataError, match="two models"):
+        LearnedScorer(target="keep").fitted(answered().of(["large"]))

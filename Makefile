@@ -36,8 +36,8 @@ types: $(VENV)/.dev  ## types
 contracts: $(VENV)/.dev  ## who may import whom
 	$(BIN)/lint-imports
 
-bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; DATA=folder of data sets
-	$(BIN)/python benchmarks/quality.py $(DATA)
+bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; DATA=folder of data sets, ENCODER=an exported one
+	$(BIN)/python benchmarks/quality.py $(DATA) $(if $(ENCODER),--encoder '$(ENCODER)')
 
 bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import times
 	$(BIN)/python benchmarks/speed.py

@@ -1,6 +1,7 @@
 """Routing quality on real outcomes: fit on `train`, report on `test`.
 
     python benchmarks/quality.py FOLDER [--sets mmlu_pro] [--routers auto,knn] [--seeds 5]
+    python benchmarks/quality.py FOLDER --routers auto --encoder minilm-onnx
 
 FOLDER holds data sets, each a folder with an `outcomes.parquet`. AIQ is the mean height of the
 cost-quality hull between the cheapest and the dearest single model (RouterBench, arXiv 2403.12031);
@@ -11,7 +12,9 @@ Figures are means over seeds with the lowest and the highest; intervals are 95 %
 intervals over the test queries, of the first seed. With the first seed every router has a process
 of its own, held to one thread: its seconds, its memory above that of the data and the median
 milliseconds of a decision are read there. With the others all routers share a seed's encoder, two
-seeds at once. The folder --output gets the table, all figures as JSON, and pictures.
+seeds at once. With --encoder the routers read the queries with a sentence encoder, too, as those of
+`llmrouter train --encoder` do. The folder --output gets the table, all figures as JSON, and
+pictures.
 """
 
 from __future__ import annotations
@@ -33,7 +36,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from shared_core import LexicalEncoder, OutcomeTable, Predictions, PredictiveRouter, judge
+from shared_core import (
+    Encoder,
+    JoinedEncoder,
+    LexicalEncoder,
+    OutcomeTable,
+    Predictions,
+    PredictiveRouter,
+    judge,
+)
 from shared_core.evaluation import contestants, line_figures, plots
 from shared_core.evaluation.bench import Bench, complete
 from shared_core.evaluation.lines import Evaluation, Line
@@ -99,7 +110,8 @@ def main() -> int:
     contestants.classes(routers)  # a wrong name fails before anything long does
     rows: list[Row] = []
     for name in given.sets.split(","):
-        rows += measured(given.folder, name, routers, given.seeds, given.output)
+        source = Source(given.folder, name, given.encoder)
+        rows += measured(source, routers, given.seeds, given.output)
         write(rows, given.output)  # after each set, so that what is there outlives an interruption
     print(table(rows))
     return 0
@@ -115,6 +127,7 @@ def _arguments() -> argparse.Namespace:
         "--routers", default=ROUTERS, help=f"out of {','.join(contestants.names())}"
     )
     parser.add_argument("--seeds", type=int, default=5, help="fits for each router (default 5)")
+    parser.add_argument("--encoder", type=Path, help="folder that `llmrouter export-encoder` wrote")
     parser.add_argument("--output", type=Path, default=Path("demo-output/quality"))
     return parser.parse_args()
 
@@ -129,49 +142,63 @@ def read(folder: Path, name: str) -> OutcomeTable:
     return table.rows(np.array([label == task and not seen for label, seen in marks]))
 
 
-def _sides(folder: Path, name: str) -> tuple[OutcomeTable, OutcomeTable]:
-    """Training rows, and test rows whose outcomes are all known."""
-    found = read(folder, name)
-    return found.split("train"), complete(found.split("test"))
+class Source(NamedTuple):
+    """A set in a folder, and a sentence encoder's folder where one reads along."""
+
+    folder: Path
+    name: str
+    encoder: Path | None = None
+
+    def sides(self) -> tuple[OutcomeTable, OutcomeTable]:
+        """Training rows, and test rows whose outcomes are all known."""
+        found = read(self.folder, self.name)
+        return found.split("train"), complete(found.split("test"))
+
+    def reader(self, texts: Sequence[str], seed: int) -> Encoder:
+        """The encoder, trained on the texts."""
+        lexical = LexicalEncoder(seed=seed).fit(texts)
+        if self.encoder is None:
+            return lexical
+        from shared_core import OnnxEncoder  # an extra
+
+        return JoinedEncoder([lexical, OnnxEncoder(self.encoder)])
 
 
-def measured(
-    folder: Path, name: str, routers: Sequence[str], seeds: int, output: Path
-) -> list[Row]:
+def measured(source: Source, routers: Sequence[str], seeds: int, output: Path) -> list[Row]:
     """The rows of one set."""
-    train, test = _sides(folder, name)
-    alone = fit_apart(folder, name, [([router], 0) for router in routers], at_once=1)
+    train, test = source.sides()
+    alone = fit_apart(source, [([router], 0) for router in routers], at_once=1)
     fits = {router: fit for one in alone for router, fit in one.items()}
-    found = judge(_contestants(fits, len(test.models)), train, test, data=name)
+    found = judge(_contestants(fits, len(test.models)), train, test, data=source.name)
     print(_reference(found), file=sys.stderr, flush=True)
-    plots.save_cost_quality(found, output / f"{name.replace('/', '-')}.png")
+    plots.save_cost_quality(found, output / f"{source.name.replace('/', '-')}.png")
     lines = {router: [line] for router, line in found.routers.items()}
     bench = Bench(train, test, n_resamples=1)
-    for one in fit_apart(folder, name, [(routers, seed) for seed in range(1, seeds)], at_once=2):
+    for one in fit_apart(source, [(routers, seed) for seed in range(1, seeds)], at_once=2):
         for router, fit in one.items():
             lines[router].append(line_figures.full_line(bench, bench.judged(fit.predictions)))
     return list(_rows(found, lines, fits))
 
 
 def fit_apart(
-    folder: Path, name: str, jobs: Sequence[tuple[Sequence[str], int]], at_once: int
+    source: Source, jobs: Sequence[tuple[Sequence[str], int]], at_once: int
 ) -> list[dict[str, Fit]]:
     """``fit_all`` for each job's routers and seed, each in a fresh process."""
     context = get_context("spawn")
     with ProcessPoolExecutor(at_once, context, max_tasks_per_child=1) as processes:
-        begun = [processes.submit(fit_all, folder, name, *job) for job in jobs]
+        begun = [processes.submit(fit_all, source, *job) for job in jobs]
         return [one.result() for one in begun]
 
 
-def fit_all(folder: Path, name: str, routers: Sequence[str], seed: int) -> dict[str, Fit]:
+def fit_all(source: Source, routers: Sequence[str], seed: int) -> dict[str, Fit]:
     """Fit each router on the training rows; they share an encoder, whose time counts for each."""
-    train, test = _sides(folder, name)
+    train, test = source.sides()
     before, began = _peak_megabytes(), time.perf_counter()
-    encoder = LexicalEncoder(seed=seed).fit(train.queries)
+    encoder = source.reader(train.queries, seed)
     encoding = time.perf_counter() - began
     found = {}
     for router, router_class in contestants.classes(routers).items():
-        print(f"{name}: {router}, seed {seed}", file=sys.stderr, flush=True)
+        print(f"{source.name}: {router}, seed {seed}", file=sys.stderr, flush=True)
         began = time.perf_counter()
         fitted = router_class(train.models, encoder=encoder, seed=seed).fit(train)
         seconds = encoding + time.perf_counter() - began

@@ -16,7 +16,8 @@ from rich.console import Console
 from shared_core._lazy import load
 from shared_core.cli import evaluating, screen
 from shared_core.cli.settings import settings
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.joined import JoinedEncoder
+from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
 from shared_core.evaluation.calibrate import match_best_single, matching_best_single
@@ -71,8 +72,8 @@ def train(
     encoder: Annotated[
         str,
         typer.Option(
-            help="Read the queries with a sentence encoder: a folder that "
-            "[bold]export-encoder[/] wrote, or a Hugging Face encoder's folder or name."
+            help="Read the queries with a sentence encoder, too, beside the built-in one: a folder "
+            "that [bold]export-encoder[/] wrote, or a Hugging Face encoder's folder or name."
         ),
     ] = "",
     pool: PoolFile = None,
@@ -95,16 +96,17 @@ def train(
     [bold]On a transformer, from a folder with config.json, tokenizer.json and model.safetensors[/]
       llmrouter train outcomes.parquet --out my-router --router bert --set model=all-MiniLM-L6-v2
 
-    [bold]On a sentence encoder, without torch[/]
+    [bold]With a sentence encoder beside the built-in one, without torch[/]
       llmrouter train outcomes.parquet --out my-router --encoder minilm-onnx
 
     [bold]With settings of its own[/]
       llmrouter train outcomes.parquet --out my-router --router knn --set k=40
     """
     (router_class,) = contestants.classes([router]).values()
+    make: Callable[..., PredictiveRouter]
     make = functools.partial(router_class, seed=seed, **settings(router_class, given or []))
     if encoder:
-        make = functools.partial(make, encoder=_encoder(router_class, encoder))
+        make = _with_encoder(make, router_class, encoder, seed)
     rows = OutcomeTable.read(data)
     rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
@@ -190,10 +192,14 @@ def demo(
     run.run(Console(), out, live=live, api_key=api_key, questions=questions)
 
 
-def _encoder(router_class: type, place: str) -> Encoder:
+def _with_encoder(
+    make: Callable[..., PredictiveRouter], router_class: type, place: str, seed: int
+) -> Callable[..., PredictiveRouter]:
+    """The same, over the encoder at that place beside a fresh built-in one for every router."""
     if "encoder" not in inspect.signature(router_class).parameters:
         raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
-    return evaluating.encoder_at(place, wanted_by="--encoder")
+    sentences = evaluating.encoder_at(place, wanted_by="--encoder")
+    return lambda pool: make(pool, encoder=JoinedEncoder([LexicalEncoder(seed=seed), sentences]))
 
 
 def _trained(

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 DATA ?= ../shared/data
 
-BENCHES := quality speed evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
+BENCHES := quality unseen speed evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
 
 .PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
@@ -37,6 +37,9 @@ contracts: $(VENV)/.dev  ## who may import whom
 
 bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; DATA=folder of data sets
 	$(BIN)/python benchmarks/quality.py $(DATA)
+
+bench-unseen: $(VENV)/.demo  ## domains and models that come later; DATA=folder of data sets
+	$(BIN)/python benchmarks/unseen.py $(DATA)
 
 bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import times
 	$(BIN)/python benchmarks/speed.py

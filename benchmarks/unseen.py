@@ -14,7 +14,7 @@ its saving, the guard keeps on test rows. A router whose gain is small has no me
 New model: the cheapest, a middling and the best model in turn come later, known from anchor queries
 only. Told is the AIQ (see quality.py) on test rows, less that of the same router trained on all.
 
-The default, linear routers and the four largest labels of a set, takes some minutes; the whole,
+The default, linear routers and the two largest labels of a set, takes some minutes; the whole,
 `--router auto --labels 0 --seeds 3`, an hour and more.
 """
 
@@ -86,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sets", default=",".join(SETS), help=f"out of {','.join(SETS)}")
     parser.add_argument("--parts", default="guard,new", help="what to measure (default guard,new)")
     parser.add_argument("--router", default="linear", help="who is guarded and extended")
-    parser.add_argument("--labels", type=int, default=4, help="labels of a set; 0 is all of them")
+    parser.add_argument("--labels", type=int, default=2, help="labels of a set; 0 is all of them")
     parser.add_argument("--seeds", type=int, default=1, help="draws of the anchors (default 1)")
     return parser.parse_args()
 

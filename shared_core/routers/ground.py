@@ -8,6 +8,7 @@ same queries are known while their domain is there, and strange when it is left 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -65,11 +66,19 @@ def survey(form: Shapes, places: Vectors, domains: Folds, odds: Vector) -> Groun
     return Ground(form, places, np.vstack([known.weights, known.offset]), odds)
 
 
-def left_out_signs(places: Vectors, domains: Folds, group: Folds) -> Matrix:
-    """The signs of known ground (N, 2) of each query, its group not being known."""
-    found = np.zeros((len(places), 2))
+def left_out_signs(
+    placed_without: Callable[[int], Vectors], domains: Folds, group: Folds
+) -> Matrix:
+    """The signs of known ground (N, 2) of each query, its group not being known.
+
+    Args:
+        placed_without: group -> where all queries lie (N, f) for an encoder that does not know it.
+        domains: (N,) numbered.
+        group: (N,) what is left out together.
+    """
+    found = np.zeros((len(group), 2))
     for held in np.unique(group):
-        here, rest = group == held, group != held
+        here, rest, places = group == held, group != held, placed_without(int(held))
         known = _recognition(places[rest], domains[rest])
         found[here] = _signs(places[here], places[rest], known)
     return found

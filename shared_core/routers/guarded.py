@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Literal, Self
 
 import numpy as np
 
 from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
+from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.shape import shape
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -104,10 +105,11 @@ class GuardedRouter(Router):
         report("leaving domains out, to see where the router can be trusted")
         kept = np.random.default_rng(self._reader.seed).permutation(len(table))[:_KEPT_ROWS]
         table = table.rows(np.sort(kept))
-        vectors = self._reader.encoder_(table.queries)
         promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
+        reader = self._reader
+        anew = partial(_trained_encoder, reader.seed) if reader.encoder is None else None
         found, self.trust_ = rehearse(
-            table, vectors, self.cost_unit_, self._reader.policy, promise, self._reader.seed
+            table, reader.encoder_, anew, self.cost_unit_, reader.policy, promise, reader.seed
         )
         for name, value in zip(_GROUND, found, strict=True):
             setattr(self, name, value)
@@ -190,6 +192,10 @@ class GuardedRouter(Router):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"router": LinearRouter, "caution": 0.0}]
+
+
+def _trained_encoder(seed: int, texts: Sequence[str]) -> LexicalEncoder:
+    return LexicalEncoder(seed=seed).fit(texts)
 
 
 def _expected(decision: RoutingDecision, policy: Policy, safe: str, unit: float) -> float:

@@ -1,17 +1,17 @@
 """The guard's rehearsal: each training domain in turn is taken for one that was never seen.
 
-The encoder is not fitted anew for each: it knows the words of the domain left out, where of one
-that is really new it would know fewer. So a new domain that shares its other words with known ones
-can look more familiar than those rehearsed.
+An encoder that was trained along is trained anew without the domain. Else it would know words of it
+that it does not know of a really new one; without these a text looks more familiar.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from shared_core.encoders.base import Vectors
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import shape
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
@@ -61,8 +61,18 @@ class _Left(NamedTuple):
         return found
 
 
+Trained = Callable[[Sequence[str]], Encoder]
+"""Trains an encoder on some texts."""
+
+
 def rehearse(
-    table: OutcomeTable, vectors: Vectors, unit: float, policy: Policy, promise: Promise, seed: int
+    table: OutcomeTable,
+    encoder: Encoder,
+    anew: Trained | None,
+    unit: float,
+    policy: Policy,
+    promise: Promise,
+    seed: int,
 ) -> tuple[Ground, Matrix]:
     """The ground of the training queries, and (3, k) how much is asked of a choice on it.
 
@@ -70,20 +80,31 @@ def rehearse(
 
     Args:
         table: N training rows, priced.
-        vectors: (N, d) of their texts.
+        encoder: of their texts.
+        anew: trains another one like it, where it was trained along.
         unit: USD that count as one unit of cost.
         policy: what is worth it.
         promise: what must hold.
         seed: of folds and clusters.
     """
-    shapes = shape(table.queries)
+    vectors, shapes = encoder(table.queries), shape(table.queries)
     form = np.stack(reading.scale(shapes))
     places = ground.placed(vectors, shapes, form)
     domains, fold = _domains(table, vectors, seed), folds(table.queries, _FOLDS, seed)
     if min(len(np.unique(group)) for group in (domains, fold)) < 2:
         never = np.array([[0.0], [NEVER], [0.0]])  # nothing can be left out to learn from
         return ground.survey(form, places, domains, np.zeros(3)), never
-    signs = [ground.left_out_signs(places, domains, group) for group in (fold, domains)]
+
+    def placed_without(held: int) -> Vectors:
+        if anew is None:
+            return places
+        rest = [text for text, domain in zip(table.queries, domains, strict=True) if domain != held]
+        return ground.placed(anew(rest)(table.queries), shapes, form)
+
+    signs = [
+        ground.left_out_signs(lambda _: places, domains, fold),
+        ground.left_out_signs(placed_without, domains, domains),
+    ]
     odds = ground.learned_odds(*signs)
     targets = ridge.filled(table.score, np.nan_to_num(table.cost), unit)
     told = [_told(places, targets, fold, group) for group in (fold, domains)]

@@ -189,6 +189,19 @@ def test_what_must_not_be_lost_is_quality_unless_told_otherwise(
     assert found.expected[0] == found.gained[0] == pytest.approx(0.05)
 
 
+def test_a_domain_of_words_nobody_knows_is_strange() -> None:
+    """Without its own words it looks like those that are known; the rehearsal knows that."""
+    table = OutcomeTable.from_rows([
+        {"query": f"{kind} {n} of domain{domain}", "dataset": f"domain{domain}", "cost.dear": 1.0,
+         "cost.cheap": 0.0, "score.dear": 0.9, "score.cheap": 0.85 + 0.04 * (kind == "add")}
+        for domain in range(4) for n in range(40) for kind in ("add", "rhyme")
+    ])  # fmt: skip
+    guard = GuardedRouter(LinearRouter(["dear", "cheap"], alpha=1.0)).fit(table)
+    for domain, model in (("domain1", "cheap"), ("domain9", "dear")):
+        told = [guard.route(f"add {n} of {domain}").model for n in range(40)]
+        assert np.mean([one == model for one in told]) > 0.9
+
+
 def test_each_query_s_own_cost_weight_counts() -> None:
     guard = GuardedRouter(LinearRouter(POOL, alpha=3.0), threshold=NEVER).fit(outcomes())
     for weight in (0.0, 100.0):

@@ -1,70 +1,68 @@
-"""Falls back to the best single model where the router's own doubt says it should not choose.
+"""Falls back to the best single model where the router should not be trusted to choose.
 
-Three doubts: the query is strange; the expected gain over the best single model is small; or among
-the training queries next to it, choosing is not proved to pay. How strange is too strange, and how
-much is enough, is learned by leaving whole domains out: those that the table names, else clusters
-of its queries.
+Where that is, is learned by leaving whole domains out (``rehearsal``): those that the table names,
+else clusters of its queries. ``ground`` tells the odds that a query is not strange, ``trust`` how
+much a choice must be worth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from itertools import product
-from typing import Any, Final, NamedTuple, Self
+from functools import cached_property, partial
+from typing import Any, Final, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Vectors
+from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.shape import shape
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Policy, Predictions
 from shared_core.query import Query
-from shared_core.routers import ground
+from shared_core.routers import trust
 from shared_core.routers.base import Router
-from shared_core.routers.ground import Bools, Ground, Vector
-from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.ground import Ground
 from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
-from shared_core.routers.predictive.cross_validation import Folds, folds
-from shared_core.routers.predictive.k_means import k_means
 from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.rehearsal import Promise, rehearse, weight_of
 
-DOMAINS: Final = "dataset"
-"""Column of the table that names each row's domain."""
+Fallback = Literal["quality", "utility"]
 
-_FEWEST: Final = 3
-_CLUSTERS: Final = 8
-_FOLDS: Final = 5
-_LEVELS: Final = np.linspace(0, 0.95, 14)
 _KEPT_ROWS: Final = 4000
-_GOOD_PART: Final = 0.6
-"""Of the gain on known ground; the rest is given up for less risk elsewhere."""
-_NEVER: Final = 2.0
-"""A familiarity that no query has."""
-
 _GROUND: Final = tuple(f"ground_{name}_" for name in Ground._fields)
 
 
 class GuardedRouter(Router):
     """Lets ``router`` choose where it is on known ground, else takes the best single model.
 
+    A choice is trusted where its expected gain, times the odds that the query is of a kind trained
+    on, is above a threshold. That is learned so that in none of the domains left out in training
+    more than ``tolerance`` would have been lost, chance included; of what can be gained on known
+    ground, as much is kept as that allows. It allows little where domains look alike and the policy
+    gives up quality for money: nobody can save on what is known but not on what looks the same.
+
+    The bound is one on average. A new domain can break it: one in as many as were left out may be
+    stranger than they, and where few queries are counted, a single unlucky one is more than
+    ``tolerance``.
+
     Routers that hear answers can be guarded too, where a predictive router is in them: on strange
     ground nobody is asked but the best single model, elsewhere what was heard decides.
 
     Args:
         router: who chooses; fitted along.
-        tolerance: mean utility that choosing may lose in a domain that was not trained on, against
+        tolerance: mean quality that choosing may lose in a domain that was not trained on, against
             the best single model.
-        caution: standard errors by which no left-out domain may lose more than that.
-        familiarity: share of the training queries that must be stranger than a query for the
-            router to choose; learned, with the smallest expected gain that counts, when not given.
-        proof: standard errors by which choosing must have gained among the training queries
-            nearest to a query.
+        caution: standard errors of a left-out domain's mean for which there must be room below it.
+        fallback: ``quality`` takes the model of the best mean quality in training, whatever it
+            costs. ``utility`` takes the one that the policy finds most worth it, and promises
+            utility instead of quality.
+        threshold: what expected gain times odds must be above; learned when not given.
+
+    Raises:
+        ConfigError: a number below 0, or no such fallback.
     """
 
     def __init__(
@@ -72,20 +70,21 @@ class GuardedRouter(Router):
         router: Router,
         tolerance: float = 0.003,
         caution: float = 1.0,
-        familiarity: float | None = None,
-        proof: float = 2.0,
+        fallback: Fallback = "quality",
+        threshold: float | None = None,
     ) -> None:
-        if min(tolerance, caution, proof) < 0:
+        if min(tolerance, caution) < 0:
             raise ConfigError(
-                "tolerance, caution and proof are numbers from 0 up, not "
-                f"{tolerance}, {caution} and {proof}"
+                f"tolerance and caution are numbers from 0 up, not {tolerance} and {caution}"
             )
+        if fallback not in ("quality", "utility"):
+            raise ConfigError(f"fallback is 'quality' or 'utility', not {fallback!r}")
         super().__init__(router.pool)
         self.router = router
         self.tolerance = tolerance
         self.caution = caution
-        self.familiarity = familiarity
-        self.proof = proof
+        self.fallback: Fallback = fallback
+        self.threshold = threshold
 
     def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
         """Fit the router, and learn where to trust it.
@@ -105,70 +104,76 @@ class GuardedRouter(Router):
         self.cost_unit_ = cost_unit(cost)
         report("leaving domains out, to see where the router can be trusted")
         kept = np.random.default_rng(self._reader.seed).permutation(len(table))[:_KEPT_ROWS]
-        self._learn(table.rows(np.sort(kept)))
+        table = table.rows(np.sort(kept))
+        promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
+        reader = self._reader
+        anew = partial(_trained_encoder, reader.seed) if reader.encoder is None else None
+        found, self.trust_ = rehearse(
+            table, reader.encoder_, anew, self.cost_unit_, reader.policy, promise, reader.seed
+        )
+        for name, value in zip(_GROUND, found, strict=True):
+            setattr(self, name, value)
         return self
 
     def flow(self, query: Query) -> Flow:
         self._check_fitted()
-        if self.router is not self._reader:
-            return (yield from self._unless_strange(query))
-        decision = yield from self.router.flow(query)
         policy = self._reader.policy.weighing(query.cost_weight)
+        if self.router is not self._reader:
+            return (yield from self._unless_strange(query, policy))
+        decision = yield from self.router.flow(query)
         known = [name for name in decision.ranking if name in self.pool]
         if not known or (safe := self.best_single(policy, known)) == decision.model:
             return decision
-        if (doubt := self._doubt(query, decision, safe, policy)) is None:
+        gain = _expected(decision, policy, safe, self.cost_unit_)
+        if (doubt := self._doubt(query, policy, gain)) is None:
             return decision
-        return replace(decision, **_fallback(doubt, safe, decision.ranking))
+        return replace(decision, **self._fallen_back(doubt, safe, decision.ranking))
 
-    def _unless_strange(self, query: Query) -> Flow:
+    def _unless_strange(self, query: Query, policy: Policy) -> Flow:
         """The decision of a router that may ask first: not where the query is strange."""
         eligible, rejected = self.pool.eligible(query)
-        if (doubt := self._strangeness(self._place(query))) is None:
+        if (doubt := self._doubt(query, policy, self._trust(policy)[1])) is None:
             return (yield from self.router.flow(query))
-        safe = self.best_single(self._reader.policy.weighing(query.cost_weight), eligible)
-        return RoutingDecision(**_fallback(doubt, safe, eligible), rejected=rejected)
+        safe = self.best_single(policy, eligible)
+        return RoutingDecision(**self._fallen_back(doubt, safe, eligible), rejected=rejected)
 
     def best_single(self, policy: Policy, among: Sequence[str]) -> str:
-        """The model that is worth most on the training rows, of those named."""
+        """The model to fall back to, of those named: the best on the training rows."""
         means = Predictions(self.pool.names, self.means_[:1], self.means_[1:], self.cost_unit_)
-        worth = policy(means.of(among))[0]
-        return among[int(np.argmax(worth))]
+        known = means.of(among)
+        worth = known.quality if self.fallback == "quality" else policy(known)
+        return among[int(np.argmax(worth[0]))]
 
     def artifact(self) -> Artifact:
         self._check_fitted()
         return super().artifact()
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "familiarity_"):
+        if not hasattr(self, "trust_"):
             raise NotFitted("this GuardedRouter has not learned yet: call fit(outcomes) or load")
 
-    def _doubt(
-        self, query: Query, decision: RoutingDecision, safe: str, policy: Policy
-    ) -> str | None:
-        here = self._place(query)
-        if (strange := self._strangeness(here)) is not None:
-            return strange
-        gain = _expected(decision, policy, safe, self.cost_unit_)
-        if gain < self.margin_:
-            return f"expected gain {gain:.3f} < {self.margin_:.3f}"
-        if decision.model not in self.pool:
-            return None  # came later: no training query tells of it
-        models = tuple(name for name in decision.ranking if name in self.pool)
-        columns = [self.pool.names.index(name) for name in models]
-        mean, error = self._ground.proof(here, policy, models, columns, models.index(safe))
-        if mean <= self.proof * error:
-            return f"choosing gained {mean:+.3f}, give or take {error:.3f}, on queries like it"
-        return None
-
-    def _place(self, query: Query) -> Vectors:
-        return self._ground.place(self._reader.encoder_([query.text]), shape([query.text]))
-
-    def _strangeness(self, place: Vectors) -> str | None:
-        known = float(self._ground.familiarity(place)[0])
-        if known >= self.familiarity_:
+    def _doubt(self, query: Query, policy: Policy, gain: float) -> str | None:
+        place = self._ground.place(self._reader.encoder_([query.text]), shape([query.text]))
+        odds = self._ground.log_odds(place)
+        asked = self._trust(policy)[0] if self.threshold is None else self.threshold
+        if float(trust.worth(odds, np.array([gain]))[0]) > asked:
             return None
-        return f"strange: familiarity {known:.2f} < {self.familiarity_:.2f}"
+        return f"expected gain {gain:.3f}, odds of known ground {np.exp(odds[0]):.2g}"
+
+    def _trust(self, policy: Policy) -> tuple[float, float]:
+        """What a choice must be worth, and what one is usually expected to gain."""
+        weights, asked, usual = self.trust_
+        weight = weight_of(policy)
+        return float(np.interp(weight, weights, asked)), float(np.interp(weight, weights, usual))
+
+    def _fallen_back(self, doubt: str, safe: str, ranking: Sequence[str]) -> dict[str, Any]:
+        """What a decision says that falls back to the safe model."""
+        return {
+            "ranking": (safe, *(name for name in ranking if name != safe)),
+            "router": "GuardedRouter",
+            "cause": "guard",
+            "reason": f"unsure ({doubt}): {safe}, the best single model in training",
+        }
 
     @cached_property
     def _reader(self) -> PredictiveRouter:
@@ -184,129 +189,13 @@ class GuardedRouter(Router):
     def _ground(self) -> Ground:
         return Ground(*(getattr(self, name) for name in _GROUND))
 
-    def _learn(self, table: OutcomeTable) -> None:
-        """The ground, and familiarity and margin from which on choosing did no harm."""
-        vectors, shapes = self._reader.encoder_(table.queries), shape(table.queries)
-        form = np.stack(reading.scale(shapes))
-        places = ground.placed(vectors, shapes, form)
-        domains = _domains(table, vectors, self._reader.seed)
-        fold = folds(table.queries, _FOLDS, self._reader.seed)
-        told = self._told(table, places, fold)
-        found = ground.survey(form, places, domains, fold, told)
-        for name, value in zip(_GROUND, found, strict=True):
-            setattr(self, name, value)
-        if self.familiarity is not None:
-            self.familiarity_, self.margin_ = self.familiarity, 0.0
-            return
-        if min(len(np.unique(one)) for one in (domains, fold)) < 2:
-            self.familiarity_, self.margin_ = _NEVER, 0.0  # nothing can be left out to learn from
-            return
-        unseen = self._left_out(found, self._told(table, places, domains), domains, domains)
-        seen = self._left_out(found, told, domains, fold)
-        self.familiarity_, self.margin_ = _thresholds(unseen, seen, self.tolerance, self.caution)
-
-    def _told(self, table: OutcomeTable, places: Vectors, group: Folds) -> NDArray[np.float32]:
-        """Quality and cost in units (4, N, m) as predicted without the row's group, and as known.
-
-        A ridge regression stands in for the router, which may take long to fit.
-        """
-        targets = ridge.filled(table.score, np.nan_to_num(table.cost), self.cost_unit_)
-        alpha = ridge.choose_alpha(places, targets, len(self.pool), group, LinearRouter.ALPHAS)
-        found = ridge.left_out(places, targets, alpha, group)
-        halves = [half for one in (found, targets) for half in np.split(one, 2, axis=1)]
-        return np.stack(halves).astype(np.float32)
-
-    def _left_out(
-        self, known: Ground, told: NDArray[np.float32], domains: Folds, group: Folds
-    ) -> list[_Gains]:
-        """What choosing would have brought in each group, to fits that never saw it."""
-        near = known.ranked(ground.left_out_signs(known.places, domains, group))
-        return [self._gains(known, told, near, group == held) for held in np.unique(group)]
-
-    def _gains(self, known: Ground, told: NDArray[np.float32], near: Vector, held: Bools) -> _Gains:
-        policy, models = self._reader.policy, self.pool.names
-        quality, units = known.told[2:, ~held].astype(np.float64)
-        safe = int(policy(Predictions(models, quality, units, 1.0)).mean(axis=0).argmax())
-        beside = ground.gains(known.told[:, ~held], policy, models, safe)[1]
-        rows = ground.neighbours(known.places[held], known.places[~held], ground.size(len(near)))
-        around = beside[rows]
-        error = around.std(axis=1) / np.sqrt(around.shape[1])
-        expected, realised = ground.gains(told[:, held], policy, models, safe)
-        return _Gains(near[held], expected, realised, around.mean(axis=1) > self.proof * error)
-
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"router": LinearRouter, "caution": 0.0}]
 
 
-class _Gains(NamedTuple):
-    """Per row (n,): familiarity, gain over the best single model, and whether it is proved."""
-
-    near: Vector
-    expected: Vector
-    realised: Vector
-    proved: Bools
-
-    def trusted(self, familiarity: float, margin: float) -> Bools:
-        """The rows (n,) that the router may decide with these thresholds."""
-        return self.proved & (self.near >= familiarity) & (self.expected >= margin)
-
-    def kept(self, familiarity: float, margin: float) -> Vector:
-        """What is gained (n,) with them."""
-        gained: Vector = np.where(self.trusted(familiarity, margin), self.realised, 0.0)
-        return gained
-
-    def share(self, familiarity: float, margin: float) -> float:
-        """Share of the rows that don't get the best single model."""
-        return float((self.trusted(familiarity, margin) & (self.expected > 0)).mean())
-
-
-def _thresholds(
-    unseen: Sequence[_Gains], seen: Sequence[_Gains], tolerance: float, caution: float
-) -> tuple[float, float]:
-    """The most careful that keep a good part of what can be gained without harm elsewhere."""
-    known = _Gains(*(np.concatenate(values) for values in zip(*seen, strict=True)))
-    fit = [
-        (float(known.kept(*pair).mean()), max(one.share(*pair) for one in unseen), pair)
-        for pair in _grid(known)
-        if min(_lower(one.kept(*pair), caution) for one in unseen) >= -tolerance
-    ]
-    most = max((gained for gained, _, _ in fit), default=0.0)
-    if most <= 0:
-        return _NEVER, 0.0
-    good = [one for one in fit if one[0] >= _GOOD_PART * most]
-    return min(good, key=lambda one: (one[1], -one[0]))[2]
-
-
-def _grid(known: _Gains) -> list[tuple[float, float]]:
-    """The thresholds to try."""
-    margins = np.unique(np.maximum(np.quantile(known.expected, _LEVELS), 0.0)).tolist()
-    return list(product(_LEVELS.tolist(), margins))
-
-
-def _lower(gained: Vector, caution: float) -> float:
-    """The mean less ``caution`` standard errors."""
-    return float(gained.mean() - caution * gained.std() / np.sqrt(len(gained)))
-
-
-def _domains(table: OutcomeTable, vectors: Vectors, seed: int) -> Folds:
-    """A number (n,) for each row's domain: its label, or its cluster where labels are lacking."""
-    labels = table.columns.get(DOMAINS)
-    if labels is not None and len(named := np.unique([str(one) for one in labels])) >= _FEWEST:
-        return np.searchsorted(named, [str(one) for one in labels])
-    centers = k_means(vectors, min(_CLUSTERS, len(vectors)), np.random.default_rng(seed))
-    nearest: Folds = np.argmax(vectors @ centers.T, axis=1)
-    return nearest
-
-
-def _fallback(doubt: str, safe: str, ranking: Sequence[str]) -> dict[str, Any]:
-    """What a decision says that falls back to the safe model."""
-    return {
-        "ranking": (safe, *(name for name in ranking if name != safe)),
-        "router": "GuardedRouter",
-        "cause": "guard",
-        "reason": f"unsure ({doubt}): {safe}, the best single model on the training rows",
-    }
+def _trained_encoder(seed: int, texts: Sequence[str]) -> LexicalEncoder:
+    return LexicalEncoder(seed=seed).fit(texts)
 
 
 def _expected(decision: RoutingDecision, policy: Policy, safe: str, unit: float) -> float:

@@ -1,0 +1,120 @@
+"""How much a choice must be worth to be trusted: as little as does no harm on strange ground.
+
+A choice is worth its expected gain times the odds of known ground: of all rules that lose no more
+on strange ground, the one that asks this much keeps most of the gain (Neyman and Pearson, 1933).
+Each domain that was left out tells how many of its queries would be trusted; what a trusted one
+loses is taken over all of them, since in a single domain it is mostly chance. The bound holds in
+the worst of D domains, so that one more, like them, breaks it with a chance of at most 1 / (D + 1)
+(Vovk et al., 2005), its own luck aside, for which ``caution`` makes room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from shared_core.policies.base import Policy, Predictions
+from shared_core.routers.ground import Vector
+from shared_core.routers.predictive.ridge import Features
+
+NEVER: Final = 1e9
+"""More than any choice is worth."""
+
+
+class Tried(NamedTuple):
+    """What choosing came to on rows that were left out, against the safe model; each (n,).
+
+    Args:
+        odds: log odds of known ground.
+        expected: utility that was expected above the safe model's.
+        gained: the same as it came.
+        kept: what must not be lost, as it came: quality, or utility.
+    """
+
+    odds: Vector
+    expected: Vector
+    gained: Vector
+    kept: Vector
+
+    @property
+    def worth(self) -> Vector:
+        """What each choice is worth."""
+        return worth(self.odds, self.expected)
+
+
+def worth(log_odds: Vector, gain: Vector) -> Vector:
+    """Expected gain times the odds of known ground (n,)."""
+    found: Vector = gain * np.exp(log_odds)
+    return found
+
+
+def tried(told: Features, odds: Vector, policy: Policy, safe: int, by_quality: bool) -> Tried:
+    """What choosing by predictions comes to.
+
+    Args:
+        told: (4, n, m) quality and cost in units as predicted without the row, and as they were.
+        odds: (n,) log odds of known ground.
+        policy: what is worth it.
+        safe: the safe model's column.
+        by_quality: whether quality must not be lost; otherwise utility.
+    """
+    quality, units, scored, paid = told.astype(np.float64)
+    models = tuple(map(str, range(quality.shape[1])))
+    expected = policy(Predictions(models, quality, units, 1.0))
+    true = policy(Predictions(models, scored, paid, 1.0))
+    rows, chosen = np.arange(len(expected)), expected.argmax(axis=1)
+
+    def above(values: Features) -> Vector:
+        found: Vector = values[rows, chosen] - values[:, safe]
+        return found
+
+    gained = above(true)
+    return Tried(odds, above(expected), gained, above(scored) if by_quality else gained)
+
+
+def threshold(
+    unseen: Sequence[Tried], seen: Sequence[Tried], tolerance: float, caution: float
+) -> float:
+    """Choices worth more than this are trusted.
+
+    Args:
+        unseen: a whole domain left out in each.
+        seen: rows of every domain left out in each.
+        tolerance: what a domain may lose per row.
+        caution: standard errors for which there must be room below that.
+    """
+    risked = np.concatenate([one.kept[one.expected > 0] for one in unseen])
+    if not len(risked):
+        return NEVER
+    loss, spread = max(-float(risked.mean()), 0.0), float((np.minimum(risked, 0.0) ** 2).mean())
+    least = max(_harmless(one.worth, loss, spread, tolerance, caution) for one in unseen)
+    return _best(seen, least)
+
+
+def usual_gain(seen: Sequence[Tried]) -> float:
+    """What a choice is expected to gain on known ground, where it is not the safe model."""
+    gains = np.concatenate([one.expected[one.expected > 0] for one in seen])
+    return float(gains.mean()) if len(gains) else 0.0
+
+
+def _harmless(each: Vector, loss: float, spread: float, tolerance: float, caution: float) -> float:
+    """The least worth above which so few rows lie that losing so much each is tolerated."""
+    n = len(each)
+    share = np.arange(n + 1) / n
+    bound = loss * share + caution * np.sqrt(spread * share / n)
+    most = int(np.flatnonzero(bound <= tolerance)[-1])
+    return max(float(np.sort(each)[::-1][most]), 0.0) if most < n else 0.0
+
+
+def _best(seen: Sequence[Tried], least: float) -> float:
+    """The threshold from ``least`` up that gains most on known ground."""
+    each = np.concatenate([one.worth for one in seen])
+    gained = np.concatenate([one.gained for one in seen])
+    order = np.argsort(-each, kind="stable")[: int((each > least).sum())]
+    total = np.cumsum(gained[order])
+    if not len(total) or total.max() <= 0:
+        return NEVER
+    last = int(total.argmax()) + 1
+    return float(each[order[last]]) if last < len(order) else least

@@ -57,7 +57,9 @@ def _tried(console: Console, router: AutoRouter) -> None:
         table.add_column(name, justify="left" if name == "tried" else "right")
     for note in router.leaderboard_:
         told = (_gained(note), *(str(note.get(name, "")) for name in ("weight", "seconds")))
-        table.add_row(note["router"], *told)
+        table.add_row(
+            " over ".join(note[key] for key in ("router", "encoder") if key in note), *told
+        )
     console.print(table)
     console.print(Text(router.verdict_, style="bold"))
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -102,11 +102,7 @@ def train(
     [bold]With settings of its own[/]
       llmrouter train outcomes.parquet --out my-router --router knn --set k=40
     """
-    (router_class,) = contestants.classes([router]).values()
-    make: Callable[..., PredictiveRouter]
-    make = functools.partial(router_class, seed=seed, **settings(router_class, given or []))
-    if encoder:
-        make = _with_encoder(make, router_class, encoder, seed)
+    make = _factory(router, given or [], encoder, seed)
     rows = OutcomeTable.read(data)
     rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
@@ -192,13 +188,18 @@ def demo(
     run.run(Console(), out, live=live, api_key=api_key, questions=questions)
 
 
-def _with_encoder(
-    make: Callable[..., PredictiveRouter], router_class: type, place: str, seed: int
+def _factory(
+    name: str, given: Sequence[str], encoder: str, seed: int
 ) -> Callable[..., PredictiveRouter]:
-    """The same, over the encoder at that place beside a fresh built-in one for every router."""
+    """Makes such routers; with an encoder's place, over it beside a fresh built-in one each."""
+    (router_class,) = contestants.classes([name]).values()
+    make: Callable[..., PredictiveRouter]
+    make = functools.partial(router_class, seed=seed, **settings(router_class, given))
+    if not encoder:
+        return make
     if "encoder" not in inspect.signature(router_class).parameters:
         raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
-    sentences = evaluating.encoder_at(place, wanted_by="--encoder")
+    sentences = evaluating.encoder_at(encoder, wanted_by="--encoder")
     return lambda pool: make(pool, encoder=JoinedEncoder([LexicalEncoder(seed=seed), sentences]))
 
 

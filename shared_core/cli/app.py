@@ -193,14 +193,18 @@ def _factory(
 ) -> Callable[..., PredictiveRouter]:
     """Makes such routers; with an encoder's place, over it beside a fresh built-in one each."""
     (router_class,) = contestants.classes([name]).values()
-    make: Callable[..., PredictiveRouter]
-    make = functools.partial(router_class, seed=seed, **settings(router_class, given))
+    options = settings(router_class, given)
     if not encoder:
-        return make
+        return functools.partial(router_class, seed=seed, **options)
     if "encoder" not in inspect.signature(router_class).parameters:
         raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
     sentences = evaluating.encoder_at(encoder, wanted_by="--encoder")
-    return lambda pool: make(pool, encoder=JoinedEncoder([LexicalEncoder(seed=seed), sentences]))
+
+    def make(pool: ModelPool) -> PredictiveRouter:
+        joined = JoinedEncoder([LexicalEncoder(seed=seed), sentences])
+        return router_class(pool, encoder=joined, seed=seed, **options)
+
+    return make
 
 
 def _trained(

@@ -49,8 +49,8 @@ class AutoRouter(PredictiveRouter):
             JoinedEncoder each member is tried over every part.
         members: class names of learned routers, in the order of trying.
         time_budget: seconds of processor time after which no further member is tried; the first
-            always is. Time that passes because a machine is busy does not count, or the same data
-            would teach it something else there.
+            always is. Encoding the texts does not count, nor time that passes because a machine is
+            busy: the same data would teach it something else there.
     """
 
     def __init__(

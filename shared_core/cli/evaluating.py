@@ -267,6 +267,8 @@ def encoder_at(place: str, wanted_by: str) -> Encoder:
     """The encoder in a folder, or of a name on the hub: ONNX where it was exported as that."""
     if (Path(place) / "model.onnx").is_file():
         return load("shared_core.encoders.onnx", wanted_by).OnnxEncoder(place)  # type: ignore[no-any-return]
+    if not Path(place).is_dir():
+        wanted_by = f"{wanted_by} {place} (no folder, so a name on the Hugging Face hub)"
     return load("shared_core.encoders.transformer", wanted_by).TransformerEncoder(place)  # type: ignore[no-any-return]
 
 

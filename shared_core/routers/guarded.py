@@ -1,6 +1,6 @@
 """Falls back to the best single model where the router should not be trusted to choose.
 
-Where that is, is learned by leaving whole domains out (``rehearsal``): those that the table names,
+Where that is, is learned by leaving whole domains out (``domains``): those that the table names,
 else clusters of its queries. ``ground`` tells the odds that a query is not strange, ``trust`` how
 much a choice must be worth.
 """
@@ -24,10 +24,10 @@ from shared_core.policies.base import Policy, Predictions
 from shared_core.query import Query
 from shared_core.routers import trust
 from shared_core.routers.base import Router
+from shared_core.routers.domains import Promise, rehearse, weight_of
 from shared_core.routers.ground import Ground
 from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
 from shared_core.routers.predictive.linear import LinearRouter
-from shared_core.routers.rehearsal import Promise, rehearse, weight_of
 
 Fallback = Literal["quality", "utility"]
 
@@ -107,7 +107,8 @@ class GuardedRouter(Router):
         table = table.rows(np.sort(kept))
         promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
         reader = self._reader
-        anew = partial(_trained_encoder, reader.seed) if reader.encoder is None else None
+        trained_along = reader.encoder is None and isinstance(reader.encoder_, LexicalEncoder)
+        anew = partial(_trained_encoder, reader.seed) if trained_along else None
         found, self.trust_ = rehearse(
             table, reader.encoder_, anew, self.cost_unit_, reader.policy, promise, reader.seed
         )

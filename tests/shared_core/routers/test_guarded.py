@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from shared_core import (
     ConfigError,
     CostQuality,
     Dispatcher,
+    Encoder,
+    FunctionEncoder,
     GuardedRouter,
     HybridRouter,
+    LexicalEncoder,
     LinearRouter,
     MeanLogprob,
     OutcomeTable,
@@ -28,6 +32,7 @@ from shared_core import (
     StickyRouter,
 )
 from shared_core.encoders.shape import shape
+from shared_core.routers.predictive.base import Progress
 from shared_core.routers.trust import NEVER, Tried, threshold, tried
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -43,6 +48,21 @@ def test_the_guard_falls_back_and_says_so() -> None:
     told = {guard.route(text).cause for text in HELD_OUT}
     assert "guard" in told
     assert any("unsure (expected gain" in guard.route(text).reason for text in HELD_OUT)
+
+
+def test_a_router_that_brings_its_own_encoder_is_rehearsed_with_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Measuring(LinearRouter):
+        def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
+            return FunctionEncoder(lambda found: [[len(text), 40.0] for text in found], "lengths")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("another encoder was trained")
+
+    monkeypatch.setattr(LexicalEncoder, "fit", refuse)
+    guard = GuardedRouter(Measuring(POOL, alpha=3.0)).fit(outcomes())
+    assert guard.route(HELD_OUT[0]).model in POOL
 
 
 @pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky"])

@@ -128,6 +128,7 @@ from .routers.predictive.bert import BERTRouter as BERTRouter
 from .routers.predictive.causal_lm import CausalLMRouter as CausalLMRouter
 from .routers.predictive.cluster import ClusterRouter as ClusterRouter
 from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
+from .routers.predictive.domain import DomainRouter as DomainRouter
 from .routers.predictive.elo import EloRouter as EloRouter
 from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter

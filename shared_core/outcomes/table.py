@@ -95,6 +95,12 @@ class OutcomeTable:
         """Whether any cost is known."""
         return bool(np.isfinite(self.cost).any())
 
+    @property
+    def domains(self) -> tuple[str, ...] | None:
+        """Each row's domain, such as the benchmark or task it is of: the column ``dataset``."""
+        labels = self.columns.get("dataset")
+        return None if labels is None else tuple(map(str, labels))
+
     def rows(self, chosen: Sequence[int] | NDArray[Any] | np.bool) -> OutcomeTable:
         """The chosen rows: indices, or a mask of n booleans."""
         is_mask = np.asarray(chosen).dtype == bool

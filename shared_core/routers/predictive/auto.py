@@ -25,7 +25,7 @@ from shared_core.routers.predictive.trial import Trial
 
 N_FOLDS: Final = 5
 CHEAP: Final = (
-    "KNNRouter", "MatrixFactorizationRouter", "KernelRouter", "ClusterRouter",
+    "KNNRouter", "DomainRouter", "MatrixFactorizationRouter", "KernelRouter", "ClusterRouter",
 )  # fmt: skip
 """Members tried when none are named, those that bring most for their time first."""
 

@@ -87,7 +87,7 @@ class PredictiveRouter(Router):
         report("encoding the queries")
         self.cost_unit_ = cost_unit(table.cost)
         self.train_means_ = np.nanmean(table.score, axis=0)
-        reading = Reading(table.queries, self.encoder_)
+        reading = Reading(table.queries, self.encoder_, table.domains)
         self._fit(self._see(reading), table.score, table.cost, report)
         self.provenance_ = {
             "rows": len(table),

@@ -13,9 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from shared_core.encoders.base import Vectors
-from shared_core.encoders.shape import WIDTH
 from shared_core.policies.base import Matrix
-from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.base import Progress
 from shared_core.routers.predictive.regression import RegressionRouter
 
@@ -35,10 +34,10 @@ class DifficultyRouter(RegressionRouter):
     def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         progress("estimating difficulties")
         ability, slope, difficulty = _two_parameter(quality)
-        self.middle_, self.spread_ = reading.scale(vectors[:, -WIDTH:])
+        self._settle_scale(vectors)
         design = self._design(vectors)
         both_ways = np.column_stack([difficulty, -difficulty])
-        self.alpha_ = self._chosen(design, both_ways, vectors, progress)
+        self.alpha_ = self._chosen(design, both_ways, self._folds(vectors), progress)
         fitted = ridge.fit(design, difficulty[:, None], self.alpha_)
         self.weights_, self.offset_ = fitted.weights.astype(np.float32), fitted.offset
         self.doubt_ = float(np.var(difficulty - fitted(design)[:, 0]))

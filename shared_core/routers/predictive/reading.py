@@ -20,11 +20,15 @@ class Reading:
     Args:
         texts: the n texts.
         encoder: fitted; the n-grams are those of a lexical one.
+        labels: each text's domain, where known.
     """
 
-    def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
+    def __init__(
+        self, texts: Sequence[str], encoder: Encoder, labels: Sequence[str] | None = None
+    ) -> None:
         self.texts = tuple(texts)
         self.encoder = encoder
+        self.labels = None if labels is None else tuple(labels)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -65,7 +69,7 @@ class _Side(Reading):
     """All rows of a reading as one part of its encoder sees them."""
 
     def __init__(self, whole: Reading, encoder: Encoder) -> None:
-        super().__init__(whole.texts, encoder)
+        super().__init__(whole.texts, encoder, whole.labels)
         self._whole = whole
 
     @cached_property
@@ -77,7 +81,8 @@ class _Rows(Reading):
     """Some rows of a reading."""
 
     def __init__(self, whole: Reading, chosen: Folds) -> None:
-        super().__init__([whole.texts[i] for i in chosen], whole.encoder)
+        labels = None if whole.labels is None else [whole.labels[i] for i in chosen]
+        super().__init__([whole.texts[i] for i in chosen], whole.encoder, labels)
         self._whole, self._chosen = whole, chosen
 
     @cached_property

@@ -15,7 +15,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import reading, ridge
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.reading import Reading
 
 N_FOLDS: Final = 5
@@ -46,23 +46,35 @@ class RegressionRouter(PredictiveRouter):
         super().__init__(pool, policy, encoder, seed)
         self.alpha = alpha
 
-    def _see(self, reading: Reading) -> Vectors:
+    def _see(self, reading: Reading) -> Any:
         return np.hstack([reading.vectors, reading.shape])
 
     def _features(self, design: Vectors) -> Vectors:
         """Features (n, f) of the design (n, d): vectors, and the weighted form."""
         return design
 
-    def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
-        self.middle_, self.spread_ = reading.scale(vectors[:, -WIDTH:])
+    def _fit(self, vectors: Any, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        self._settle_scale(vectors)
         features = self._features(self._design(vectors))
+        self._regress(features, self._folds(vectors), quality, cost, progress)
+
+    def _settle_scale(self, seen: Vectors) -> None:
+        self.middle_, self.spread_ = reading.scale(seen[:, -WIDTH:])
+
+    def _folds(self, seen: Vectors) -> Folds:
+        return folds([row.tobytes() for row in seen], N_FOLDS, self.seed)
+
+    def _regress(
+        self, features: Vectors, fold: Folds, quality: Matrix, cost: Matrix, progress: Progress
+    ) -> None:
+        """Learn outcomes (n, m) from features (n, f), with a penalty that is best over folds."""
         targets = ridge.filled(quality, cost, self.cost_unit_)
-        self.alpha_ = self._chosen(features, targets, vectors, progress)
+        self.alpha_ = self._chosen(features, targets, fold, progress)
         fitted = ridge.fit(features, targets, self.alpha_)
         self.weights_, self.offset_ = fitted.weights.astype(np.float32), fitted.offset
         self.least_cost_ = np.nanmin(cost, axis=0)
 
-    def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
+    def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         found = self._features(self._design(vectors)) @ self.weights_ + self.offset_
         quality, cost = np.split(found.astype(np.float64), 2, axis=1)
         return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
@@ -70,13 +82,10 @@ class RegressionRouter(PredictiveRouter):
     def _design(self, seen: Vectors) -> Vectors:
         return reading.beside_form(seen, self.middle_, self.spread_, FORM_WEIGHT)
 
-    def _chosen(
-        self, features: Vectors, targets: Matrix, seen: Vectors, progress: Progress
-    ) -> float:
+    def _chosen(self, features: Vectors, targets: Matrix, fold: Folds, progress: Progress) -> float:
         if self.alpha is not None:
             return self.alpha
         progress("choosing the regression's strength by cross-validation")
-        fold = folds([row.tobytes() for row in seen], N_FOLDS, self.seed)
         return ridge.choose_alpha(features, targets, len(self.pool), fold, self.ALPHAS)
 
     @classmethod

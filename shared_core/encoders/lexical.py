@@ -59,7 +59,7 @@ class LexicalEncoder(Encoder):
         self.max_characters = max_characters
         self.seed = seed
         self._vocabulary: _Vocabulary | None = None
-        self._projection: NDArray[np.float16] = np.zeros((0, 0), np.float16)
+        self._projection: Floats = np.zeros((0, 0), np.float32)
         self._center: Floats = np.zeros(0, np.float32)
 
     @property
@@ -81,7 +81,7 @@ class LexicalEncoder(Encoder):
         chosen = _sample(len(counted), rng)
         rows = [self._vocabulary.weigh(counted[i]) for i in chosen]
         basis = _right_singular_vectors(rows, len(self._vocabulary.ids), self.dimension, rng)
-        self._projection = basis.astype(np.float16)
+        self._projection = _stored(basis).astype(np.float32)
         self._center = np.mean([self._project(row) for row in rows], axis=0)
         self._cache = VectorCache(self.cache_size)
         return self
@@ -113,7 +113,7 @@ class LexicalEncoder(Encoder):
 
     def _project(self, row: Ngrams) -> Floats:
         """The row's direction in the space of the projection; zero when it has no known n-gram."""
-        vector: Floats = row.weight @ self._projection[row.places].astype(np.float32)
+        vector: Floats = row.weight @ self._projection[row.places]
         return vector / max(float(np.sqrt(vector @ vector)), 1e-30)
 
     def config(self) -> Mapping[str, Any]:
@@ -129,7 +129,7 @@ class LexicalEncoder(Encoder):
             return {}
         return {
             **self._vocabulary._asdict(),
-            "projection": self._projection,
+            "projection": _stored(self._projection),
             "center": self._center,
         }
 
@@ -139,12 +139,17 @@ class LexicalEncoder(Encoder):
         arrays = dict(artifact.arrays)
         if not arrays:
             return encoder
-        encoder._projection = arrays.pop("projection")
+        encoder._projection = arrays.pop("projection").astype(np.float32)
         encoder._center = arrays.pop("center")
         encoder._vocabulary = _Vocabulary(**arrays)
         if len(encoder._projection) != len(encoder._vocabulary.ids):
             raise ArtifactError("the lexical encoder's vocabulary and projection differ in length")
         return encoder
+
+
+def _stored(projection: Floats) -> NDArray[np.float16]:
+    """As it is saved; it is used with the same digits, so that loading changes nothing."""
+    return projection.astype(np.float16)
 
 
 class Ngrams(NamedTuple):

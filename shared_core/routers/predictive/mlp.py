@@ -76,6 +76,10 @@ class MLPRouter(PredictiveRouter):
         """
         return self._held_out
 
+    def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
+        self._with_torch("descent")  # if it is missing, that is said before anything is worked out
+        return super()._trained_encoder(texts, report)
+
     def _see(self, reading: Reading) -> Any:
         return np.hstack([reading.vectors, reading.shape])
 

@@ -79,6 +79,7 @@ class TransformerRouter(MLPRouter):
         """A copy that needs no torch to be loaded, to predict and to be saved.
 
         Its transformer is read from a folder, which is not saved with it: see ``OnnxEncoder``.
+        With eight bits it is more than twice as quick, and what it expects moves a little.
 
         Args:
             folder: where to write the transformer; must not exist yet.

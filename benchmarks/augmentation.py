@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from arguments import of_data
 
 from shared_core import KNNRouter, LexicalEncoder, LinearRouter, OutcomeTable, PredictiveRouter
 from shared_core.encoders.shape import WIDTH
@@ -51,10 +52,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of data sets")
+    parser = of_data(__doc__)
     parser.add_argument("--folds", type=int, default=5, help="folds (default 5)")
     parser.add_argument("--rows", type=int, default=1500, help="most rows of a set (default 1500)")
     return parser.parse_args()

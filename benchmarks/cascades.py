@@ -12,13 +12,13 @@ of variance that it explains beyond what the router predicts from the question. 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from arguments import of_data
 from cascade_contest import (
     Contest,
     Vector,
@@ -60,10 +60,7 @@ HEADINGS = (
 
 def main() -> int:
     """Print a table for each data set."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of data sets")
+    parser = of_data(__doc__)
     parser.add_argument("--figure", type=Path, help="draw the curves into this file")
     parser.add_argument("--table", type=Path, help="write the table into this file")
     given = parser.parse_args()

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from arguments import of_data
+
 SINGLE_THREADED: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SETS: Final = ("zeroeval", "mmlu_pro", "llmrouter_mix", "routellm/mmlu", "routellm/gsm8k")
 FITTED_ON: Final = 200
@@ -57,10 +59,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of data sets")
+    parser = of_data(__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a sentence encoder's folder")
     parser.add_argument("--sets", default=",".join(SETS), help=f"out of {','.join(SETS)}")
     parser.add_argument("--max-tokens", default="256", help="tokens that are read, with commas")

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from arguments import of_data
 from matplotlib.figure import Figure
 
 from shared_core import (
@@ -118,10 +119,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of data sets")
+    parser = of_data(__doc__)
     parser.add_argument("--sets", default=",".join(SETS), help=f"out of {','.join(SETS)}")
     parser.add_argument(
         "--routers", default=ROUTERS, help=f"out of {','.join(contestants.names())}"

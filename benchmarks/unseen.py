@@ -24,10 +24,10 @@ import argparse
 import copy
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from arguments import of_data
 
 from shared_core import (
     Candidate,
@@ -79,10 +79,7 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of data sets")
+    parser = of_data(__doc__)
     parser.add_argument("--sets", default=",".join(SETS), help=f"out of {','.join(SETS)}")
     parser.add_argument("--parts", default="guard,new", help="what to measure (default guard,new)")
     parser.add_argument("--router", default="linear", help="who is guarded and extended")

@@ -2,4 +2,4 @@
 
 from shared_core._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__)
+__getattr__, __dir__ = attach(__name__)

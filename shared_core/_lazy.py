@@ -75,11 +75,17 @@ def load(module: str, wanted_by: str) -> ModuleType:
         ) from error
 
 
-def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` for a package whose names stand in its stub."""
+def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` for a package whose names stand in its stub.
+
+    ``__all__``, which star imports ask for, is worked out when asked for: the names whose extras
+    are installed. To know that is to load them, as a star import does anyway.
+    """
     names = public_names(package)
 
     def __getattr__(name: str) -> Any:  # noqa: N807
+        if name == "__all__":
+            return [one for one in sorted(names) if _is_there(package, one)]
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(load(names[name], wanted_by=name), name)
@@ -89,4 +95,12 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]],
     def __dir__() -> list[str]:  # noqa: N807
         return sorted(names)
 
-    return __getattr__, __dir__, sorted(names)
+    return __getattr__, __dir__
+
+
+def _is_there(package: str, name: str) -> bool:
+    try:
+        getattr(sys.modules[package], name)
+    except MissingExtra:
+        return False
+    return True

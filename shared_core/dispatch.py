@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from shared_core.calls.course import Course, Terms
+from shared_core.calls.course import Course
 from shared_core.calls.loop import OnLoop, aclose
 from shared_core.calls.steps import END
+from shared_core.calls.terms import Terms
 from shared_core.calls.threads import InThreads
 from shared_core.calls.workers import Workers
 from shared_core.decision import Answer, RoutingDecision

@@ -28,14 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from questions import Question, all_questions
 
-from shared_core.demo.live import (
-    GEMMA_FILE,
-    GEMMA_SHA256,
-    GEMMA_TEMPLATE,
-    QA_STOP,
-    ServedModel,
-    serve_gguf,
-)
+from shared_core.demo.gemma import GEMMA_FILE, GEMMA_SHA256
+from shared_core.demo.served import GEMMA_TEMPLATE, QA_STOP, ServedModel, serve_gguf
 
 SYSTEM_PROMPT = "Answer with the answer only."
 TRAIN_SHARE = 0.65

@@ -74,6 +74,8 @@ def _source(encoder: FineTunedEncoder | str, options: dict[str, Any]) -> FineTun
         if options:
             raise ConfigError(f"{', '.join(options)}: only for a model's folder or name")
         return encoder
+    if not isinstance(encoder, str):
+        raise ConfigError(f"{encoder!r} is no transformer in torch: only those are written as ONNX")
     return FineTunedEncoder.of(encoder, **_USUAL | options)
 
 

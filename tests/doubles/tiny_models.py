@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from small_world import HELD_OUT, TRAIN
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -27,8 +28,9 @@ NAMES = ("tiny-bert", "tiny-llama")
 
 @functools.cache
 def folder(name: str) -> str:
-    """A folder with the model of that name and its tokenizer."""
-    import torch
+    """A folder with the model of that name and its tokenizer; skips the test without torch."""
+    torch = pytest.importorskip("torch", reason="needs the extra `torch`")
+    pytest.importorskip("transformers", reason="needs the extra `torch`")
 
     place = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)

@@ -19,7 +19,7 @@ from shared_core.routers.non_predictive.beliefs import Beliefs
 from shared_core.routers.non_predictive.experience import Experience
 from shared_core.routers.non_predictive.lookahead import AHEAD
 from shared_core.routers.non_predictive.outlook import Outlook
-from shared_core.routers.non_predictive.rehearsal import Rows, proven_gain
+from shared_core.routers.non_predictive.rehearsal import Rows, held_out_gain
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.knn import KNNRouter
@@ -98,7 +98,7 @@ class HybridRouter(ListeningRouter):
         cost = np.nan_to_num(table.cost) / self.inner.cost_unit_
         rows = Rows(*(values[whole] for values in (table.score, expected, score, cost)))
         texts = [table.queries[row] for row in np.flatnonzero(whole)]
-        self.proven_ = proven_gain(rows, texts, self.longest)
+        self.held_out_gain_ = held_out_gain(rows, texts, self.longest)
         return self
 
     def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
@@ -128,9 +128,9 @@ class HybridRouter(ListeningRouter):
         return self._decided(heard, outlook, outlook.best_present())
 
     def _is_worth_listening(self, weight: float) -> bool:
-        """Whether it brought something on held-out rows at such cost weights."""
-        proven: Matrix | None = getattr(self, "proven_", None)
-        return proven is None or bool(np.interp(weight, *proven) > 0)
+        """Whether it brought something on held-out rows at such cost weights, on average."""
+        gain: Matrix | None = getattr(self, "held_out_gain_", None)
+        return gain is None or bool(np.interp(weight, *gain) > 0)
 
     def _decided(self, heard: Heard, outlook: Outlook, chosen: int) -> RoutingDecision:
         model, quality = outlook.models[chosen], outlook.quality

@@ -30,11 +30,12 @@ class Rows(NamedTuple):
         return Rows(*(values[rows] for values in self))
 
 
-def proven_gain(rows: Rows, texts: Sequence[str], longest: int) -> Matrix:
-    """Cost weights, and the utility (2, w) that listening adds to routing on rows held out.
+def held_out_gain(rows: Rows, texts: Sequence[str], longest: int) -> Matrix:
+    """Cost weights, and the mean utility (2, w) that listening adds to routing on rows held out.
 
     What listening brings is expected from chance relations, too, and one asks where they promise
-    most: so it is measured on rows that taught none of them.
+    most: so it is measured on rows that taught none of them. It is an estimate: above 0 by chance,
+    too, where listening brings nothing.
     """
     some = np.random.default_rng(0).permutation(len(texts))[:_MOST_ROWS]
     rows = rows.of(some)

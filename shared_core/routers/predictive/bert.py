@@ -15,6 +15,8 @@ from shared_core.routers.predictive.transformer import TransformerRouter
 class BERTRouter(TransformerRouter):
     """Quality and cost by the mean of an encoder's last hidden state.
 
+    Where torch is too heavy to run it, ``as_onnx`` gives a copy that does without.
+
     Args:
         pool, model, policy, seed: see TransformerRouter; such as a folder with MiniLM.
         epochs, rate, batch_size, max_tokens, networks, temperature: see TransformerRouter.

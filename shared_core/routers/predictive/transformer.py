@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
-from shared_core.encoders.fine_tuned import FineTunedEncoder
+from shared_core._lazy import load
+from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
@@ -15,9 +18,10 @@ from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive.base import Progress
 from shared_core.routers.predictive.cross_validation import advantage_error, folds
 from shared_core.routers.predictive.mlp import MLPRouter
-from shared_core.routers.predictive.objective import Objective
 from shared_core.routers.predictive.reading import Reading, scale
-from shared_core.routers.predictive.tuning import Tuning
+
+if TYPE_CHECKING:
+    from shared_core.encoders.fine_tuned import FineTunedEncoder
 
 _PARTS: Final = 5
 """One of so many parts of the texts judges the fine-tuning."""
@@ -31,6 +35,8 @@ class TransformerRouter(MLPRouter):
     the standard error of the difference; ``tuning_`` says how it went.
 
     The weights and the tokenizer are saved with the router: it loads without the model's folder.
+    torch reads the texts, unless the transformer is written as ONNX: see ``as_onnx``. To train on
+    such a folder, or on any other encoder, too, take an MLPRouter with that encoder.
 
     Args:
         pool, policy, seed: see PredictiveRouter.
@@ -43,7 +49,7 @@ class TransformerRouter(MLPRouter):
     """
 
     POOLING: ClassVar[str]
-    encoder_: FineTunedEncoder
+    encoder_: Encoder
 
     def __init__(
         self,
@@ -69,9 +75,34 @@ class TransformerRouter(MLPRouter):
         self.batch_size = batch_size
         self.max_tokens = max_tokens
 
+    def as_onnx(self, folder: str | Path, *, bits: int = 8) -> Self:
+        """A copy that needs no torch to be loaded, to predict and to be saved.
+
+        Its transformer is read from a folder, which is not saved with it: see ``OnnxEncoder``.
+        With eight bits it is more than twice as quick, and what it expects moves a little.
+
+        Args:
+            folder: where to write the transformer; must not exist yet.
+            bits: of a weight, 8 or 32; see ``export_onnx``.
+
+        Raises:
+            NotFitted: before ``fit`` or ``load``.
+            ConfigError: the folder is there already, or this is such a copy.
+        """
+        self._check_fitted()
+        export = load("shared_core.encoders.onnx_export", f"{type(self).__name__}.as_onnx")
+        twin = copy.copy(self)
+        twin.encoder_ = export.export_onnx(self.encoder_, folder, bits=bits)
+        twin.provenance_ = {**self.provenance_, "encoder": twin.encoder_.fingerprint}
+        return twin
+
     def _trained_encoder(self, texts: Sequence[str], report: Progress) -> FineTunedEncoder:
         report("loading the transformer")
-        return FineTunedEncoder.of(self.model, self.POOLING, self.max_tokens)
+        fine_tuned = load("shared_core.encoders.fine_tuned", f"{type(self).__name__}.fit")
+        encoder: FineTunedEncoder = fine_tuned.FineTunedEncoder.of(
+            self.model, self.POOLING, self.max_tokens
+        )
+        return encoder
 
     def _see(self, reading: Reading) -> Any:
         return reading
@@ -83,7 +114,7 @@ class TransformerRouter(MLPRouter):
         super()._fit(super()._see(seen), quality, cost, progress)
         if seen is vectors:
             return
-        self.encoder_ = seen.encoder  # type: ignore[assignment]
+        self.encoder_ = seen.encoder
         if self._held_out is not None:
             predicted, score, price = self._held_out
             judges = self._judges(seen)[:, None]  # the transformer has learned from the others
@@ -121,9 +152,12 @@ class TransformerRouter(MLPRouter):
     ) -> FineTunedEncoder:
         self.middle_, self.spread_ = scale(seen.shape)
         design = self._design(super()._see(seen))
-        objective = Objective.of(quality, cost, self.cost_unit_, self.temperature)
-        tuning = Tuning(self.epochs, self.rate, self.batch_size, self.seed)
-        return tuning(self.encoder_, seen.texts, design, objective, progress)
+        objective = self._objective(quality, cost)
+        tuning = self._with_torch("tuning").Tuning(
+            self.epochs, self.rate, self.batch_size, self.seed
+        )
+        tuned: FineTunedEncoder = tuning(self.encoder_, seen.texts, design, objective, progress)
+        return tuned
 
     def _missed(self, seen: Reading, quality: Matrix, cost: Matrix, held: Any) -> Matrix:
         """Error of the advantage of each row held back (h,), by a head fitted on the others."""

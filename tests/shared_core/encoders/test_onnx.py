@@ -16,7 +16,15 @@ import tiny_models
 from small_world import HELD_OUT, outcomes
 
 import shared_core
-from shared_core import ArtifactError, ConfigError, KNNRouter, LinearRouter, MissingExtra, Router
+from shared_core import (
+    ArtifactError,
+    ConfigError,
+    KNNRouter,
+    LinearRouter,
+    MissingExtra,
+    NotFitted,
+    Router,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -110,8 +118,15 @@ WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = sys.modules["onnx"] = None
 from shared_core import Router
-print(Router.load(sys.argv[1]).route("what is the sum of 9 and 9").model)
+print(Router.load(sys.argv[1]).route(sys.argv[2]).model)
 """
+SUM = "what is the sum of 9 and 9"
+
+
+def routed_without_torch(place: Path) -> str:
+    """The model that a fresh interpreter without torch chooses."""
+    order = [sys.executable, "-c", WITHOUT_TORCH, place, SUM]
+    return subprocess.run(order, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("router_class", [LinearRouter, KNNRouter])
@@ -125,20 +140,36 @@ def test_a_router_with_it_is_saved_and_runs_without_torch(
     np.testing.assert_array_equal(
         loaded.predict(HELD_OUT).quality, router.predict(HELD_OUT).quality
     )
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, place], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == router.route("what is the sum of 9 and 9").model
+    assert routed_without_torch(place) == router.route(SUM).model
 
 
 def test_what_a_bert_router_tuned_runs_without_torch_too(tmp_path: Path) -> None:
     bert = shared_core.BERTRouter(
         outcomes().models, tiny_models.folder("tiny-bert"), networks=1
     ).fit(outcomes())
-    encoder = shared_core.export_onnx(bert.encoder_, tmp_path / "onnx", bits=32)
-    np.testing.assert_allclose(encoder(TEXTS), bert.encoder_(TEXTS), atol=1e-5)
+    light = bert.as_onnx(tmp_path / "onnx", bits=32)
+    quality = bert.predict(HELD_OUT).quality
+    np.testing.assert_allclose(light.predict(HELD_OUT).quality, quality, atol=1e-5)
+    assert routed_without_torch(light.save(tmp_path / "router")) == bert.route(SUM).model
+    assert light.provenance_["encoder"] == light.encoder_.fingerprint
+    assert bert.provenance_["encoder"] == bert.encoder_.fingerprint != light.encoder_.fingerprint
+    with pytest.raises(ConfigError, match="is no transformer in torch"):
+        light.as_onnx(tmp_path / "other")
     with pytest.raises(ConfigError, match="max_tokens: only for a model's folder or name"):
         shared_core.export_onnx(bert.encoder_, tmp_path / "other", max_tokens=3)
+
+
+@pytest.mark.parametrize("name", ["BERTRouter", "CausalLMRouter"])
+def test_before_fit_there_is_no_transformer_to_write(name: str, tmp_path: Path) -> None:
+    router = getattr(shared_core, name)(outcomes().models, "any")
+    with pytest.raises(NotFitted, match="call fit"):
+        router.as_onnx(tmp_path / "onnx")
+
+
+def test_networks_on_it_run_without_torch(folder: Path, tmp_path: Path) -> None:
+    router = shared_core.MLPRouter(outcomes().models, encoder=opened(folder), networks=1)
+    place = router.fit(outcomes()).save(tmp_path / "router")
+    assert routed_without_torch(place) == router.route(SUM).model
 
 
 def test_another_model_at_the_same_place_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from shared_core import (
 from shared_core.evaluation.replay import replay
 from shared_core.routers.non_predictive.experience import Experience
 from shared_core.routers.non_predictive.outlook import Outlook
-from shared_core.routers.non_predictive.rehearsal import Rows, listened, proven_gain
+from shared_core.routers.non_predictive.rehearsal import Rows, held_out_gain, listened
 
 N, M = 400, 3
 
@@ -132,16 +132,16 @@ def test_with_a_good_scorer_it_is_worth_more_than_its_router_at_every_cost_weigh
 
 
 def rehearsed(judge: Callable[[np.ndarray], np.ndarray], texts: list[str]) -> np.ndarray:
-    """Proven gain where all is predicted alike, the small model right half the time at no cost."""
+    """Gain where all is predicted alike, and the small model is right half the time at no cost."""
     rng = np.random.default_rng(0)
     quality = (rng.random((len(texts), 2)) < (0.5, 0.8)).astype(float)
     expected = np.tile([0.5, 0.8], (len(texts), 1))
     cost = np.tile([0.01, 1.0], (len(texts), 1))
-    return proven_gain(Rows(quality, expected, judge(quality), cost), texts, longest=2)[1]
+    return held_out_gain(Rows(quality, expected, judge(quality), cost), texts, longest=2)[1]
 
 
 @pytest.mark.parametrize("texts", [[f"q{i}" for i in range(N)], ["the same"] * N])
-def test_listening_is_proven_by_a_judge_who_knows_and_by_no_other(texts: list[str]) -> None:
+def test_listening_gains_with_a_judge_who_knows_and_with_no_other(texts: list[str]) -> None:
     noise = np.random.default_rng(1).random((N, 2))
     assert rehearsed(lambda quality: quality, texts).max() > 0.05
     assert rehearsed(lambda quality: noise, texts).max() < 0.02
@@ -151,7 +151,7 @@ def test_it_only_routes_at_cost_weights_where_listening_brought_nothing() -> Non
     router = hybrid()
     with pytest.raises(ConfigError, match="only after hearing"):
         router.route("question number 7")
-    router.proven_[1] = np.where(router.proven_[0] > 0.05, -0.01, 0.01)
+    router.held_out_gain_[1] = np.where(router.held_out_gain_[0] > 0.05, -0.01, 0.01)
     assert router.route("question number 7").cause == "policy"
     with pytest.raises(ConfigError, match="only after hearing"):
         router.route(Query("question number 7", cost_weight=0.01))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from small_world import HELD_OUT, POOL, outcomes
 
-from shared_core import ConfigError
+from shared_core import ConfigError, Router
+from shared_core.routers.predictive.layers import Layers
 
 pytest.importorskip("torch", reason="needs the extra `torch`")
 
@@ -31,6 +36,66 @@ def test_several_networks_are_one_wider_network() -> None:
     router = mlp(networks=3, max_epochs=2).fit(outcomes())
     assert router.first_.shape[1] == router.second_.shape[0] == 3 * 16
     assert router.predict(HELD_OUT).quality.shape == (len(HELD_OUT), len(POOL))
+
+
+def torchs(width: int, n_targets: int, seed: int) -> Any:
+    """A network of torch's with random weights and biases, the last layer's, too."""
+    import torch
+
+    from shared_core.routers.predictive.descent import _network
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _network(width, 16, n_targets).eval()
+        torch.nn.init.normal_(network[-1].weight)
+        torch.nn.init.normal_(network[-1].bias)
+    return network
+
+
+def test_numpy_tells_what_torch_does() -> None:
+    import torch
+
+    from shared_core.routers.predictive.descent import _layers
+
+    networks = [torchs(40, 8, seed) for seed in range(3)]
+    design = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
+    with torch.inference_mode():
+        expected = [network(torch.from_numpy(design)).numpy() for network in networks]
+    found = [_layers(network) for network in networks]
+    for one, told in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one(design), told, atol=1e-5)
+    np.testing.assert_allclose(Layers.mean(found)(design), np.mean(expected, axis=0), atol=1e-5)
+    assert min(np.abs(a - b).max() for a, b in itertools.pairwise(expected)) > 0.1
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+import numpy as np
+from shared_core import MissingExtra, OutcomeTable, Router
+router = Router.load(sys.argv[1])
+np.save(sys.argv[3], router.predict(sys.argv[4:]).quality)
+router.save(sys.argv[2])
+try:
+    score = {f"score.{model}": 1.0 for model in router.pool}
+    router.fit(OutcomeTable.from_rows([{"query": text, **score} for text in sys.argv[4:]]))
+except MissingExtra as missing:
+    print(missing)
+"""
+
+
+def test_a_trained_one_needs_no_torch(tmp_path: Path) -> None:
+    router = mlp(networks=2, max_epochs=3).fit(outcomes())
+    first = router.save(tmp_path / "first")
+    again, told = tmp_path / "again", tmp_path / "told.npy"
+    order = [sys.executable, "-c", WITHOUT_TORCH, first, again, told, *HELD_OUT]
+    done = subprocess.run(order, capture_output=True, text=True, check=True)
+    np.testing.assert_array_equal(np.load(told), router.predict(HELD_OUT).quality)
+    loaded: Any = Router.load(again)
+    np.testing.assert_array_equal(loaded.predict(HELD_OUT).quality, np.load(told))
+    assert done.stdout.strip() == (
+        "MLPRouter.fit needs torch: pip install 'llmrouter-integrations[torch]'"
+    )
 
 
 def test_every_row_is_predicted_by_a_network_that_did_not_learn_from_it() -> None:

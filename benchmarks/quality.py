@@ -51,7 +51,7 @@ from shared_core.evaluation.bench import Bench, complete
 from shared_core.evaluation.lines import Evaluation, Line
 
 SETS: Final = ("zeroeval", "mmlu_pro", "llmrouter_mix", "routellm/mmlu", "routellm/gsm8k")
-ROUTERS: Final = "auto,kernel,knn,linear,ngram,cluster,matrix_factorization,elo,difficulty"
+ROUTERS: Final = "auto,domain,kernel,knn,linear,ngram,cluster,matrix_factorization,elo,difficulty"
 SINGLE_THREADED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _TIMED: Final = 200
 

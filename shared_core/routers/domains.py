@@ -1,17 +1,16 @@
 """The guard's rehearsal: each training domain in turn is taken for one that was never seen.
 
-An encoder that was trained along is trained anew without the domain. Else it would know words of it
-that it does not know of a really new one; without these a text looks more familiar.
+What of the encoder was trained along is trained anew without the domain. Else it would know words
+of it that it does not know of a really new one; without these a text looks more familiar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Vectors
 from shared_core.encoders.shape import shape
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
@@ -21,6 +20,7 @@ from shared_core.routers.predictive import reading, ridge
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.k_means import k_means
 from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.retraining import Anew
 from shared_core.routers.trust import NEVER, Tried
 
 DOMAINS: Final = "dataset"
@@ -61,14 +61,10 @@ class _Left(NamedTuple):
         return found
 
 
-Trained = Callable[[Sequence[str]], Encoder]
-"""Trains an encoder on some texts."""
-
-
 def rehearse(
     table: OutcomeTable,
-    encoder: Encoder,
-    anew: Trained | None,
+    vectors: Vectors,
+    anew: Anew | None,
     unit: float,
     policy: Policy,
     promise: Promise,
@@ -80,14 +76,14 @@ def rehearse(
 
     Args:
         table: N training rows, priced.
-        encoder: of their texts.
-        anew: trains another one like it, where it was trained along.
+        vectors: (N, d) of their texts.
+        anew: reads them by an encoder trained on some of them, where it was trained along.
         unit: USD that count as one unit of cost.
         policy: what is worth it.
         promise: what must hold.
         seed: of folds and clusters.
     """
-    vectors, shapes = encoder(table.queries), shape(table.queries)
+    shapes = shape(table.queries)
     form = np.stack(reading.scale(shapes))
     places = ground.placed(vectors, shapes, form)
     domains, fold = _domains(table, vectors, seed), folds(table.queries, _FOLDS, seed)
@@ -99,7 +95,7 @@ def rehearse(
         if anew is None:
             return places
         rest = [text for text, domain in zip(table.queries, domains, strict=True) if domain != held]
-        return ground.placed(anew(rest)(table.queries), shapes, form)
+        return ground.placed(anew(rest), shapes, form)
 
     signs = [
         ground.left_out_signs(lambda _: places, domains, fold),

@@ -23,6 +23,7 @@ from shared_core import (
     FunctionEncoder,
     GuardedRouter,
     HybridRouter,
+    JoinedEncoder,
     LexicalEncoder,
     LinearRouter,
     MeanLogprob,
@@ -33,6 +34,7 @@ from shared_core import (
 )
 from shared_core.encoders.shape import shape
 from shared_core.routers.predictive.base import Progress
+from shared_core.routers.retraining import retraining, untrained
 from shared_core.routers.trust import NEVER, Tried, threshold, tried
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -55,14 +57,35 @@ def test_a_router_that_brings_its_own_encoder_is_rehearsed_with_that(
 ) -> None:
     class Measuring(LinearRouter):
         def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
-            return FunctionEncoder(lambda found: [[len(text), 40.0] for text in found], "lengths")
+            return _lengths()
 
     def refuse(*_: object) -> None:
         raise AssertionError("another encoder was trained")
 
+    learned = LexicalEncoder().fit(TRAIN)
     monkeypatch.setattr(LexicalEncoder, "fit", refuse)
-    guard = GuardedRouter(Measuring(POOL, alpha=3.0)).fit(outcomes())
-    assert guard.route(HELD_OUT[0]).model in POOL
+    joined = LinearRouter(POOL, encoder=JoinedEncoder([learned, _lengths()]), alpha=3.0)
+    for router in (Measuring(POOL, alpha=3.0), joined):
+        assert GuardedRouter(router).fit(outcomes()).route(HELD_OUT[0]).model in POOL
+
+
+def test_of_a_joined_encoder_what_was_trained_along_is_trained_anew() -> None:
+    texts, read = list(TRAIN), []
+
+    def embed(found: list[str]) -> list[list[float]]:
+        read.extend(found)
+        return [[len(text), 40.0] for text in found]
+
+    encoder = JoinedEncoder([LexicalEncoder(), FunctionEncoder(embed, "lengths")])
+    along = untrained(encoder)
+    anew = retraining(encoder.fit(texts), along, texts)
+    assert anew is not None
+    read.clear()
+    for rest in (texts[::2], texts[1::2]):
+        afresh = JoinedEncoder([LexicalEncoder().fit(rest), _lengths()])
+        assert np.array_equal(anew(rest), afresh(texts))
+    assert not read  # what was not trained along has read the texts already
+    assert retraining(encoder, untrained(encoder), texts) is None
 
 
 @pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky"])
@@ -209,14 +232,20 @@ def test_what_must_not_be_lost_is_quality_unless_told_otherwise(
     assert found.expected[0] == found.gained[0] == pytest.approx(0.05)
 
 
-def test_a_domain_of_words_nobody_knows_is_strange() -> None:
+def _lengths() -> FunctionEncoder:
+    return FunctionEncoder(lambda found: [[len(text), 40.0] for text in found], "lengths")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_domain_of_words_nobody_knows_is_strange(joined: bool) -> None:
     """Without its own words it looks like those that are known; the rehearsal knows that."""
     table = OutcomeTable.from_rows([
         {"query": f"{kind} {n} of domain{domain}", "dataset": f"domain{domain}", "cost.dear": 1.0,
          "cost.cheap": 0.0, "score.dear": 0.9, "score.cheap": 0.85 + 0.04 * (kind == "add")}
         for domain in range(4) for n in range(40) for kind in ("add", "rhyme")
     ])  # fmt: skip
-    guard = GuardedRouter(LinearRouter(["dear", "cheap"], alpha=1.0)).fit(table)
+    encoder = JoinedEncoder([LexicalEncoder(), _lengths()]) if joined else None
+    guard = GuardedRouter(LinearRouter(["dear", "cheap"], encoder=encoder, alpha=1.0)).fit(table)
     for domain, model in (("domain1", "cheap"), ("domain9", "dear")):
         told = [guard.route(f"add {n} of {domain}").model for n in range(40)]
         assert np.mean([one == model for one in told]) > 0.9

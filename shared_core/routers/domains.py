@@ -1,14 +1,17 @@
 """The guard's rehearsal: each training domain in turn is taken for one that was never seen.
 
 What of the encoder was trained along is trained anew without the domain. Else it would know words
-of it that it does not know of a really new one; without these a text looks more familiar.
+of it that it does not know of a really new one; without these a text looks more familiar. Rows of
+every domain left out, by which what is known is recognised, are read in the same way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.encoders.base import Vectors
 from shared_core.encoders.shape import shape
@@ -31,6 +34,10 @@ _CLUSTERS: Final = 8
 _FOLDS: Final = 5
 _WEIGHTS: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Cost weights for which trust is learned beside the policy's own."""
+
+
+Held = NDArray[np.bool_]
+"""Which rows are left out (N,)."""
 
 
 class Promise(NamedTuple):
@@ -87,27 +94,28 @@ def rehearse(
     form = np.stack(reading.scale(shapes))
     places = ground.placed(vectors, shapes, form)
     domains, fold = _domains(table, vectors, seed), folds(table.queries, _FOLDS, seed)
+    found = ground.survey(form, places, domains)
     if min(len(np.unique(group)) for group in (domains, fold)) < 2:
         never = np.array([[0.0], [NEVER], [0.0]])  # nothing can be left out to learn from
-        return ground.survey(form, places, domains, np.zeros(3)), never
+        return found, never
 
-    def placed_without(held: int) -> Vectors:
+    def placed_without(held: Held) -> Vectors:
         if anew is None:
             return places
-        rest = [text for text, domain in zip(table.queries, domains, strict=True) if domain != held]
+        rest = [text for text, gone in zip(table.queries, held, strict=True) if not gone]
         return ground.placed(anew(rest), shapes, form)
 
-    signs = [
-        ground.left_out_signs(lambda _: places, domains, fold),
-        ground.left_out_signs(placed_without, domains, domains),
-    ]
-    odds = ground.learned_odds(*signs)
     targets = ridge.filled(table.score, np.nan_to_num(table.cost), unit)
-    told = [_told(places, targets, fold, group) for group in (fold, domains)]
-    known = [ground.log_odds(one, odds) for one in signs]
-    seen, unseen = map(_Left, told, known, (fold, domains))
-    asked = [_asked(seen, unseen, one, promise) for one in _policies(policy)]
-    return ground.survey(form, places, domains, odds), np.array(asked).T
+    models = targets.shape[1] // 2
+    alpha = ridge.choose_alpha(places, targets, models, fold, LinearRouter.ALPHAS)
+    (seen, told), (unseen, strange) = (
+        _left_out(placed_without, domains, targets, alpha, group) for group in (fold, domains)
+    )
+    odds = ground.learned_odds(seen, unseen)
+    known = _Left(told, ground.log_odds(seen, odds), fold)
+    new = _Left(strange, ground.log_odds(unseen, odds), domains)
+    asked = [_asked(known, new, one, promise) for one in _policies(policy)]
+    return found._replace(odds=odds), np.array(asked).T
 
 
 def weight_of(policy: Policy) -> float:
@@ -132,16 +140,26 @@ def _asked(
     return weight_of(policy), asked, trust.usual_gain(known)
 
 
-def _told(places: Vectors, targets: Matrix, fold: Folds, group: Folds) -> Matrix:
-    """Quality and cost in units (4, N, m) as predicted without the row's group, and as they were.
+def _left_out(
+    placed_without: Callable[[Held], Vectors],
+    domains: Folds,
+    targets: Matrix,
+    alpha: float,
+    group: Folds,
+) -> tuple[Matrix, Matrix]:
+    """The signs of known ground (N, 2) of each row, its group not being known, and what is told.
 
-    A ridge regression, as strong as is best on known ground, stands in for the router, which may
-    take long to fit.
+    That is quality and cost in units (4, N, m) as predicted without the row's group, and as they
+    were. A ridge regression, as strong as is best on known ground, stands in for the router, which
+    may take long to fit.
     """
-    m = targets.shape[1] // 2
-    alpha = ridge.choose_alpha(places, targets, m, fold, LinearRouter.ALPHAS)
-    found = ridge.left_out(places, targets, alpha, group)
-    return np.stack([half for one in (found, targets) for half in np.split(one, 2, axis=1)])
+    signs, told = np.zeros((len(group), 2)), np.zeros_like(targets)
+    for one in np.unique(group):
+        held, rest = group == one, group != one
+        places = placed_without(held)
+        signs[held] = ground.survey(places[:0], places[rest], domains[rest]).signs(places[held])
+        told[held] = ridge.fit(places[rest], targets[rest], alpha)(places[held])
+    return signs, np.stack([half for each in (told, targets) for half in np.split(each, 2, axis=1)])
 
 
 def _domains(table: OutcomeTable, vectors: Vectors, seed: int) -> Folds:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.joined import JoinedEncoder, side_by_side
+from shared_core.errors import DataError
 
 Anew = Callable[[Sequence[str]], Vectors]
 """Texts to train on -> how the encoder then reads all texts (N, d)."""
@@ -31,12 +34,20 @@ def retraining(encoder: Encoder, along: Sequence[bool], texts: Sequence[str]) ->
 
     def read(rest: Sequence[str]) -> Vectors:
         found = [
-            type(part)(**part.config()).fit(rest)(texts) if vectors is None else vectors
+            _read_anew(part, rest, texts) if vectors is None else vectors
             for part, vectors in zip(parts, kept, strict=True)
         ]
         return side_by_side(found) if len(found) > 1 else found[0]
 
     return read
+
+
+def _read_anew(part: Encoder, rest: Sequence[str], texts: Sequence[str]) -> Vectors:
+    """Vectors (N, d) by a part trained anew; where there is too little to learn, all are zero."""
+    try:
+        return type(part)(**part.config()).fit(rest)(texts)
+    except DataError:
+        return np.zeros((len(texts), 1), np.float32)
 
 
 def _parts(encoder: Encoder) -> tuple[Encoder, ...]:

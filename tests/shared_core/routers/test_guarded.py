@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from shared_core import (
     StickyRouter,
 )
 from shared_core.encoders.shape import shape
+from shared_core.routers.ground import survey
 from shared_core.routers.predictive.base import Progress
 from shared_core.routers.retraining import retraining, untrained
 from shared_core.routers.trust import NEVER, Tried, threshold, tried
@@ -86,6 +88,19 @@ def test_of_a_joined_encoder_what_was_trained_along_is_trained_anew() -> None:
         assert np.array_equal(anew(rest), afresh(texts))
     assert not read  # what was not trained along has read the texts already
     assert retraining(encoder, untrained(encoder), texts) is None
+
+
+def test_what_would_learn_no_word_anew_reads_nothing() -> None:
+    encoder = LexicalEncoder().fit(TRAIN)
+    anew = retraining(encoder, [True], TRAIN)
+    assert anew is not None
+    assert not anew(["nothing in common", "with this"]).any()
+    rows = [*TRAIN[:40], "nothing in common", "with this"]
+    labels = ["many"] * 40 + ["one", "another"]
+    whole = outcomes(rows)
+    table = replace(whole, columns={**whole.columns, "dataset": tuple(labels)})
+    guard = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(table)
+    assert guard.route(HELD_OUT[0]).model in POOL
 
 
 @pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky"])
@@ -198,6 +213,38 @@ def test_so_few_are_trusted_that_the_mean_harm_is_tolerated(seed: int, caution: 
     assert max(shares) * harm <= 0.003
     if caution == 0 and asked != NEVER:  # and no fewer
         assert (max(shares) + 1 / 300) * harm > 0.003
+
+
+def test_where_domains_differ_in_harm_less_is_trusted() -> None:
+    """The same rows lost, once everywhere and once all of them in one domain."""
+    rng = np.random.default_rng(0)
+    odds, lost = rng.normal(0.0, 1.0, (4, 400)), np.zeros((4, 400))
+    lost[:, ::10] = -0.5
+    whims = np.zeros((4, 400))
+    whims[0, :160] = -0.5
+
+    def asked(harm: np.ndarray, caution: float) -> float:
+        one = np.ones(400)
+        unseen = [Tried(of, one, one, kept) for of, kept in zip(odds, harm, strict=True)]
+        return threshold(unseen, [Tried(odds[0] + 1, one, one, one)], 0.003, caution)
+
+    assert asked(whims, 1.0) > asked(lost, 1.0) > asked(lost, 0.0)
+    assert asked(whims, 0.0) == asked(lost, 0.0)
+
+
+def test_what_is_far_in_a_dense_domain_may_be_near_in_a_loose_one() -> None:
+    rng = np.random.default_rng(0)
+    centers, spread = np.eye(8, dtype=np.float32)[:2], np.repeat([0.01, 0.2], 50)[:, None]
+    domains = np.repeat([0, 1], 50)
+    places = centers[domains] + (spread * rng.normal(size=(100, 8))).astype(np.float32)
+    known = survey(np.zeros((2, 20), np.float32), places, domains)
+    off = np.array([[0, 0, distance, 0, 0, 0, 0, 0] for distance in (0.0, 0.1, 0.4, 3.0, 9.0)])
+    dense, loose = (known.signs((center + off).astype(np.float32))[:, 0] for center in centers)
+    assert dense[0] == loose[0] == loose[1] == 0.0
+    assert dense[1] < np.log(1 / 51) < loose[2]
+    for usual in (dense, loose):  # and what is further still is stranger still
+        assert list(usual[2:]) == sorted(usual[2:], reverse=True)
+        assert usual[-1] < usual[-2] - 1
 
 
 def test_strange_text_is_told_from_the_trained_kind() -> None:

@@ -32,9 +32,10 @@ DOMAINS: Final = "dataset"
 _FEWEST: Final = 3
 _CLUSTERS: Final = 8
 _FOLDS: Final = 5
+_ROUNDS: Final = 16
+"""Domains are left out one by one, and several at once where there are more than this."""
 _WEIGHTS: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Cost weights for which trust is learned beside the policy's own."""
-
 
 Held = NDArray[np.bool_]
 """Which rows are left out (N,)."""
@@ -99,17 +100,18 @@ def rehearse(
         never = np.array([[0.0], [NEVER], [0.0]])  # nothing can be left out to learn from
         return found, never
 
-    def placed_without(held: Held) -> Vectors:
-        if anew is None:
-            return places
-        rest = [text for text, gone in zip(table.queries, held, strict=True) if not gone]
-        return ground.placed(anew(rest), shapes, form)
+    def without(held: Held) -> tuple[Ground, Vectors]:
+        there = places
+        if anew is not None:
+            rest = [text for text, gone in zip(table.queries, held, strict=True) if not gone]
+            there = ground.placed(anew(rest), shapes, form)
+        return ground.survey(form, there[~held], domains[~held]), there
 
     targets = ridge.filled(table.score, np.nan_to_num(table.cost), unit)
     models = targets.shape[1] // 2
     alpha = ridge.choose_alpha(places, targets, models, fold, LinearRouter.ALPHAS)
     (seen, told), (unseen, strange) = (
-        _left_out(placed_without, domains, targets, alpha, group) for group in (fold, domains)
+        _left_out(without, targets, alpha, group) for group in (fold, domains % _ROUNDS)
     )
     odds = ground.learned_odds(seen, unseen)
     known = _Left(told, ground.log_odds(seen, odds), fold)
@@ -141,8 +143,7 @@ def _asked(
 
 
 def _left_out(
-    placed_without: Callable[[Held], Vectors],
-    domains: Folds,
+    without: Callable[[Held], tuple[Ground, Vectors]],
     targets: Matrix,
     alpha: float,
     group: Folds,
@@ -152,13 +153,19 @@ def _left_out(
     That is quality and cost in units (4, N, m) as predicted without the row's group, and as they
     were. A ridge regression, as strong as is best on known ground, stands in for the router, which
     may take long to fit.
+
+    Args:
+        without: rows left out -> the ground of the others, and where all rows lie.
+        targets: (N, 2m) quality, and cost in units.
+        alpha: strength of the regression.
+        group: (N,) what is left out together.
     """
     signs, told = np.zeros((len(group), 2)), np.zeros_like(targets)
     for one in np.unique(group):
         held, rest = group == one, group != one
-        places = placed_without(held)
-        signs[held] = ground.survey(places[:0], places[rest], domains[rest]).signs(places[held])
-        told[held] = ridge.fit(places[rest], targets[rest], alpha)(places[held])
+        known, there = without(held)
+        signs[held] = known.signs(there[held])
+        told[held] = ridge.fit(there[rest], targets[rest], alpha)(there[held])
     return signs, np.stack([half for each in (told, targets) for half in np.split(each, 2, axis=1)])
 
 

@@ -298,6 +298,25 @@ def test_a_domain_of_words_nobody_knows_is_strange(joined: bool) -> None:
         assert np.mean([one == model for one in told]) > 0.9
 
 
+def test_however_many_domains_there_are_few_encoders_are_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained, fit = [], LexicalEncoder.fit
+
+    def counted(self: LexicalEncoder, *given: Any) -> LexicalEncoder:
+        trained.append(self)
+        return fit(self, *given)
+
+    monkeypatch.setattr(LexicalEncoder, "fit", counted)
+    whole = outcomes(TRAIN[:120])
+    for labels, most in ((3, 1 + 5 + 3), (40, 1 + 5 + 16)):
+        trained.clear()
+        told = tuple(f"label{number % labels}" for number in range(120))
+        table = replace(whole, columns={**whole.columns, "dataset": told})
+        GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(table)
+        assert len(trained) == most
+
+
 def test_each_query_s_own_cost_weight_counts() -> None:
     guard = GuardedRouter(LinearRouter(POOL, alpha=3.0), threshold=NEVER).fit(outcomes())
     for weight in (0.0, 100.0):

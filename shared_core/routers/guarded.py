@@ -2,7 +2,8 @@
 
 Where that is, is learned by leaving whole domains out (``domains``): those that the table names,
 else clusters of its queries. ``ground`` tells the odds that a query is not strange, ``trust`` how
-much a choice must be worth.
+much a choice must be worth. Where domains are new, neither what the router expects to gain or lose
+in quality nor whether its members agree tells how it will go; so the odds alone must bear it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class GuardedRouter(Router):
         router: who chooses; fitted along.
         tolerance: mean quality that choosing may lose in a domain that was not trained on, against
             the best single model.
-        caution: standard errors of a left-out domain's mean for which there must be room below it.
+        caution: standard deviations of a left-out domain's mean, by chance and by how domains
+            differ, for which there must be room below it.
         fallback: ``quality`` takes the model of the best mean quality in training, whatever it
             costs. ``utility`` takes the one that the policy finds most worth it, and promises
             utility instead of quality.
@@ -70,7 +72,7 @@ class GuardedRouter(Router):
         self,
         router: Router,
         tolerance: float = 0.003,
-        caution: float = 1.0,
+        caution: float = 2.0,
         fallback: Fallback = "quality",
         threshold: float | None = None,
     ) -> None:

@@ -358,7 +358,8 @@ def test_a_domain_left_out_is_no_worse_than_its_best_single_model() -> None:
     label = np.array([str(one) for one in train.columns["dataset"]])
     for held in ("arc_challenge", "human_eval"):
         rest, here = np.flatnonzero(label != held)[::3], np.flatnonzero(label == held)
-        guard = GuardedRouter(LinearRouter(train.models, alpha=30.0)).fit(train.rows(rest))
+        router = LinearRouter(train.models, alpha=30.0, encoder=LexicalEncoder(dimension=64))
+        guard = GuardedRouter(router).fit(train.rows(rest))
         score = train.rows(here).score
         safe = int(train.rows(rest).score.mean(axis=0).argmax())
         chosen = [train.models.index(guard.route(train.queries[i]).model) for i in here]

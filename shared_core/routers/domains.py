@@ -1,17 +1,19 @@
 """The guard's rehearsal: each training domain in turn is taken for one that was never seen.
 
-An encoder that was trained along is trained anew without the domain. Else it would know words of it
-that it does not know of a really new one; without these a text looks more familiar.
+What of the encoder was trained along is trained anew without the domain. Else it would know words
+of it that it does not know of a really new one; without these a text looks more familiar. Rows of
+every domain left out, by which what is known is recognised, are read in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Vectors
 from shared_core.encoders.shape import shape
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
@@ -21,6 +23,7 @@ from shared_core.routers.predictive import reading, ridge
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.k_means import k_means
 from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.retraining import Anew
 from shared_core.routers.trust import NEVER, Tried
 
 DOMAINS: Final = "dataset"
@@ -29,8 +32,13 @@ DOMAINS: Final = "dataset"
 _FEWEST: Final = 3
 _CLUSTERS: Final = 8
 _FOLDS: Final = 5
+_ROUNDS: Final = 16
+"""Domains are left out one by one, and several at once where there are more than this."""
 _WEIGHTS: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Cost weights for which trust is learned beside the policy's own."""
+
+Held = NDArray[np.bool_]
+"""Which rows are left out (N,)."""
 
 
 class Promise(NamedTuple):
@@ -61,14 +69,10 @@ class _Left(NamedTuple):
         return found
 
 
-Trained = Callable[[Sequence[str]], Encoder]
-"""Trains an encoder on some texts."""
-
-
 def rehearse(
     table: OutcomeTable,
-    encoder: Encoder,
-    anew: Trained | None,
+    vectors: Vectors,
+    anew: Anew | None,
     unit: float,
     policy: Policy,
     promise: Promise,
@@ -80,38 +84,40 @@ def rehearse(
 
     Args:
         table: N training rows, priced.
-        encoder: of their texts.
-        anew: trains another one like it, where it was trained along.
+        vectors: (N, d) of their texts.
+        anew: reads them by an encoder trained on some of them, where it was trained along.
         unit: USD that count as one unit of cost.
         policy: what is worth it.
         promise: what must hold.
         seed: of folds and clusters.
     """
-    vectors, shapes = encoder(table.queries), shape(table.queries)
+    shapes = shape(table.queries)
     form = np.stack(reading.scale(shapes))
     places = ground.placed(vectors, shapes, form)
     domains, fold = _domains(table, vectors, seed), folds(table.queries, _FOLDS, seed)
+    found = ground.survey(form, places, domains)
     if min(len(np.unique(group)) for group in (domains, fold)) < 2:
         never = np.array([[0.0], [NEVER], [0.0]])  # nothing can be left out to learn from
-        return ground.survey(form, places, domains, np.zeros(3)), never
+        return found, never
 
-    def placed_without(held: int) -> Vectors:
-        if anew is None:
-            return places
-        rest = [text for text, domain in zip(table.queries, domains, strict=True) if domain != held]
-        return ground.placed(anew(rest)(table.queries), shapes, form)
+    def without(held: Held) -> tuple[Ground, Vectors]:
+        there = places
+        if anew is not None:
+            rest = [text for text, gone in zip(table.queries, held, strict=True) if not gone]
+            there = ground.placed(anew(rest), shapes, form)
+        return ground.survey(form, there[~held], domains[~held]), there
 
-    signs = [
-        ground.left_out_signs(lambda _: places, domains, fold),
-        ground.left_out_signs(placed_without, domains, domains),
-    ]
-    odds = ground.learned_odds(*signs)
     targets = ridge.filled(table.score, np.nan_to_num(table.cost), unit)
-    told = [_told(places, targets, fold, group) for group in (fold, domains)]
-    known = [ground.log_odds(one, odds) for one in signs]
-    seen, unseen = map(_Left, told, known, (fold, domains))
-    asked = [_asked(seen, unseen, one, promise) for one in _policies(policy)]
-    return ground.survey(form, places, domains, odds), np.array(asked).T
+    models = targets.shape[1] // 2
+    alpha = ridge.choose_alpha(places, targets, models, fold, LinearRouter.ALPHAS)
+    (seen, told), (unseen, strange) = (
+        _left_out(without, targets, alpha, group) for group in (fold, domains % _ROUNDS)
+    )
+    odds = ground.learned_odds(seen, unseen)
+    known = _Left(told, ground.log_odds(seen, odds), fold)
+    new = _Left(strange, ground.log_odds(unseen, odds), domains)
+    asked = [_asked(known, new, one, promise) for one in _policies(policy)]
+    return found._replace(odds=odds), np.array(asked).T
 
 
 def weight_of(policy: Policy) -> float:
@@ -136,16 +142,31 @@ def _asked(
     return weight_of(policy), asked, trust.usual_gain(known)
 
 
-def _told(places: Vectors, targets: Matrix, fold: Folds, group: Folds) -> Matrix:
-    """Quality and cost in units (4, N, m) as predicted without the row's group, and as they were.
+def _left_out(
+    without: Callable[[Held], tuple[Ground, Vectors]],
+    targets: Matrix,
+    alpha: float,
+    group: Folds,
+) -> tuple[Matrix, Matrix]:
+    """The signs of known ground (N, 2) of each row, its group not being known, and what is told.
 
-    A ridge regression, as strong as is best on known ground, stands in for the router, which may
-    take long to fit.
+    That is quality and cost in units (4, N, m) as predicted without the row's group, and as they
+    were. A ridge regression, as strong as is best on known ground, stands in for the router, which
+    may take long to fit.
+
+    Args:
+        without: rows left out -> the ground of the others, and where all rows lie.
+        targets: (N, 2m) quality, and cost in units.
+        alpha: strength of the regression.
+        group: (N,) what is left out together.
     """
-    m = targets.shape[1] // 2
-    alpha = ridge.choose_alpha(places, targets, m, fold, LinearRouter.ALPHAS)
-    found = ridge.left_out(places, targets, alpha, group)
-    return np.stack([half for one in (found, targets) for half in np.split(one, 2, axis=1)])
+    signs, told = np.zeros((len(group), 2)), np.zeros_like(targets)
+    for one in np.unique(group):
+        held, rest = group == one, group != one
+        known, there = without(held)
+        signs[held] = known.signs(there[held])
+        told[held] = ridge.fit(there[rest], targets[rest], alpha)(there[held])
+    return signs, np.stack([half for each in (told, targets) for half in np.split(each, 2, axis=1)])
 
 
 def _domains(table: OutcomeTable, vectors: Vectors, seed: int) -> Folds:

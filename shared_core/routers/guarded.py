@@ -2,14 +2,15 @@
 
 Where that is, is learned by leaving whole domains out (``domains``): those that the table names,
 else clusters of its queries. ``ground`` tells the odds that a query is not strange, ``trust`` how
-much a choice must be worth.
+much a choice must be worth. Where domains are new, neither what the router expects to gain or lose
+in quality nor whether its members agree tells how it will go; so the odds alone must bear it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final, Literal, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ from shared_core.routers.domains import Promise, rehearse, weight_of
 from shared_core.routers.ground import Ground
 from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
 from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.retraining import retraining, untrained
 
 Fallback = Literal["quality", "utility"]
 
@@ -55,7 +57,8 @@ class GuardedRouter(Router):
         router: who chooses; fitted along.
         tolerance: mean quality that choosing may lose in a domain that was not trained on, against
             the best single model.
-        caution: standard errors of a left-out domain's mean for which there must be room below it.
+        caution: standard deviations of a left-out domain's mean, by chance and by how domains
+            differ, for which there must be room below it.
         fallback: ``quality`` takes the model of the best mean quality in training, whatever it
             costs. ``utility`` takes the one that the policy finds most worth it, and promises
             utility instead of quality.
@@ -69,7 +72,7 @@ class GuardedRouter(Router):
         self,
         router: Router,
         tolerance: float = 0.003,
-        caution: float = 1.0,
+        caution: float = 2.0,
         fallback: Fallback = "quality",
         threshold: float | None = None,
     ) -> None:
@@ -97,21 +100,23 @@ class GuardedRouter(Router):
             DataError: as the router's own ``fit``.
         """
         report = progress or (lambda _: None)
-        getattr(self.router, "fit", self._reader.fit)(outcomes, report)
+        reader = self._reader
+        along = None if reader.encoder is None else untrained(reader.encoder)
+        getattr(self.router, "fit", reader.fit)(outcomes, report)
         table = outcomes.of(self.pool.names).priced(self.pool)
         cost = np.nan_to_num(table.cost)
         self.means_ = np.stack([np.nanmean(table.score, axis=0), cost.mean(axis=0)])
         self.cost_unit_ = cost_unit(cost)
         report("leaving domains out, to see where the router can be trusted")
-        kept = np.random.default_rng(self._reader.seed).permutation(len(table))[:_KEPT_ROWS]
+        kept = np.random.default_rng(reader.seed).permutation(len(table))[:_KEPT_ROWS]
         table = table.rows(np.sort(kept))
         promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
-        reader = self._reader
-        trained_along = reader.encoder is None and isinstance(reader.encoder_, LexicalEncoder)
-        anew = partial(_trained_encoder, reader.seed) if trained_along else None
+        encoder = reader.encoder_
+        anew = retraining(encoder, along or [isinstance(encoder, LexicalEncoder)], table.queries)
         found, self.trust_ = rehearse(
-            table, reader.encoder_, anew, self.cost_unit_, reader.policy, promise, reader.seed
-        )
+            table, encoder(table.queries), anew, self.cost_unit_, reader.policy, promise,
+            reader.seed,
+        )  # fmt: skip
         for name, value in zip(_GROUND, found, strict=True):
             setattr(self, name, value)
         return self
@@ -193,10 +198,6 @@ class GuardedRouter(Router):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"router": LinearRouter, "caution": 0.0}]
-
-
-def _trained_encoder(seed: int, texts: Sequence[str]) -> LexicalEncoder:
-    return LexicalEncoder(seed=seed).fit(texts)
 
 
 def _expected(decision: RoutingDecision, policy: Policy, safe: str, unit: float) -> float:

@@ -3,9 +3,10 @@
 A choice is worth its expected gain times the odds of known ground: of all rules that lose no more
 on strange ground, the one that asks this much keeps most of the gain (Neyman and Pearson, 1933).
 Each domain that was left out tells how many of its queries would be trusted; what a trusted one
-loses is taken over all of them, since in a single domain it is mostly chance. The bound holds in
-the worst of D domains, so that one more, like them, breaks it with a chance of at most 1 / (D + 1)
-(Vovk et al., 2005), its own luck aside, for which ``caution`` makes room.
+loses is taken over all of them, since in a single domain it is mostly chance. How much it differs
+from one domain to the next beyond chance (components of variance, Fisher, 1925) is added to that
+chance, and for both ``caution`` makes room. The bound holds in the worst of D domains, so that one
+more, like them, breaks it with a chance of at most 1 / (D + 1) (Vovk et al., 2005).
 """
 
 from __future__ import annotations
@@ -85,11 +86,11 @@ def threshold(
         tolerance: what a domain may lose per row.
         caution: standard errors for which there must be room below that.
     """
-    risked = np.concatenate([one.kept[one.expected > 0] for one in unseen])
-    if not len(risked):
+    risked = [one.kept[one.expected > 0] for one in unseen if (one.expected > 0).any()]
+    if not risked:
         return NEVER
-    loss, spread = max(-float(risked.mean()), 0.0), float((np.minimum(risked, 0.0) ** 2).mean())
-    least = max(_harmless(one.worth, loss, spread, tolerance, caution) for one in unseen)
+    harm = _Harm.of(risked)
+    least = max(_harmless(one.worth, harm, tolerance, caution) for one in unseen)
     return _best(seen, least)
 
 
@@ -99,11 +100,52 @@ def usual_gain(seen: Sequence[Tried]) -> float:
     return float(gains.mean()) if len(gains) else 0.0
 
 
-def _harmless(each: Vector, loss: float, spread: float, tolerance: float, caution: float) -> float:
+class _Harm(NamedTuple):
+    """What a trusted choice loses on strange ground.
+
+    Args:
+        mean: over all of them, if it is a loss.
+        spread: mean square of single losses.
+        between: variance of the domains' own means beyond chance.
+    """
+
+    mean: float
+    spread: float
+    between: float
+
+    @classmethod
+    def of(cls, risked: Sequence[Vector]) -> _Harm:
+        every = np.concatenate(risked)
+        return cls(
+            max(-float(every.mean()), 0.0),
+            float((np.minimum(every, 0.0) ** 2).mean()),
+            _variance_between(risked),
+        )
+
+    def bound(self, share: Vector, n: int, caution: float) -> Vector:
+        """What a domain of n queries may lose per query where these shares of it are trusted."""
+        variance = self.spread * share / n + self.between * share**2
+        found: Vector = self.mean * share + caution * np.sqrt(variance)
+        return found
+
+
+def _variance_between(groups: Sequence[Vector]) -> float:
+    """Variance of the groups' means beyond that of chance, by one-way analysis of variance."""
+    sizes = np.array([len(one) for one in groups], float)
+    n, k = sizes.sum(), len(groups)
+    if k < 2 or n <= k:
+        return 0.0
+    middle = np.concatenate(groups).mean()
+    within = sum(float(((one - one.mean()) ** 2).sum()) for one in groups) / (n - k)
+    between = sum(len(one) * float(one.mean() - middle) ** 2 for one in groups) / (k - 1)
+    per_group = float(n - (sizes**2).sum() / n) / (k - 1)
+    return float(max((between - within) / per_group, 0.0))
+
+
+def _harmless(each: Vector, harm: _Harm, tolerance: float, caution: float) -> float:
     """The least worth above which so few rows lie that losing so much each is tolerated."""
     n = len(each)
-    share = np.arange(n + 1) / n
-    bound = loss * share + caution * np.sqrt(spread * share / n)
+    bound = harm.bound(np.arange(n + 1) / n, n, caution)
     most = int(np.flatnonzero(bound <= tolerance)[-1])
     return max(float(np.sort(each)[::-1][most]), 0.0) if most < n else 0.0
 

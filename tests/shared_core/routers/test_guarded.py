@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from shared_core import (
     FunctionEncoder,
     GuardedRouter,
     HybridRouter,
+    JoinedEncoder,
     LexicalEncoder,
     LinearRouter,
     MeanLogprob,
@@ -32,7 +34,9 @@ from shared_core import (
     StickyRouter,
 )
 from shared_core.encoders.shape import shape
+from shared_core.routers.ground import survey
 from shared_core.routers.predictive.base import Progress
+from shared_core.routers.retraining import retraining, untrained
 from shared_core.routers.trust import NEVER, Tried, threshold, tried
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -55,13 +59,47 @@ def test_a_router_that_brings_its_own_encoder_is_rehearsed_with_that(
 ) -> None:
     class Measuring(LinearRouter):
         def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
-            return FunctionEncoder(lambda found: [[len(text), 40.0] for text in found], "lengths")
+            return _lengths()
 
     def refuse(*_: object) -> None:
         raise AssertionError("another encoder was trained")
 
+    learned = LexicalEncoder().fit(TRAIN)
     monkeypatch.setattr(LexicalEncoder, "fit", refuse)
-    guard = GuardedRouter(Measuring(POOL, alpha=3.0)).fit(outcomes())
+    joined = LinearRouter(POOL, encoder=JoinedEncoder([learned, _lengths()]), alpha=3.0)
+    for router in (Measuring(POOL, alpha=3.0), joined):
+        assert GuardedRouter(router).fit(outcomes()).route(HELD_OUT[0]).model in POOL
+
+
+def test_of_a_joined_encoder_what_was_trained_along_is_trained_anew() -> None:
+    texts, read = list(TRAIN), []
+
+    def embed(found: list[str]) -> list[list[float]]:
+        read.extend(found)
+        return [[len(text), 40.0] for text in found]
+
+    encoder = JoinedEncoder([LexicalEncoder(), FunctionEncoder(embed, "lengths")])
+    along = untrained(encoder)
+    anew = retraining(encoder.fit(texts), along, texts)
+    assert anew is not None
+    read.clear()
+    for rest in (texts[::2], texts[1::2]):
+        afresh = JoinedEncoder([LexicalEncoder().fit(rest), _lengths()])
+        assert np.array_equal(anew(rest), afresh(texts))
+    assert not read  # what was not trained along has read the texts already
+    assert retraining(encoder, untrained(encoder), texts) is None
+
+
+def test_what_would_learn_no_word_anew_reads_nothing() -> None:
+    encoder = LexicalEncoder().fit(TRAIN)
+    anew = retraining(encoder, [True], TRAIN)
+    assert anew is not None
+    assert not anew(["nothing in common", "with this"]).any()
+    rows = [*TRAIN[:40], "nothing in common", "with this"]
+    labels = ["many"] * 40 + ["one", "another"]
+    whole = outcomes(rows)
+    table = replace(whole, columns={**whole.columns, "dataset": tuple(labels)})
+    guard = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(table)
     assert guard.route(HELD_OUT[0]).model in POOL
 
 
@@ -177,6 +215,38 @@ def test_so_few_are_trusted_that_the_mean_harm_is_tolerated(seed: int, caution: 
         assert (max(shares) + 1 / 300) * harm > 0.003
 
 
+def test_where_domains_differ_in_harm_less_is_trusted() -> None:
+    """The same rows lost, once everywhere and once all of them in one domain."""
+    rng = np.random.default_rng(0)
+    odds, lost = rng.normal(0.0, 1.0, (4, 400)), np.zeros((4, 400))
+    lost[:, ::10] = -0.5
+    whims = np.zeros((4, 400))
+    whims[0, :160] = -0.5
+
+    def asked(harm: np.ndarray, caution: float) -> float:
+        one = np.ones(400)
+        unseen = [Tried(of, one, one, kept) for of, kept in zip(odds, harm, strict=True)]
+        return threshold(unseen, [Tried(odds[0] + 1, one, one, one)], 0.003, caution)
+
+    assert asked(whims, 1.0) > asked(lost, 1.0) > asked(lost, 0.0)
+    assert asked(whims, 0.0) == asked(lost, 0.0)
+
+
+def test_what_is_far_in_a_dense_domain_may_be_near_in_a_loose_one() -> None:
+    rng = np.random.default_rng(0)
+    centers, spread = np.eye(8, dtype=np.float32)[:2], np.repeat([0.01, 0.2], 50)[:, None]
+    domains = np.repeat([0, 1], 50)
+    places = centers[domains] + (spread * rng.normal(size=(100, 8))).astype(np.float32)
+    known = survey(np.zeros((2, 20), np.float32), places, domains)
+    off = np.array([[0, 0, distance, 0, 0, 0, 0, 0] for distance in (0.0, 0.1, 0.4, 3.0, 9.0)])
+    dense, loose = (known.signs((center + off).astype(np.float32))[:, 0] for center in centers)
+    assert dense[0] == loose[0] == loose[1] == 0.0
+    assert dense[1] < np.log(1 / 51) < loose[2]
+    for usual in (dense, loose):  # and what is further still is stranger still
+        assert list(usual[2:]) == sorted(usual[2:], reverse=True)
+        assert usual[-1] < usual[-2] - 1
+
+
 def test_strange_text_is_told_from_the_trained_kind() -> None:
     guard = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(outcomes())
     strange = "zxq wvu " * 40 + "{}[]();_# \u4f60\u597d " * 9
@@ -209,17 +279,42 @@ def test_what_must_not_be_lost_is_quality_unless_told_otherwise(
     assert found.expected[0] == found.gained[0] == pytest.approx(0.05)
 
 
-def test_a_domain_of_words_nobody_knows_is_strange() -> None:
+def _lengths() -> FunctionEncoder:
+    return FunctionEncoder(lambda found: [[len(text), 40.0] for text in found], "lengths")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_domain_of_words_nobody_knows_is_strange(joined: bool) -> None:
     """Without its own words it looks like those that are known; the rehearsal knows that."""
     table = OutcomeTable.from_rows([
         {"query": f"{kind} {n} of domain{domain}", "dataset": f"domain{domain}", "cost.dear": 1.0,
          "cost.cheap": 0.0, "score.dear": 0.9, "score.cheap": 0.85 + 0.04 * (kind == "add")}
         for domain in range(4) for n in range(40) for kind in ("add", "rhyme")
     ])  # fmt: skip
-    guard = GuardedRouter(LinearRouter(["dear", "cheap"], alpha=1.0)).fit(table)
+    encoder = JoinedEncoder([LexicalEncoder(), _lengths()]) if joined else None
+    guard = GuardedRouter(LinearRouter(["dear", "cheap"], encoder=encoder, alpha=1.0)).fit(table)
     for domain, model in (("domain1", "cheap"), ("domain9", "dear")):
         told = [guard.route(f"add {n} of {domain}").model for n in range(40)]
         assert np.mean([one == model for one in told]) > 0.9
+
+
+def test_however_many_domains_there_are_few_encoders_are_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained, fit = [], LexicalEncoder.fit
+
+    def counted(self: LexicalEncoder, *given: Any) -> LexicalEncoder:
+        trained.append(self)
+        return fit(self, *given)
+
+    monkeypatch.setattr(LexicalEncoder, "fit", counted)
+    whole = outcomes(TRAIN[:120])
+    for labels, most in ((3, 1 + 5 + 3), (40, 1 + 5 + 16)):
+        trained.clear()
+        told = tuple(f"label{number % labels}" for number in range(120))
+        table = replace(whole, columns={**whole.columns, "dataset": told})
+        GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(table)
+        assert len(trained) == most
 
 
 def test_each_query_s_own_cost_weight_counts() -> None:
@@ -263,7 +358,8 @@ def test_a_domain_left_out_is_no_worse_than_its_best_single_model() -> None:
     label = np.array([str(one) for one in train.columns["dataset"]])
     for held in ("arc_challenge", "human_eval"):
         rest, here = np.flatnonzero(label != held)[::3], np.flatnonzero(label == held)
-        guard = GuardedRouter(LinearRouter(train.models, alpha=30.0)).fit(train.rows(rest))
+        router = LinearRouter(train.models, alpha=30.0, encoder=LexicalEncoder(dimension=64))
+        guard = GuardedRouter(router).fit(train.rows(rest))
         score = train.rows(here).score
         safe = int(train.rows(rest).score.mean(axis=0).argmax())
         chosen = [train.models.index(guard.route(train.queries[i]).model) for i in here]

@@ -26,9 +26,6 @@ from shared_core.routers.predictive.linear import LinearRouter
 from shared_core.routers.retraining import Anew
 from shared_core.routers.trust import NEVER, Tried
 
-DOMAINS: Final = "dataset"
-"""Column of the table that names each row's domain."""
-
 _FEWEST: Final = 3
 _CLUSTERS: Final = 8
 _FOLDS: Final = 5
@@ -171,9 +168,8 @@ def _left_out(
 
 def _domains(table: OutcomeTable, vectors: Vectors, seed: int) -> Folds:
     """A number (n,) for each row's domain: its label, or its cluster where labels are lacking."""
-    labels = table.columns.get(DOMAINS)
-    if labels is not None and len(named := np.unique([str(one) for one in labels])) >= _FEWEST:
-        return np.searchsorted(named, [str(one) for one in labels])
+    if table.domains is not None and len(named := np.unique(table.domains)) >= _FEWEST:
+        return np.searchsorted(named, table.domains)
     centers = k_means(vectors, min(_CLUSTERS, len(vectors)), np.random.default_rng(seed))
     nearest: Folds = np.argmax(vectors @ centers.T, axis=1)
     return nearest

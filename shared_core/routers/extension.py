@@ -2,9 +2,9 @@
 
 On a few anchor queries that the pool answered too, the new model's scores are regressed on theirs,
 shrunk towards the pool's average. What the mixture misses is taken for a Gaussian process over
-queries (Rasmussen and Williams, 2006, ch. 2 and 5): two are alike when their texts are, and when
-the router expects the same models to be good at them. Its strength is averaged over what the
-anchors make likely, so that a few of them claim little.
+queries (Rasmussen and Williams, 2006, ch. 2 and 5): two are alike when their texts or their domains
+are, and when the router expects the same models to be good at them. Its strength is averaged over
+what the anchors make likely, so that a few of them claim little.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Extension(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where n queries lie: their texts' vectors (n, d), and what is expected of the m models.
+    """Where n queries lie: unit vectors (n, d), and what is expected of the m models.
 
     ``profile`` (n, m) is each model's expected quality less the query's mean; ``scale`` (n,) the
     distance between profiles that counts as far.
@@ -112,7 +112,7 @@ def learn(
         known: the pool's outcomes on the n anchors.
         new: the new model's outcomes on the same anchors, a single column.
         quality: (n, m) what the router expects of the pool's models there.
-        vectors: (n, d) of the anchors' texts.
+        vectors: (n, d) of the anchors.
 
     Raises:
         DataError: fewer than 20 anchors whose outcomes are all known.

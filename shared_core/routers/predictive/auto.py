@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
@@ -107,6 +107,10 @@ class AutoRouter(PredictiveRouter):
         stack = Stack.from_array(self.stack_)
         quality, cost = stack([q for q, _ in found], [c for _, c in found], *self.means_)
         return quality, np.maximum(cost, self.least_cost_)
+
+    def _places(self, reading: Reading) -> Vectors:
+        heaviest = int(np.argmax(Stack.from_array(self.stack_).advantage))
+        return self.fitted_[heaviest]._places(reading.parts[self.parts_[heaviest]])
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:

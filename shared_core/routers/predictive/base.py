@@ -14,7 +14,7 @@ import numpy as np
 
 from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -59,6 +59,10 @@ class PredictiveRouter(Router):
 
     def _see(self, reading: Reading) -> Any:
         """What of the texts ``_fit`` and ``_predict`` are given: their vectors (n, d), float32."""
+        return reading.vectors
+
+    def _places(self, reading: Reading) -> Vectors:
+        """Unit vectors (n, d) that are near where a new model's answers should be as good."""
         return reading.vectors
 
     @abstractmethod
@@ -111,7 +115,7 @@ class PredictiveRouter(Router):
         reading = Reading(texts, self.encoder_)
         quality, cost = self._predict(self._see(reading))
         if (added := self._added) is not None:
-            new = added(quality, cost, reading.vectors)
+            new = added(quality, cost, self._places(reading))
             quality, cost = np.hstack([quality, new[0]]), np.hstack([cost, new[1]])
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
 
@@ -136,7 +140,7 @@ class PredictiveRouter(Router):
         reading = Reading(table.queries, self.encoder_)
         expected, _ = self._predict(self._see(reading))
         known, new = table.of(trained), table.of([candidate.name])
-        found, added = learn(known, new, expected, reading.vectors)
+        found, added = learn(known, new, expected, self._places(reading))
         if not np.isfinite(found.cost_ratio):
             raise DataError(
                 f"no cost of {candidate.name} is known: give costs, or tokens and prices"

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
@@ -96,6 +96,10 @@ class DomainRouter(RegressionRouter):
 
     def _predict(self, vectors: Seen) -> tuple[Matrix, Matrix]:
         return super()._predict(vectors.design)
+
+    def _places(self, reading: Reading) -> Vectors:
+        likely = Gate(self.gate_)(self._design(self._see(reading).design))
+        return unit(np.hstack([reading.vectors, likely]))
 
     def _features(self, design: Vectors) -> Vectors:
         return self._by_domain(Gate(self.gate_)(design), design)

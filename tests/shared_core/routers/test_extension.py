@@ -17,6 +17,7 @@ from shared_core import (
     Candidate,
     ClusterRouter,
     DataError,
+    DomainRouter,
     EloRouter,
     KNNRouter,
     LinearRouter,
@@ -31,7 +32,7 @@ from shared_core.routers.extension import Additions, Extension, learn, together
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 OLD = ("sums", "poems", "large")
-KINDS = [LinearRouter, KNNRouter, ClusterRouter, EloRouter, AutoRouter]
+KINDS = [LinearRouter, KNNRouter, ClusterRouter, DomainRouter, EloRouter, AutoRouter]
 
 
 def extended(kind: Any = LinearRouter, n: int = 60) -> tuple[Any, Extension]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from small_world import HELD_OUT, KINDS, POOL, TRAIN, outcomes, score
 
-from shared_core import AutoRouter, ConfigError, DomainRouter, OutcomeTable
+from shared_core import AutoRouter, ConfigError, DomainRouter, FunctionEncoder, OutcomeTable
 from shared_core.routers.predictive import gate
+from shared_core.routers.predictive.reading import Reading
 
 KIND_OF_ROW = tuple(KINDS) * (len(TRAIN) // len(KINDS))
 
@@ -83,6 +86,17 @@ def test_automatic_routers_members_know_the_labels() -> None:
     auto = AutoRouter(POOL, members=("DomainRouter",)).fit(labelled())
     (member,) = auto.fitted_
     assert n_domains(member) == 3
+
+
+@pytest.mark.parametrize("make", [DomainRouter, partial(AutoRouter, members=("DomainRouter",))])
+def test_a_new_models_anchors_are_near_where_the_domain_is_the_same(make: Any) -> None:
+    silent = FunctionEncoder(lambda texts: [[1.0]] * len(texts), "ones")
+    router = make(POOL, encoder=silent).fit(labelled())
+    placed = router._places(Reading(HELD_OUT, silent))
+    kind = np.arange(len(HELD_OUT)) % len(KINDS)
+    same, near = kind[:, None] == kind, placed @ placed.T
+    np.testing.assert_allclose(near.diagonal(), 1, atol=1e-5)
+    assert near[same].min() > near[~same].max()
 
 
 def test_rows_per_cluster_is_a_count() -> None:

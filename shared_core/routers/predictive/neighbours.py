@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shared_core.encoders.base import Vectors
 
-EXACT_UP_TO: Final = 2048
+EXACT_UP_TO: Final = 8192
 """Rows up to which every row is judged on all dimensions."""
 
 _LEADING: Final = 64

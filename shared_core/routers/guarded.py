@@ -1,6 +1,6 @@
 """Falls back to the best single model where the router should not be trusted to choose.
 
-Where that is, is learned by leaving whole domains out (``domains``): those that the table names,
+Where that is, is learned by leaving whole domains out (``unseen``): those that the table names,
 else clusters of its queries. ``ground`` tells the odds that a query is not strange, ``trust`` how
 much a choice must be worth. Where domains are new, neither what the router expects to gain or lose
 in quality nor whether its members agree tells how it will go; so the odds alone must bear it.
@@ -25,11 +25,11 @@ from shared_core.policies.base import Policy, Predictions
 from shared_core.query import Query
 from shared_core.routers import trust
 from shared_core.routers.base import Router
-from shared_core.routers.domains import Promise, rehearse, weight_of
 from shared_core.routers.ground import Ground
 from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
 from shared_core.routers.predictive.linear import LinearRouter
 from shared_core.routers.retraining import retraining, untrained
+from shared_core.routers.unseen import Promise, rehearse, weight_of
 
 Fallback = Literal["quality", "utility"]
 

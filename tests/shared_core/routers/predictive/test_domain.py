@@ -82,6 +82,14 @@ def test_rare_labels_count_as_one_and_a_large_one_is_divided() -> None:
     assert n_domains(DomainRouter(POOL).fit(labelled(each_its_own))) == 1
 
 
+def test_the_order_of_labelled_rows_changes_nothing() -> None:
+    mixed = np.random.default_rng(3).permutation(len(TRAIN))
+    table = labelled()
+    fits = [DomainRouter(POOL, rows_per_cluster=20).fit(one) for one in (table, table.rows(mixed))]
+    told, retold = (fit.predict(HELD_OUT).quality for fit in fits)
+    np.testing.assert_array_equal(told, retold)
+
+
 def test_automatic_routers_members_know_the_labels() -> None:
     auto = AutoRouter(POOL, members=("DomainRouter",)).fit(labelled())
     (member,) = auto.fitted_

@@ -26,7 +26,8 @@ from shared_core.query import Query
 from shared_core.routers import trust
 from shared_core.routers.base import Router
 from shared_core.routers.ground import Ground
-from shared_core.routers.predictive.base import PredictiveRouter, Progress, cost_unit
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.learnable import learnable
 from shared_core.routers.predictive.linear import LinearRouter
 from shared_core.routers.retraining import retraining, untrained
 from shared_core.routers.unseen import Promise, rehearse, weight_of
@@ -103,20 +104,15 @@ class GuardedRouter(Router):
         reader = self._reader
         along = None if reader.encoder is None else untrained(reader.encoder)
         getattr(self.router, "fit", reader.fit)(outcomes, report)
-        table = outcomes.of(self.pool.names).priced(self.pool)
-        cost = np.nan_to_num(table.cost)
-        self.means_ = np.stack([np.nanmean(table.score, axis=0), cost.mean(axis=0)])
-        self.cost_unit_ = cost_unit(cost)
+        table = learnable(outcomes, self.pool)
+        self.means_ = np.stack([np.nanmean(values, axis=0) for values in (table.score, table.cost)])
+        self.cost_unit_ = reader.cost_unit_
         report("leaving domains out, to see where the router can be trusted")
         kept = np.random.default_rng(reader.seed).permutation(len(table))[:_KEPT_ROWS]
-        table = table.rows(np.sort(kept))
-        promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
         encoder = reader.encoder_
-        anew = retraining(encoder, along or [isinstance(encoder, LexicalEncoder)], table.queries)
-        found, self.trust_ = rehearse(
-            table, encoder(table.queries), anew, self.cost_unit_, reader.policy, promise,
-            reader.seed,
-        )  # fmt: skip
+        anew = retraining(encoder, along or [isinstance(encoder, LexicalEncoder)])
+        promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
+        found, self.trust_ = rehearse(reader, table.rows(np.sort(kept)), anew, promise, report)
         for name, value in zip(_GROUND, found, strict=True):
             setattr(self, name, value)
         return self

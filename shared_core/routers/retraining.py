@@ -1,17 +1,16 @@
-"""Reads texts as a router's encoder would, had it not been trained on some of them."""
+"""An encoder as it would be, had it not been trained on some of the texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from shared_core.encoders.base import Encoder, Vectors
-from shared_core.encoders.joined import JoinedEncoder, side_by_side
+from shared_core.encoders.base import Encoder
+from shared_core.encoders.function import FunctionEncoder
+from shared_core.encoders.joined import JoinedEncoder
 from shared_core.errors import DataError
 
-Anew = Callable[[Sequence[str]], Vectors]
-"""Texts to train on -> how the encoder then reads all texts (N, d)."""
+Anew = Callable[[Sequence[str]], Encoder]
+"""Texts to train on -> the encoder."""
 
 
 def untrained(encoder: Encoder) -> tuple[bool, ...]:
@@ -19,35 +18,32 @@ def untrained(encoder: Encoder) -> tuple[bool, ...]:
     return tuple(not part.is_fitted for part in _parts(encoder))
 
 
-def retraining(encoder: Encoder, along: Sequence[bool], texts: Sequence[str]) -> Anew | None:
+def retraining(encoder: Encoder, along: Sequence[bool]) -> Anew | None:
     """Trains anew what of an encoder was trained along and keeps the rest; None where nothing was.
 
     Args:
         encoder: fitted.
         along: which of its parts were trained along.
-        texts: the N texts to read.
     """
     if not any(along):
         return None
     parts = _parts(encoder)
-    kept = [None if anew else part(texts) for part, anew in zip(parts, along, strict=True)]
 
-    def read(rest: Sequence[str]) -> Vectors:
+    def trained(texts: Sequence[str]) -> Encoder:
         found = [
-            _read_anew(part, rest, texts) if vectors is None else vectors
-            for part, vectors in zip(parts, kept, strict=True)
+            _anew(part, texts) if anew else part for part, anew in zip(parts, along, strict=True)
         ]
-        return side_by_side(found) if len(found) > 1 else found[0]
+        return JoinedEncoder(found) if len(found) > 1 else found[0]
 
-    return read
+    return trained
 
 
-def _read_anew(part: Encoder, rest: Sequence[str], texts: Sequence[str]) -> Vectors:
-    """Vectors (N, d) by a part trained anew; where there is too little to learn, all are zero."""
+def _anew(part: Encoder, texts: Sequence[str]) -> Encoder:
+    """A part trained anew; where there is too little to learn, all texts are the same to it."""
     try:
-        return type(part)(**part.config()).fit(rest)(texts)
+        return type(part)(**part.config()).fit(texts)
     except DataError:
-        return np.zeros((len(texts), 1), np.float32)
+        return FunctionEncoder(lambda found: [[0.0]] * len(found), "nothing")
 
 
 def _parts(encoder: Encoder) -> tuple[Encoder, ...]:

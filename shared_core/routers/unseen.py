@@ -1,28 +1,27 @@
 """The guard's rehearsal: each training domain in turn is taken for one that was never seen.
 
-What of the encoder was trained along is trained anew without the domain. Else it would know words
-of it that it does not know of a really new one; without these a text looks more familiar. Rows of
-every domain left out, by which what is known is recognised, are read in the same way.
+The router learns anew without the domain, and what of the encoder was trained along does, too. Else
+it would know words of it that it does not know of a really new one; without these a text looks more
+familiar. Rows of every domain left out, by which what is known is recognised, are read in the same
+way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared_core.encoders.base import Vectors
-from shared_core.encoders.shape import shape
+from shared_core.encoders.shape import Shapes
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.routers import ground, trust
 from shared_core.routers.ground import Ground, Vector
-from shared_core.routers.predictive import reading, ridge
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.k_means import k_means
-from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.predictive.reading import Reading, scale
 from shared_core.routers.retraining import Anew
 from shared_core.routers.trust import NEVER, Tried
 
@@ -33,9 +32,6 @@ _ROUNDS: Final = 16
 """Domains are left out one by one, and several at once where there are more than this."""
 _WEIGHTS: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Cost weights for which trust is learned beside the policy's own."""
-
-Held = NDArray[np.bool_]
-"""Which rows are left out (N,)."""
 
 
 class Promise(NamedTuple):
@@ -67,54 +63,36 @@ class _Left(NamedTuple):
 
 
 def rehearse(
+    router: PredictiveRouter,
     table: OutcomeTable,
-    vectors: Vectors,
     anew: Anew | None,
-    unit: float,
-    policy: Policy,
     promise: Promise,
-    seed: int,
+    progress: Progress,
 ) -> tuple[Ground, Matrix]:
     """The ground of the training queries, and (3, k) how much is asked of a choice on it.
 
     The rows of the latter are k cost weights, the threshold at each, and the usual gain.
 
     Args:
+        router: fitted on the table, or on more rows.
         table: N training rows, priced.
-        vectors: (N, d) of their texts.
-        anew: reads them by an encoder trained on some of them, where it was trained along.
-        unit: USD that count as one unit of cost.
-        policy: what is worth it.
+        anew: its encoder trained on some of them, where it was trained along.
         promise: what must hold.
-        seed: of folds and clusters.
+        progress: told in words what is being done.
     """
-    shapes = shape(table.queries)
-    form = np.stack(reading.scale(shapes))
-    places = ground.placed(vectors, shapes, form)
-    domains, fold = _domains(table, vectors, seed), folds(table.queries, _FOLDS, seed)
-    found = ground.survey(form, places, domains)
-    if min(len(np.unique(group)) for group in (domains, fold)) < 2:
+    stage = _Stage.of(router, table, anew)
+    fold = folds(table.queries, _FOLDS, router.seed)
+    if min(len(np.unique(group)) for group in (stage.domains, fold)) < 2:
         never = np.array([[0.0], [NEVER], [0.0]])  # nothing can be left out to learn from
-        return found, never
-
-    def without(held: Held) -> tuple[Ground, Vectors]:
-        there = places
-        if anew is not None:
-            rest = [text for text, gone in zip(table.queries, held, strict=True) if not gone]
-            there = ground.placed(anew(rest), shapes, form)
-        return ground.survey(form, there[~held], domains[~held]), there
-
-    targets = ridge.filled(table.score, np.nan_to_num(table.cost), unit)
-    models = targets.shape[1] // 2
-    alpha = ridge.choose_alpha(places, targets, models, fold, LinearRouter.ALPHAS)
+        return stage.ground(stage.seen), never
     (seen, told), (unseen, strange) = (
-        _left_out(without, targets, alpha, group) for group in (fold, domains % _ROUNDS)
+        stage.left_out(group, progress) for group in (fold, stage.domains % _ROUNDS)
     )
     odds = ground.learned_odds(seen, unseen)
     known = _Left(told, ground.log_odds(seen, odds), fold)
-    new = _Left(strange, ground.log_odds(unseen, odds), domains)
-    asked = [_asked(known, new, one, promise) for one in _policies(policy)]
-    return found._replace(odds=odds), np.array(asked).T
+    new = _Left(strange, ground.log_odds(unseen, odds), stage.domains)
+    asked = [_asked(known, new, one, promise) for one in _policies(router.policy)]
+    return stage.ground(stage.seen)._replace(odds=odds), np.array(asked).T
 
 
 def weight_of(policy: Policy) -> float:
@@ -139,37 +117,83 @@ def _asked(
     return weight_of(policy), asked, trust.usual_gain(known)
 
 
-def _left_out(
-    without: Callable[[Held], tuple[Ground, Vectors]],
-    targets: Matrix,
-    alpha: float,
-    group: Folds,
-) -> tuple[Matrix, Matrix]:
-    """The signs of known ground (N, 2) of each row, its group not being known, and what is told.
-
-    That is quality and cost in units (4, N, m) as predicted without the row's group, and as they
-    were. A ridge regression, as strong as is best on known ground, stands in for the router, which
-    may take long to fit.
+class _Stage(NamedTuple):
+    """Where domains are left out.
 
     Args:
-        without: rows left out -> the ground of the others, and where all rows lie.
-        targets: (N, 2m) quality, and cost in units.
-        alpha: strength of the regression.
-        group: (N,) what is left out together.
+        router: learns anew without them.
+        anew: its encoder, too, where it was trained along.
+        seen: the texts as the router reads them.
+        form: (2, s) mean and spread of their form.
+        outcomes: quality and cost (N, m); NaN is unknown.
+        domains: (N,) each row's.
     """
-    signs, told = np.zeros((len(group), 2)), np.zeros_like(targets)
-    for one in np.unique(group):
-        held, rest = group == one, group != one
-        known, there = without(held)
-        signs[held] = known.signs(there[held])
-        told[held] = ridge.fit(there[rest], targets[rest], alpha)(there[held])
-    return signs, np.stack([half for each in (told, targets) for half in np.split(each, 2, axis=1)])
+
+    router: PredictiveRouter
+    anew: Anew | None
+    seen: Reading
+    form: Shapes
+    outcomes: tuple[Matrix, Matrix]
+    domains: Folds
+
+    @classmethod
+    def of(cls, router: PredictiveRouter, table: OutcomeTable, anew: Anew | None) -> _Stage:
+        seen = Reading(table.queries, router.encoder_, table.domains)
+        outcomes, form = (table.score, table.cost), np.stack(scale(seen.shape))
+        return cls(router, anew, seen, form, outcomes, _domains(seen, router.seed))
+
+    def ground(self, seen: Reading, rows: Folds | slice = slice(None)) -> Ground:
+        """The ground of these of the rows."""
+        return ground.survey(self.form, self._places(seen)[rows], self.domains[rows])
+
+    def _places(self, seen: Reading) -> Vectors:
+        return ground.placed(seen.vectors, seen.shape, self.form)
+
+    def left_out(self, group: Folds, progress: Progress) -> tuple[Matrix, Matrix]:
+        """The signs of known ground (N, 2) of each row, its group not being known, and what is
+        told: quality and cost in units (4, N, m) as predicted without the group, and as they were.
+
+        Args:
+            group: (N,) what is left out together.
+            progress: told which.
+        """
+        signs, told = np.zeros((len(group), 2)), np.zeros((2, *self.outcomes[0].shape))
+        numbers = np.unique(group)
+        for one in numbers:
+            progress(f"learning without a part of the rows ({one + 1} of {len(numbers)})")
+            rest, held = np.flatnonzero(group != one), np.flatnonzero(group == one)
+            seen = self._without(rest)
+            signs[held] = self.ground(seen, rest).signs(self._places(seen)[held])
+            known = (_with_every_model(values, rest) for values in self.outcomes)
+            twin = self.router.again(seen.rows(rest), *known)
+            told[:, held] = twin._predict(twin._see(seen.rows(held)))
+        found = np.concatenate([told, [_filled(values) for values in self.outcomes]])
+        found[1::2] /= self.router.cost_unit_
+        return signs, found
+
+    def _without(self, rest: Folds) -> Reading:
+        """All texts as they are read by who knows these only."""
+        if self.anew is None:
+            return self.seen
+        return self.seen.read_by(self.anew([self.seen.texts[i] for i in rest]))
 
 
-def _domains(table: OutcomeTable, vectors: Vectors, seed: int) -> Folds:
+def _filled(values: Matrix) -> Matrix:
+    """Values (n, m), unknown ones at the model's mean."""
+    return np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
+
+
+def _with_every_model(values: Matrix, rest: Folds) -> Matrix:
+    """These rows of the values; models of which nothing is known there are at their mean."""
+    known = np.isfinite(values[rest]).any(axis=0)
+    return np.where(known, values[rest], np.nanmean(values, axis=0))
+
+
+def _domains(seen: Reading, seed: int) -> Folds:
     """A number (n,) for each row's domain: its label, or its cluster where labels are lacking."""
-    if table.domains is not None and len(named := np.unique(table.domains)) >= _FEWEST:
-        return np.searchsorted(named, table.domains)
+    if seen.labels is not None and len(named := np.unique(seen.labels)) >= _FEWEST:
+        return np.searchsorted(named, seen.labels)
+    vectors = seen.vectors
     centers = k_means(vectors, min(_CLUSTERS, len(vectors)), np.random.default_rng(seed))
     nearest: Folds = np.argmax(vectors @ centers.T, axis=1)
     return nearest

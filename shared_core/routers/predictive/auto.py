@@ -92,14 +92,26 @@ class AutoRouter(PredictiveRouter):
         self.fitted_ = [one.router for one in tried.members]
         self.parts_ = [one.part for one in tried.members]
         self.stack_ = stack.to_array()
-        self.means_ = np.stack([np.nanmean(quality, axis=0), np.nanmean(cost, axis=0)])
-        self.least_cost_ = np.nanmin(cost, axis=0)
+        self._settle_levels(quality, cost)
         found = gain(*self._held_out)
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)
         self.verdict_ = _verdict(found, self.best_single_)
         progress(self.verdict_)
+
+    def again(self, seen: Reading, quality: Matrix, cost: Matrix) -> AutoRouter:
+        """Its members again, by the weights that they have."""
+        twin, pairs = self.settled(), zip(self.fitted_, self.parts_, strict=True)
+        twin.cost_unit_ = self.cost_unit_
+        twin.fitted_ = [one.again(seen.parts[part], quality, cost) for one, part in pairs]
+        twin.parts_, twin.stack_ = self.parts_, self.stack_
+        twin._settle_levels(quality, cost)
+        return twin
+
+    def _settle_levels(self, quality: Matrix, cost: Matrix) -> None:
+        self.means_ = np.stack([np.nanmean(quality, axis=0), np.nanmean(cost, axis=0)])
+        self.least_cost_ = np.nanmin(cost, axis=0)
 
     def _predict(self, vectors: Reading) -> tuple[Matrix, Matrix]:
         pairs = zip(self.fitted_, self.parts_, strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,7 @@ from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.extension import Additions, Extension, learn, together
+from shared_core.routers.predictive.learnable import cost_unit, learnable
 from shared_core.routers.predictive.reading import Reading
 
 Progress = Callable[[str], None]
@@ -86,7 +86,7 @@ class PredictiveRouter(Router):
         report = progress or _silent
         for name in _ADDED:
             vars(self).pop(name, None)
-        table = _in_its_own_order(self._checked(outcomes))
+        table = learnable(outcomes, self.pool)
         self.encoder_ = self._trained_encoder(table.queries, report)
         report("encoding the queries")
         self.cost_unit_ = cost_unit(table.cost)
@@ -196,6 +196,18 @@ class PredictiveRouter(Router):
         chosen = {name: getattr(self, f"{name}_") for name in given if self._has_chosen(name)}
         return type(self)(**given | chosen)
 
+    def again(self, seen: Reading, quality: Matrix, cost: Matrix) -> PredictiveRouter:
+        """A router as this one would be, had it learned from these n rows; its choices stay.
+
+        Args:
+            seen: their texts.
+            quality, cost: (n, m); NaN is unknown.
+        """
+        twin = self.settled()
+        twin.cost_unit_ = self.cost_unit_
+        twin._fit(twin._see(seen), quality, cost, _silent)
+        return twin
+
     def _has_chosen(self, name: str) -> bool:
         return name != "encoder" and getattr(self, name) is None and hasattr(self, f"{name}_")
 
@@ -204,24 +216,6 @@ class PredictiveRouter(Router):
             raise NotFitted(
                 f"this {type(self).__name__} has not learned yet: call fit(outcomes) or load"
             )
-
-    def _checked(self, outcomes: OutcomeTable) -> OutcomeTable:
-        if not len(outcomes):
-            raise DataError("the table has no rows: nothing to learn from")
-        if unknown := [name for name in outcomes.models if name not in self.pool]:
-            raise DataError(
-                f"the table has outcomes of {', '.join(unknown)}, not in the pool of "
-                f"{', '.join(self.pool.names)}: add candidates, or take outcomes.of(pool.names)"
-            )
-        table = outcomes.of(self.pool.names).priced(self.pool)
-        table = table.rows(np.isfinite(table.score).any(axis=1))
-        known = np.atleast_1d(np.isfinite(table.score).any(axis=0))
-        if not known.all():
-            silent = [
-                name for name, any_known in zip(table.models, known, strict=True) if not any_known
-            ]
-            raise DataError(f"every score of {', '.join(silent)} is unknown: nothing to learn from")
-        return _with_costs(table)
 
     def _trained_encoder(self, texts: Sequence[str], report: Progress) -> Encoder:
         if self.encoder is None:
@@ -242,35 +236,3 @@ def _reason(predictions: Predictions, order: Sequence[int] | Any, policy: Policy
 
 def _silent(_: str) -> None:
     """Progress told to nobody."""
-
-
-def _in_its_own_order(table: OutcomeTable) -> OutcomeTable:
-    """The rows sorted by their content, so that the order they came in can change nothing."""
-    texts = [text.encode("utf-8", "surrogatepass") for text in table.queries]
-    keys = [
-        hashlib.blake2b(text + score.tobytes(), digest_size=16).digest()
-        for text, score in zip(texts, np.sort(table.score, axis=1), strict=True)
-    ]
-    return table.rows(sorted(range(len(table)), key=keys.__getitem__))
-
-
-def _with_costs(table: OutcomeTable) -> OutcomeTable:
-    """The table, if the cost of all models or of none is known; in the latter case, with zeros."""
-    known = np.atleast_1d(np.isfinite(table.cost).any(axis=0))
-    if known.all():
-        return table
-    if known.any():
-        lacking = [
-            name for name, any_known in zip(table.models, known, strict=True) if not any_known
-        ]
-        raise DataError(
-            f"no cost known of {', '.join(lacking)}, but of others: give cost.<model> columns, or "
-            "token counts in the table and prices in the pool"
-        )
-    free = {**table.measures, "cost": np.zeros_like(table.score)}
-    return OutcomeTable(table.models, table.queries, free, table.columns, table.answers)
-
-
-def cost_unit(cost: Matrix) -> float:
-    """USD that count as one unit: the mean cost of the dearest model, or 1 where all are free."""
-    return float(np.nanmean(cost, axis=0).max()) or 1.0

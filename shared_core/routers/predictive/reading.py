@@ -43,7 +43,7 @@ class Reading:
         """The texts as each part of a joined encoder sees them; itself with any other encoder."""
         if not isinstance(self.encoder, JoinedEncoder):
             return (self,)
-        return tuple(_Side(self, part) for part in self.encoder.parts)
+        return tuple(self.read_by(part) for part in self.encoder.parts)
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -60,17 +60,28 @@ class Reading:
         """The texts' form (n, s), not scaled."""
         return shape(self.texts)
 
+    def read_by(self, encoder: Encoder) -> Reading:
+        """The same texts as another encoder sees them; its parts that are here read no more."""
+        return _Otherwise(self, encoder)
+
     def rows(self, chosen: Folds) -> Reading:
         """The reading of some of the texts: each view is worked out for all of them, once."""
         return _Rows(self, chosen)
 
 
-class _Side(Reading):
-    """All rows of a reading as one part of its encoder sees them."""
+class _Otherwise(Reading):
+    """All rows of a reading as another encoder sees them."""
 
     def __init__(self, whole: Reading, encoder: Encoder) -> None:
         super().__init__(whole.texts, encoder, whole.labels)
         self._whole = whole
+
+    @cached_property
+    def parts(self) -> tuple[Reading, ...]:
+        if not isinstance(self.encoder, JoinedEncoder):
+            return (self,)
+        here = {id(one.encoder): one for one in self._whole.parts}
+        return tuple(here.get(id(part)) or self.read_by(part) for part in self.encoder.parts)
 
     @cached_property
     def shape(self) -> Shapes:

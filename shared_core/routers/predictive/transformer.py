@@ -123,6 +123,14 @@ class TransformerRouter(MLPRouter):
     def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         return super()._predict(super()._see(vectors))
 
+    def again(self, seen: Reading, quality: Matrix, cost: Matrix) -> MLPRouter:
+        """Its networks again; the transformer stays as it is, since to train it takes long."""
+        settings: dict[str, Any] = {"networks": self.networks, "temperature": self.temperature}
+        head = MLPRouter(self.pool, seed=self.seed, **settings)
+        head.cost_unit_ = self.cost_unit_
+        head._fit(head._see(seen), quality, cost, lambda _: None)
+        return head
+
     def _best_reading(
         self, plain: Reading, quality: Matrix, cost: Matrix, progress: Progress
     ) -> Reading:
@@ -161,11 +169,8 @@ class TransformerRouter(MLPRouter):
 
     def _missed(self, seen: Reading, quality: Matrix, cost: Matrix, held: Any) -> Matrix:
         """Error of the advantage of each row held back (h,), by a head fitted on the others."""
-        settings: dict[str, Any] = {"networks": self.networks, "temperature": self.temperature}
-        head = MLPRouter(self.pool, seed=self.seed, **settings)
-        head.cost_unit_ = self.cost_unit_
         rest, judged = np.flatnonzero(~held), np.flatnonzero(held)
-        head._fit(head._see(seen.rows(rest)), quality[rest], cost[rest], lambda _: None)
+        head = self.again(seen.rows(rest), quality[rest], cost[rest])
         told, _ = head._predict(head._see(seen.rows(judged)))
         rows = zip(told[:, None], quality[judged][:, None], strict=True)
         return np.array([advantage_error(*row) for row in rows])

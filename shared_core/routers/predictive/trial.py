@@ -74,12 +74,13 @@ class Trial:
         reading = self._reading.parts[part]
         try:
             new = member_class(note["router"])(self._auto.pool, seed=self._auto.seed)
-            member = self._fit(new, reading, np.arange(len(reading)))
-            predicted = self._held_out(member, reading)
+            new.cost_unit_ = self._auto.cost_unit_
+            new._fit(new._see(reading), *self._outcomes, lambda _: None)
+            predicted = self._held_out(new, reading)
         except ConfigError as error:
             note["left_out"] = str(error)
             return
-        self.members.append(Member(member, part, *predicted, note))
+        self.members.append(Member(new, part, *predicted, note))
         found = Predictions(self._auto.pool.names, *predicted, self._auto.cost_unit_)
         note["seconds"] = round(time.process_time() - began, 2)
         note |= gain(found, *self._outcomes).to_dict()
@@ -88,17 +89,12 @@ class Trial:
         """Go on with these of the members only; a decision waits for every one."""
         self.members = [self.members[i] for i in places]
 
-    def _fit(self, member: PredictiveRouter, reading: Reading, rows: Folds) -> PredictiveRouter:
-        member.cost_unit_ = self._auto.cost_unit_
-        quality, cost = (values[rows] for values in self._outcomes)
-        member._fit(member._see(reading.rows(rows)), quality, cost, lambda _: None)
-        return member
-
     def _held_out(self, member: PredictiveRouter, reading: Reading) -> tuple[Matrix, Matrix]:
         quality, cost = (np.zeros_like(values) for values in self._outcomes)
         for held in np.unique(self._fold):
             rows = np.flatnonzero(self._fold == held)
-            other = self._fit(member.settled(), reading, np.flatnonzero(self._fold != held))
+            rest = np.flatnonzero(self._fold != held)
+            other = member.again(reading.rows(rest), *(values[rest] for values in self._outcomes))
             quality[rows], cost[rows] = other._predict(other._see(reading.rows(rows)))
         return quality, cost
 

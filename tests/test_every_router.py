@@ -37,6 +37,7 @@ from shared_core import (
     NoEligibleModel,
     NotFitted,
     OutcomeTable,
+    PredictiveRouter,
     Query,
     Random,
     Router,
@@ -45,6 +46,8 @@ from shared_core import (
 )
 from shared_core._lazy import public_names
 from shared_core.query import ABILITIES
+from shared_core.routers.predictive.learnable import learnable
+from shared_core.routers.predictive.reading import Reading
 
 KNOWS_ONLY_WHAT_IT_SAW = {"Oracle"}
 TAKES_THE_POOLS_ORDER = {"Always"}
@@ -264,6 +267,22 @@ def test_a_model_the_caller_names_is_obeyed(case: Case) -> None:
 def test_equal_instances_decide_equally(case: Case) -> None:
     first, second = ready(case), case.fitted()
     assert [facts(first, text) for text in TRAIN[:9]] == [facts(second, text) for text in TRAIN[:9]]
+
+
+@every_router
+def test_again_on_the_same_rows_is_the_same_router(case: Case) -> None:
+    if not isinstance(router := ready(case), PredictiveRouter):
+        pytest.skip("predicts nothing")
+    table = learnable(outcomes(), router.pool)
+    seen = Reading(table.queries, router.encoder_, table.domains)
+    told = Reading(HELD_OUT, router.encoder_)
+    again = router.again(seen, table.score, table.cost)
+    for mine, theirs in zip(
+        router._predict(router._see(told)), again._predict(again._see(told)), strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-8)
+    few = router.again(seen.rows(np.arange(40)), table.score[:40], table.cost[:40])
+    assert not np.allclose(few._predict(few._see(told))[0], router._predict(router._see(told))[0])
 
 
 @every_router

@@ -159,8 +159,8 @@ class _Stage(NamedTuple):
         """
         signs, told = np.zeros((len(group), 2)), np.zeros((2, *self.outcomes[0].shape))
         numbers = np.unique(group)
-        for one in numbers:
-            progress(f"learning without a part of the rows ({one + 1} of {len(numbers)})")
+        for number, one in enumerate(numbers, 1):
+            progress(f"learning without a part of the rows ({number} of {len(numbers)})")
             rest, held = np.flatnonzero(group != one), np.flatnonzero(group == one)
             seen = self._without(rest)
             signs[held] = self.ground(seen, rest).signs(self._places(seen)[held])

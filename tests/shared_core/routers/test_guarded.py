@@ -72,6 +72,60 @@ def test_a_router_that_brings_its_own_encoder_is_rehearsed_with_that(
         assert GuardedRouter(router).fit(outcomes()).route(HELD_OUT[0]).model in POOL
 
 
+def test_the_router_itself_learns_anew_without_each_domain() -> None:
+    fitted_on: list[set[str]] = []
+
+    class Noting(LinearRouter):
+        def _see(self, reading: Reading) -> Any:
+            if not hasattr(self, "weights_"):
+                fitted_on.append(set(reading.labels or ()))
+            return super()._see(reading)
+
+    table = _table(whims=False)
+    GuardedRouter(Noting(["a", "b"], alpha=1.0)).fit(table)
+    labels = set(table.columns["dataset"])
+    assert fitted_on[:6] == [labels] * 6  # all rows, then a fifth of them left out each time
+    assert fitted_on[6:] == [labels - {one} for one in sorted(labels)]
+
+
+def test_who_is_too_sure_of_himself_on_strange_ground_is_trusted_less_there() -> None:
+    """Both do the same where they learned; one is as sure of it where nobody can be."""
+
+    class Careful(LinearRouter):
+        def _see(self, reading: Reading) -> Any:
+            self.known_ = getattr(self, "known_", set(reading.labels or ()))
+            mark = [one in self.known_ for one in (reading.labels or map(_domain, reading.texts))]
+            return super()._see(reading) * np.array(mark, np.float32)[:, None]
+
+    def asked(kind: type[LinearRouter]) -> float:
+        table = _table(whims=True)
+        return float(GuardedRouter(kind(["a", "b"], alpha=1.0)).fit(table).trust_[1, 0])
+
+    assert asked(Careful) < asked(LinearRouter)
+
+
+def _domain(text: str) -> str:
+    return next(word for word in text.split() if word.startswith("domain"))
+
+
+def test_a_model_unknown_without_some_domain_is_rehearsed_at_its_mean() -> None:
+    table = _table(whims=False)
+    score = table.score.copy()
+    only = np.array([one == "domain0" for one in table.columns["dataset"]])
+    score[~only, 1] = np.nan
+    lacking = replace(table, measures={**table.measures, "score": score})
+    guard = GuardedRouter(LinearRouter(["a", "b"], alpha=1.0)).fit(lacking)
+    assert np.isfinite(guard.trust_).all()
+    assert guard.route("add 7 and 1 domain1").model in ("a", "b")
+
+
+def test_the_order_of_rows_changes_nothing_in_trust() -> None:
+    table = outcomes()
+    turned = table.rows(np.arange(len(table))[::-1])
+    first, second = (GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(t) for t in (table, turned))
+    np.testing.assert_array_equal(first.trust_, second.trust_)
+
+
 def test_of_a_joined_encoder_what_was_trained_along_is_trained_anew() -> None:
     texts, read = list(TRAIN), []
 

@@ -2,7 +2,7 @@
 
 RouteLLM's SW ranking (arXiv 2406.18665, section 4.2): every training query is a game between each
 pair of models, won by the higher score, drawn by equal ones; games weigh the more, the more similar
-their query is to the one asked.
+their query is to the one asked, in what it is about and in its form.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Encoder, Vectors, unit
+from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import neighbours
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.reading import Reading, beside_form, scale
 
 _ROUNDS: Final = 30
 _PRIOR_GAMES: Final = 30.0
@@ -30,6 +32,7 @@ class EloRouter(PredictiveRouter):
     Args:
         pool, policy, encoder, seed: see PredictiveRouter.
         sharpness: a game weighs ``exp(sharpness * similarity)``; 0 gives one ladder for all.
+        form_weight: see KNNRouter.
     """
 
     def __init__(
@@ -39,15 +42,26 @@ class EloRouter(PredictiveRouter):
         encoder: Encoder | None = None,
         seed: int = 0,
         sharpness: float = 6.0,
+        form_weight: float = 0.15,
     ) -> None:
-        if sharpness < 0:
-            raise ConfigError(f"sharpness is a number from 0 up, not {sharpness}")
+        if min(sharpness, form_weight) < 0:
+            raise ConfigError(
+                f"sharpness and form_weight are numbers from 0 up, not {sharpness}, {form_weight}"
+            )
         super().__init__(pool, policy, encoder, seed)
         self.sharpness = sharpness
+        self.form_weight = form_weight
+
+    def _see(self, reading: Reading) -> Vectors:
+        return np.hstack([reading.vectors, reading.shape])
+
+    def _placed(self, seen: Vectors) -> Vectors:
+        return unit(beside_form(seen, self.middle_, self.spread_, self.form_weight))
 
     def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         progress("playing the games")
-        self.vectors_ = vectors
+        self.middle_, self.spread_ = scale(vectors[:, -WIDTH:])
+        self.vectors_ = self._placed(vectors)
         self.scores_ = quality.astype(np.float32)
         self.means_ = np.nanmean(quality, axis=0)
         self.costs_ = np.nanmean(cost, axis=0)
@@ -56,9 +70,9 @@ class EloRouter(PredictiveRouter):
         self.level_, self.slope_ = _line(won, self.means_)
 
     def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
-        quality = np.empty((len(vectors), len(self.means_)))
+        quality, placed = np.empty((len(vectors), len(self.means_))), self._placed(vectors)
         for rows in neighbours.chunks(len(vectors), len(self.vectors_)):
-            quality[rows] = self._quality(vectors[rows])
+            quality[rows] = self._quality(placed[rows])
         return quality, np.tile(self.costs_, (len(vectors), 1))
 
     def _quality(self, vectors: Vectors) -> Matrix:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -113,7 +112,7 @@ class LexicalEncoder(Encoder):
 
     def _project(self, row: Ngrams) -> Floats:
         """The row's direction in the space of the projection; zero when it has no known n-gram."""
-        vector: Floats = row.weight @ self._projection[row.places]
+        vector: Floats = row.weight @ self._projection.take(row.places, axis=0)
         return vector / max(float(np.sqrt(vector @ vector)), 1e-30)
 
     def config(self) -> Mapping[str, Any]:
@@ -193,29 +192,38 @@ class _Vocabulary(NamedTuple):
         return Ngrams(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def _weigh_block(self, ids: Ids, counts: Floats) -> Ngrams:
-        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        known = self.ids[place] == ids
+        place = self.ids.searchsorted(ids)
+        known = self.ids.take(place, mode="clip") == ids
         index = place[known]
         weight = (1 + np.log(counts[known])) * self.idf[index]
         length = float(np.sqrt(weight @ weight)) or 1.0
         return Ngrams(index, (weight / length).astype(np.float32))
 
 
+class _Word(NamedTuple):
+    """A word's id, and what the id of a pair of words takes: of its first, of its second."""
+
+    id: int
+    first: int
+    second: bytes
+
+
 def _count(text: str) -> _Counted:
     text = text.lower()
-    words = _WORD.findall(text)
-    of_words = Counter(map(_word_id, words))
-    of_words.update(_id(f"b{a} {b}") for a, b in pairwise(words))
-    pieces = Counter(text.split())
-    grams = [_character_ids(piece) for piece in pieces]
-    of_characters = np.concatenate([*grams, np.zeros(0, np.uint32)])
-    repeats = np.repeat(list(pieces.values()) or [0], [len(ids) for ids in grams] or [0])
-    return _distinct(list(of_words), list(of_words.values())), _distinct(of_characters, repeats)
+    words = [_word(word) for word in _WORD.findall(text)]
+    pairs = [zlib.crc32(b.second, a.first) for a, b in pairwise(words)]
+    of_words = np.array([*(word.id for word in words), *pairs], np.uint32)
+    pieces = b"".join(map(_character_ids, text.split()))
+    return _distinct(of_words), _distinct(np.frombuffer(pieces, np.uint32))
 
 
-def _distinct(ids: Sequence[int] | Ids, counts: Any) -> tuple[Ids, Floats]:
-    found, place = np.unique(np.asarray(ids, np.uint32), return_inverse=True)
-    return found, np.bincount(place, np.asarray(counts, float), len(found)).astype(np.float32)
+def _distinct(ids: Ids) -> tuple[Ids, Floats]:
+    """``np.unique`` with counts, in half the time."""
+    ids = np.sort(ids)
+    is_edge = np.ones(len(ids) + 1, bool)
+    is_edge[1:-1] = ids[1:] != ids[:-1]
+    edges = np.flatnonzero(is_edge)
+    return ids[edges[:-1]], np.diff(edges).astype(np.float32)
 
 
 def _id(gram: str) -> int:
@@ -223,14 +231,16 @@ def _id(gram: str) -> int:
 
 
 @lru_cache(65_536)
-def _word_id(word: str) -> int:
-    return _id(f"w{word}")
+def _word(word: str) -> _Word:
+    encoded = word.encode("utf-8", "surrogatepass")
+    return _Word(zlib.crc32(b"w" + encoded), zlib.crc32(b"b" + encoded), b" " + encoded)
 
 
 @lru_cache(65_536)
-def _character_ids(piece: str) -> Ids:
+def _character_ids(piece: str) -> bytes:
+    """The ids as an array's bytes, which take less room and are joined sooner."""
     padded = f" {piece} "
-    return np.fromiter((_id(f"c{gram}") for gram in _grams(padded)), np.uint32)
+    return np.fromiter((_id(f"c{gram}") for gram in _grams(padded)), np.uint32).tobytes()
 
 
 def _grams(padded: str) -> Iterator[str]:

@@ -200,47 +200,55 @@ class _Vocabulary(NamedTuple):
         return Ngrams(index, (weight / length).astype(np.float32))
 
 
-class _Word(NamedTuple):
-    """A word's id, and what the id of a pair of words takes: of its first, of its second."""
+class _Piece(NamedTuple):
+    """What stands between two spaces: the ids in it, and what pairs of words across the space take.
 
-    id: int
-    first: int
-    second: bytes
+    Ids are an array's bytes: they take less room so, and are joined sooner.
+    """
+
+    words: bytes
+    characters: bytes
+    first_word: bytes
+    last_word: int
 
 
 def _count(text: str) -> _Counted:
-    text = text.lower()
-    words = [_word(word) for word in _WORD.findall(text)]
-    pairs = [zlib.crc32(b.second, a.first) for a, b in pairwise(words)]
-    of_words = np.array([*(word.id for word in words), *pairs], np.uint32)
-    pieces = b"".join(map(_character_ids, text.split()))
-    return _distinct(of_words), _distinct(np.frombuffer(pieces, np.uint32))
+    pieces = [_piece(piece) for piece in text.lower().split()]
+    worded = [piece for piece in pieces if piece.words]
+    across = [zlib.crc32(b.first_word, a.last_word) for a, b in pairwise(worded)]
+    words = b"".join([*(piece.words for piece in worded), _joined(across)])
+    characters = b"".join([piece.characters for piece in pieces])
+    return _distinct(words), _distinct(characters)
 
 
-def _distinct(ids: Ids) -> tuple[Ids, Floats]:
+def _distinct(joined: bytes) -> tuple[Ids, Floats]:
     """``np.unique`` with counts, in half the time."""
-    ids = np.sort(ids)
+    ids = np.sort(np.frombuffer(joined, np.uint32))
     is_edge = np.ones(len(ids) + 1, bool)
     is_edge[1:-1] = ids[1:] != ids[:-1]
     edges = np.flatnonzero(is_edge)
     return ids[edges[:-1]], np.diff(edges).astype(np.float32)
 
 
+@lru_cache(65_536)
+def _piece(piece: str) -> _Piece:
+    words = _WORD.findall(piece)
+    own = [_id(f"w{word}") for word in words] + [_id(f"b{a} {b}") for a, b in pairwise(words)]
+    characters = [_id(f"c{gram}") for gram in _grams(f" {piece} ")]
+    first, last = (words[0], words[-1]) if words else ("", "")
+    return _Piece(_joined(own), _joined(characters), _bytes(f" {first}"), _id(f"b{last}"))
+
+
 def _id(gram: str) -> int:
-    return zlib.crc32(gram.encode("utf-8", "surrogatepass"))
+    return zlib.crc32(_bytes(gram))
 
 
-@lru_cache(65_536)
-def _word(word: str) -> _Word:
-    encoded = word.encode("utf-8", "surrogatepass")
-    return _Word(zlib.crc32(b"w" + encoded), zlib.crc32(b"b" + encoded), b" " + encoded)
+def _bytes(gram: str) -> bytes:
+    return gram.encode("utf-8", "surrogatepass")
 
 
-@lru_cache(65_536)
-def _character_ids(piece: str) -> bytes:
-    """The ids as an array's bytes, which take less room and are joined sooner."""
-    padded = f" {piece} "
-    return np.fromiter((_id(f"c{gram}") for gram in _grams(padded)), np.uint32).tobytes()
+def _joined(ids: Sequence[int]) -> bytes:
+    return np.array(ids, np.uint32).tobytes()
 
 
 def _grams(padded: str) -> Iterator[str]:

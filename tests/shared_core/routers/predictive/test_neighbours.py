@@ -34,6 +34,16 @@ def test_the_nearest_are_found_the_nearest_first(n: int, d: int, data: st.DataOb
     assert all(len(set(row)) == k for row in index.tolist())
 
 
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(1, 700), levels=st.integers(1, 300), data=st.data())
+def test_the_largest_are_those_that_sorting_finds(n: int, levels: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, min(n, 40)))
+    values = np.random.default_rng(n).integers(0, levels, (3, n)).astype(np.float32)  # many equal
+    index, found = neighbours.top(values, k)
+    np.testing.assert_array_equal(index, np.argsort(-values, axis=1, kind="stable")[:, :k])
+    np.testing.assert_array_equal(found, -np.sort(-values, axis=1)[:, :k])
+
+
 def test_two_steps_miss_few(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, queries = unit(6000, 128, 0), unit(20, 128, 1)
     exact, _ = neighbours.nearest(queries, rows, neighbours.leading(rows), 40)

@@ -21,7 +21,7 @@ EXACT_UP_TO: Final = 8192
 _LEADING: Final = 64
 _SHORTLIST: Final = 512
 _SHORTLIST_PER_NEIGHBOUR: Final = 8
-_GROUPS_PER_NEIGHBOUR: Final = 3
+_GROUPS_PER_NEIGHBOUR: Final = 2
 _AT_ONCE: Final = 1 << 22
 
 Indices = NDArray[np.int64]
@@ -54,7 +54,8 @@ def nearest(queries: Vectors, rows: Vectors, leads: Vectors, k: int) -> tuple[In
     if len(rows) <= EXACT_UP_TO:
         return top(queries @ rows.T, k)
     wanted = min(max(_SHORTLIST, _SHORTLIST_PER_NEIGHBOUR * k), len(rows))
-    short, _ = top(queries[:, : leads.shape[1]] @ leads.T, wanted)
+    rough = queries[:, : leads.shape[1]] @ leads.T
+    short = np.stack([_largest(row, wanted) for row in rough])
     exact = np.stack([rows[i] @ query for i, query in zip(short, queries, strict=True)])
     place, similarity = top(exact, k)
     return np.take_along_axis(short, place, axis=1), similarity
@@ -70,6 +71,12 @@ def top(similarity: Vectors, k: int) -> tuple[Indices, Vectors]:
         order = np.argsort(-some, kind="stable")[:k]
         index[i], values[i] = found[order], some[order]
     return index, values
+
+
+def _largest(values: Vectors, k: int) -> Indices:
+    """Where the k largest are, in no order."""
+    found = _candidates(values, k)
+    return found[np.argpartition(values[found], len(found) - k)[len(found) - k :]]
 
 
 def _candidates(values: Vectors, k: int) -> Indices:

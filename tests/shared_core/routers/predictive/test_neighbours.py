@@ -57,11 +57,19 @@ def test_two_steps_miss_few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_steps_find_all_where_the_leading_dimensions_are_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows, queries = unit(2000, 32, 0), unit(5, 32, 1)
+    rows, queries = unit(3000, 32, 0), unit(5, 32, 1)
     exact = neighbours.nearest(queries, rows, neighbours.leading(rows), 10)
     monkeypatch.setattr(neighbours, "EXACT_UP_TO", 100)
     found = neighbours.nearest(queries, rows, neighbours.leading(rows), 10)
     np.testing.assert_array_equal(found[0], exact[0])
+
+
+def test_a_shortlist_of_most_rows_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "EXACT_UP_TO", 100)
+    rows, queries = unit(6000, 128, 0), unit(20, 128, 1)
+    misleading = np.zeros((6000, 64), np.float32)
+    found, _ = neighbours.nearest(queries, rows, misleading, 200)
+    np.testing.assert_array_equal(found, neighbours.top(queries @ rows.T, 200)[0])
 
 
 def test_principal_axes_are_a_rotation_the_widest_first() -> None:

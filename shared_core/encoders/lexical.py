@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -113,7 +112,7 @@ class LexicalEncoder(Encoder):
 
     def _project(self, row: Ngrams) -> Floats:
         """The row's direction in the space of the projection; zero when it has no known n-gram."""
-        vector: Floats = row.weight @ self._projection[row.places]
+        vector: Floats = row.weight @ self._projection.take(row.places, axis=0)
         return vector / max(float(np.sqrt(vector @ vector)), 1e-30)
 
     def config(self) -> Mapping[str, Any]:
@@ -193,44 +192,63 @@ class _Vocabulary(NamedTuple):
         return Ngrams(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def _weigh_block(self, ids: Ids, counts: Floats) -> Ngrams:
-        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        known = self.ids[place] == ids
+        place = self.ids.searchsorted(ids)
+        known = self.ids.take(place, mode="clip") == ids
         index = place[known]
         weight = (1 + np.log(counts[known])) * self.idf[index]
         length = float(np.sqrt(weight @ weight)) or 1.0
         return Ngrams(index, (weight / length).astype(np.float32))
 
 
+class _Piece(NamedTuple):
+    """What stands between two spaces: the ids in it, and what pairs of words across the space take.
+
+    Ids are an array's bytes: they take less room so, and are joined sooner.
+    """
+
+    words: bytes
+    characters: bytes
+    first_word: bytes
+    last_word: int
+
+
 def _count(text: str) -> _Counted:
-    text = text.lower()
-    words = _WORD.findall(text)
-    of_words = Counter(map(_word_id, words))
-    of_words.update(_id(f"b{a} {b}") for a, b in pairwise(words))
-    pieces = Counter(text.split())
-    grams = [_character_ids(piece) for piece in pieces]
-    of_characters = np.concatenate([*grams, np.zeros(0, np.uint32)])
-    repeats = np.repeat(list(pieces.values()) or [0], [len(ids) for ids in grams] or [0])
-    return _distinct(list(of_words), list(of_words.values())), _distinct(of_characters, repeats)
+    pieces = [_piece(piece) for piece in text.lower().split()]
+    worded = [piece for piece in pieces if piece.words]
+    across = [zlib.crc32(b.first_word, a.last_word) for a, b in pairwise(worded)]
+    words = b"".join([*(piece.words for piece in worded), _joined(across)])
+    characters = b"".join([piece.characters for piece in pieces])
+    return _distinct(words), _distinct(characters)
 
 
-def _distinct(ids: Sequence[int] | Ids, counts: Any) -> tuple[Ids, Floats]:
-    found, place = np.unique(np.asarray(ids, np.uint32), return_inverse=True)
-    return found, np.bincount(place, np.asarray(counts, float), len(found)).astype(np.float32)
+def _distinct(joined: bytes) -> tuple[Ids, Floats]:
+    """``np.unique`` with counts, in half the time."""
+    ids = np.sort(np.frombuffer(joined, np.uint32))
+    is_edge = np.ones(len(ids) + 1, bool)
+    is_edge[1:-1] = ids[1:] != ids[:-1]
+    edges = np.flatnonzero(is_edge)
+    return ids[edges[:-1]], np.diff(edges).astype(np.float32)
+
+
+@lru_cache(65_536)
+def _piece(piece: str) -> _Piece:
+    words = _WORD.findall(piece)
+    own = [_id(f"w{word}") for word in words] + [_id(f"b{a} {b}") for a, b in pairwise(words)]
+    characters = [_id(f"c{gram}") for gram in _grams(f" {piece} ")]
+    first, last = (words[0], words[-1]) if words else ("", "")
+    return _Piece(_joined(own), _joined(characters), _bytes(f" {first}"), _id(f"b{last}"))
 
 
 def _id(gram: str) -> int:
-    return zlib.crc32(gram.encode("utf-8", "surrogatepass"))
+    return zlib.crc32(_bytes(gram))
 
 
-@lru_cache(65_536)
-def _word_id(word: str) -> int:
-    return _id(f"w{word}")
+def _bytes(gram: str) -> bytes:
+    return gram.encode("utf-8", "surrogatepass")
 
 
-@lru_cache(65_536)
-def _character_ids(piece: str) -> Ids:
-    padded = f" {piece} "
-    return np.fromiter((_id(f"c{gram}") for gram in _grams(padded)), np.uint32)
+def _joined(ids: Sequence[int]) -> bytes:
+    return np.array(ids, np.uint32).tobytes()
 
 
 def _grams(padded: str) -> Iterator[str]:

@@ -16,12 +16,12 @@ _READ: Final = 4000
 _WORD: Final = re.compile(r"\w+")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _OPTION: Final = re.compile(r"(?m)^\s*\(?[A-Ja-j][).:]\s")
-_MATHEMATICS: Final = re.compile(r"[=+^*/<>\\$%]")
-_CODE: Final = re.compile(r"[{}\[\]();_#]")
-_KEYWORD: Final = re.compile(r"\b(?:def|return|import|class|function|assert|SELECT|print)\b")
-_CAPITAL: Final = re.compile(r"[A-Z]")
-_DIGIT: Final = re.compile(r"\d")
-_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
+_KEYWORDS: Final = frozenset(
+    {"def", "return", "import", "class", "function", "assert", "SELECT", "print"}
+)
+_MATHEMATICS: Final = b"=+^*/<>\\$%"
+_CODE: Final = b"{}[]();_#"
+_CAPITALS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 NAMES: Final = (
     "characters", "words", "word_length", "digit_share", "numbers", "capital_share", "options",
@@ -46,29 +46,27 @@ def _shape(text: str) -> list[float]:
     length = max(len(seen), 1)
     words = _WORD.findall(seen)
     n_words = max(len(words), 1)
-    n = {name: len(pattern.findall(seen)) for name, pattern in _COUNTED}
+    numbers = _NUMBER.findall(seen)
+    in_numbers = "".join(numbers)
+    n_digits = len(in_numbers) - in_numbers.count(".") - in_numbers.count(",")
+    ascii_only = seen.encode("ascii", "ignore")
+    n_mathematics, n_code = _among(ascii_only, _MATHEMATICS), _among(ascii_only, _CODE)
     counts = np.log1p([
-        len(text), len(words), n["number"], n["option"], seen.count("\n"), n["mathematics"],
-        n["code"], n["keyword"], seen.count("?"), seen.count(","), seen.count("."),
+        len(text), len(words), len(numbers), len(_OPTION.findall(seen)), seen.count("\n"),
+        n_mathematics, n_code, sum(map(_KEYWORDS.__contains__, words)), seen.count("?"),
+        seen.count(","), seen.count("."),
     ]).tolist()  # fmt: skip
-    characters, total, numbers, options, lines, mathematics, code, keywords, *marks = counts
+    characters, total, figures, options, lines, mathematics, code, keywords, *marks = counts
     questions, commas, sentences = marks
     return [
-        characters, total, sum(map(len, words)) / n_words, n["digit"] / length, numbers,
-        n["capital"] / length, options, lines, n["mathematics"] / length, mathematics,
-        n["code"] / length, code, keywords, n["foreign"] / length, questions,
-        len({word.lower() for word in words}) / n_words, float(seen.rstrip().endswith("?")),
+        characters, total, len("".join(words)) / n_words, n_digits / length, figures,
+        _among(ascii_only, _CAPITALS) / length, options, lines, n_mathematics / length, mathematics,
+        n_code / length, code, keywords, (len(seen) - len(ascii_only)) / length, questions,
+        len(set(map(str.lower, words))) / n_words, float(seen.rstrip().endswith("?")),
         commas, sentences, float(seen.count("$") > 1),
     ]  # fmt: skip
 
 
-_COUNTED: Final = (
-    ("number", _NUMBER),
-    ("option", _OPTION),
-    ("mathematics", _MATHEMATICS),
-    ("code", _CODE),
-    ("keyword", _KEYWORD),
-    ("digit", _DIGIT),
-    ("capital", _CAPITAL),
-    ("foreign", _FOREIGN),
-)
+def _among(text: bytes, characters: bytes) -> int:
+    """How many of the text's characters are among these."""
+    return len(text) - len(text.translate(None, characters))

@@ -35,6 +35,8 @@ class Predictions:
 
     def of(self, models: Sequence[str]) -> Predictions:
         """These predictions for some of the models, in the order given."""
+        if tuple(models) == self.models:
+            return self
         place = {name: column for column, name in enumerate(self.models)}
         columns = [place[name] for name in models]
         return Predictions(

@@ -8,7 +8,7 @@ Queries are near that are about the same things and look the same, such as equal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class KNNRouter(PredictiveRouter):
         self.k = k
         self.shrinkage = shrinkage
         self.form_weight = form_weight
-        self._leads: Vectors | None = None
+        self._known: _Known | None = None
 
     def _see(self, reading: Reading) -> Vectors:
         return np.hstack([reading.vectors, reading.shape])
@@ -75,18 +75,21 @@ class KNNRouter(PredictiveRouter):
         self.vectors_ = placed @ self.axes_
         self.outcomes_ = np.stack([quality, cost])
         self.means_ = np.nanmean(self.outcomes_, axis=1)
-        self._leads = neighbours.leading(self.vectors_)
+        self._known = None
         self.k_, self.shrinkage_ = self._tuned(progress)
 
     def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
-        if self._leads is None:
-            self._leads = neighbours.leading(self.vectors_)
-        found = np.zeros((2, len(vectors), self.means_.shape[1]))
+        leads, found = self._ready().leads, np.zeros((2, len(vectors), self.means_.shape[1]))
         rotated = self._placed(vectors) @ self.axes_
         for rows in neighbours.chunks(len(vectors), len(self.vectors_)):
-            near = neighbours.nearest(rotated[rows], self.vectors_, self._leads, self.k_)
+            near = neighbours.nearest(rotated[rows], self.vectors_, leads, self.k_)
             (found[:, rows],) = self._outcomes(*near, (self.shrinkage_,))
         return found[0], found[1]
+
+    def _ready(self) -> _Known:
+        if self._known is None:
+            self._known = _Known.of(self.vectors_, self.outcomes_)
+        return self._known
 
     def _placed(self, seen: Vectors) -> Vectors:
         return unit(reading.beside_form(seen, self.middle_, self.spread_, self.form_weight))
@@ -95,11 +98,8 @@ class KNNRouter(PredictiveRouter):
         self, nearest: Indices, similarity: Vectors, shrinkages: Sequence[float]
     ) -> list[Matrix]:
         """Per shrinkage the outcomes (2, n, m), from neighbours (n, k) and their similarity."""
-        weight = _weights(similarity)
-        seen = self.outcomes_[:, nearest]
-        known = np.isfinite(seen)
-        total = np.einsum("nk,onkm->onm", weight, known)
-        found = np.einsum("nk,onkm->onm", weight, np.where(known, seen, 0.0))
+        sums = (_weights(similarity)[:, None, :] @ self._ready().outcomes[nearest])[:, 0]
+        found, total = sums.reshape(len(nearest), 2, 2, -1).transpose(1, 2, 0, 3)
         means = self.means_[:, None, :]
         # A model that no neighbour knows keeps its mean, even without shrinkage.
         return [(found + (s + _LITTLE) * means) / (total + s + _LITTLE) for s in shrinkages]
@@ -135,6 +135,22 @@ class KNNRouter(PredictiveRouter):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"k": 5, "shrinkage": 2.0}, {}]
+
+
+class _Known(NamedTuple):
+    """The learned arrays as a search for neighbours wants them; worked out once, not saved.
+
+    ``outcomes`` (r, 4m) are each row's quality and cost, 0 where unknown, and 1 where known.
+    """
+
+    leads: Vectors
+    outcomes: Matrix
+
+    @classmethod
+    def of(cls, vectors: Vectors, outcomes: Matrix) -> _Known:
+        is_known = np.isfinite(outcomes)
+        told = np.where(is_known, outcomes, 0.0)
+        return cls(neighbours.leading(vectors), np.hstack([*told, *is_known]))
 
 
 def _weights(similarity: Vectors) -> Matrix:

@@ -76,7 +76,8 @@ class RegressionRouter(PredictiveRouter):
 
     def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         found = self._features(self._design(vectors)) @ self.weights_ + self.offset_
-        quality, cost = np.split(found.astype(np.float64), 2, axis=1)
+        m = len(self.least_cost_)
+        quality, cost = found[:, :m].astype(np.float64), found[:, m:].astype(np.float64)
         return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
 
     def _design(self, seen: Vectors) -> Vectors:

@@ -23,10 +23,10 @@ Weights = NDArray[np.float64]
 
 
 def common(values: Matrix) -> Matrix:
-    """Mean (n, 1) of each query over the models that are known."""
+    """Mean (…, n, 1) of each query over the models that are known, for values (…, n, m)."""
     known = np.isfinite(values)
-    total = np.where(known, values, 0.0).sum(axis=1, keepdims=True)
-    shared: Matrix = total / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    total = np.where(known, values, 0.0).sum(axis=-1, keepdims=True)
+    shared: Matrix = total / np.maximum(known.sum(axis=-1, keepdims=True), 1)
     return shared
 
 
@@ -68,6 +68,12 @@ def _non_negative(gram: Matrix, products: Weights) -> Weights:
     return found
 
 
+def _weighed(shares: Weights, values: Matrix) -> Matrix:
+    """The sum (n, m) of k times (n, m)."""
+    total: Matrix = (shares @ values.reshape(len(shares), -1)).reshape(values.shape[1:])
+    return total
+
+
 class Stack(NamedTuple):
     """Weights (k,) of k routers, for the advantage, for what all models share, and for cost."""
 
@@ -91,16 +97,12 @@ class Stack(NamedTuple):
         self, qualities: Sequence[Matrix], costs: Sequence[Matrix], quality: Matrix, cost: Matrix
     ) -> tuple[Matrix, Matrix]:
         """Quality and cost (n, m) of k predictions; ``quality`` and ``cost`` are means (m,)."""
-        level = quality.mean()
-        apart, together = quality - level, np.zeros((len(qualities[0]), 1))
-        lead = np.tile(apart, (len(qualities[0]), 1))
-        price = np.tile(cost, (len(qualities[0]), 1))
-        for one, paid, a, s, c in zip(qualities, costs, *self, strict=True):
-            shared = common(one)
-            lead += a * (one - shared - apart)
-            together += s * (shared - level)
-            price += c * (paid - cost)
-        return level + lead + together, price
+        told, paid = np.stack(qualities), np.stack(costs)
+        level, shared = quality.mean(), common(told)
+        apart = quality - level
+        lead = _weighed(self.advantage, told - shared - apart)
+        together = _weighed(self.shared, shared - level)
+        return quality + lead + together, cost + _weighed(self.cost, paid - cost)
 
     @property
     def used(self) -> list[int]:

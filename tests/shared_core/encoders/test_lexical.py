@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +20,10 @@ from shared_core import DataError, LexicalEncoder, NotFitted
 from shared_core.artifacts import read, write
 
 ENCODER = LexicalEncoder(dimension=32).fit(TRAIN)
+gaps = st.sampled_from([" ", " - ", "\n", "\x1f", "-", ", ", "__", "é"])
+apart = st.lists(gaps, min_size=6, max_size=6).map(
+    lambda some: "what{}is{}the{}SUM{}of{}the{}".format(*some)
+)
 texts = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(TRAIN)
 
 
@@ -25,6 +34,41 @@ def test_any_text_gives_a_unit_vector_or_zero(some: list[str]) -> None:
     assert vectors.shape == (len(some), 32)
     lengths = np.linalg.norm(vectors, axis=1)
     assert np.all((np.abs(lengths - 1) < 1e-4) | (lengths == 0))
+
+
+def tf_idf(grams: Sequence[str]) -> dict[int, float]:
+    """Place -> weight of the n-grams that the encoder knows, one after the other."""
+    arrays = ENCODER.arrays()
+    places = {int(number): place for place, number in enumerate(arrays["ids"])}
+    ids = Counter(zlib.crc32(gram.encode("utf-8", "surrogatepass")) for gram in grams)
+    known = {places[number]: count for number, count in ids.items() if number in places}
+    told = {at: (1 + np.log(count)) * arrays["idf"][at] for at, count in known.items()}
+    length = np.sqrt(sum(weight**2 for weight in told.values()))
+    return {at: weight / length for at, weight in told.items()}
+
+
+def grams_of(text: str) -> tuple[list[str], list[str]]:
+    """Words and pairs of words; pieces of what stands between spaces."""
+    text = text.lower()
+    words = re.findall(r"\w+", text)
+    padded = [f" {piece} " for piece in text.split()]
+    pieces = [
+        f"c{one[start : start + n]}"
+        for one in padded
+        for n in (3, 4, 5)
+        for start in range(len(one) - n + 1)
+    ]
+    return [f"w{word}" for word in words] + [f"b{a} {b}" for a, b in pairwise(words)], pieces
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts | apart)
+def test_weights_are_tf_idf_of_words_and_of_characters(text: str) -> None:
+    (found,) = ENCODER.ngrams([text])
+    expected = [tf_idf(grams) for grams in grams_of(text)]
+    assert found.places.tolist() == [place for block in expected for place in sorted(block)]
+    weights = [block[place] for block in expected for place in sorted(block)]
+    np.testing.assert_allclose(found.weight, weights, rtol=1e-5)
 
 
 def test_what_is_like_a_kind_lies_near_it() -> None:

@@ -34,6 +34,16 @@ def test_the_nearest_are_found_the_nearest_first(n: int, d: int, data: st.DataOb
     assert all(len(set(row)) == k for row in index.tolist())
 
 
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(1, 700), levels=st.integers(1, 300), data=st.data())
+def test_the_largest_are_those_that_sorting_finds(n: int, levels: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, min(n, 40)))
+    values = np.random.default_rng(n).integers(0, levels, (3, n)).astype(np.float32)  # many equal
+    index, found = neighbours.top(values, k)
+    np.testing.assert_array_equal(index, np.argsort(-values, axis=1, kind="stable")[:, :k])
+    np.testing.assert_array_equal(found, -np.sort(-values, axis=1)[:, :k])
+
+
 def test_two_steps_miss_few(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, queries = unit(6000, 128, 0), unit(20, 128, 1)
     exact, _ = neighbours.nearest(queries, rows, neighbours.leading(rows), 40)
@@ -47,11 +57,19 @@ def test_two_steps_miss_few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_steps_find_all_where_the_leading_dimensions_are_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows, queries = unit(2000, 32, 0), unit(5, 32, 1)
+    rows, queries = unit(3000, 32, 0), unit(5, 32, 1)
     exact = neighbours.nearest(queries, rows, neighbours.leading(rows), 10)
     monkeypatch.setattr(neighbours, "EXACT_UP_TO", 100)
     found = neighbours.nearest(queries, rows, neighbours.leading(rows), 10)
     np.testing.assert_array_equal(found[0], exact[0])
+
+
+def test_a_shortlist_of_most_rows_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "EXACT_UP_TO", 100)
+    rows, queries = unit(6000, 128, 0), unit(20, 128, 1)
+    misleading = np.zeros((6000, 64), np.float32)
+    found, _ = neighbours.nearest(queries, rows, misleading, 200)
+    np.testing.assert_array_equal(found, neighbours.top(queries @ rows.T, 200)[0])
 
 
 def test_principal_axes_are_a_rotation_the_widest_first() -> None:

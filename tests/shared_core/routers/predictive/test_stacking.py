@@ -24,3 +24,21 @@ def test_stack_weights_are_never_negative_and_find_the_truth(seed: int) -> None:
 def test_a_query_that_is_hard_for_all_has_no_advantage() -> None:
     hard = np.array([[0.1, 0.3], [0.7, 0.9]])
     np.testing.assert_allclose(stacking.advantage(hard), [[-0.1, 0.1], [-0.1, 0.1]])
+
+
+def test_a_stack_is_the_weighed_sum_of_what_each_adds_to_the_means() -> None:
+    rng = np.random.default_rng(0)
+    qualities, costs = rng.random((2, 3, 5, 4))
+    quality, cost = rng.random((2, 4))
+    stack = stacking.Stack(*rng.random((3, 3)))
+    found, price = stack(list(qualities), list(costs), quality, cost)
+    for n in range(5):
+        for m in range(4):
+            told, paid = quality[m], cost[m]
+            for one, its_cost, a, s, c in zip(qualities, costs, *stack, strict=True):
+                shared = one[n].mean()
+                told += a * ((one[n, m] - shared) - (quality[m] - quality.mean()))
+                told += s * (shared - quality.mean())
+                paid += c * (its_cost[n, m] - cost[m])
+            assert found[n, m] == pytest.approx(told)
+            assert price[n, m] == pytest.approx(paid)

@@ -29,6 +29,8 @@ _OVERSAMPLING: Final = 32
 _POWER_ITERATIONS: Final = 4
 _BLOCK_ROWS: Final = 32
 _FIT_ROWS: Final = 8192
+_KEPT_LENGTH: Final = 40
+"""Longer pieces are no words, seldom come again, and would fill the memory."""
 
 Ids = NDArray[np.uint32]
 Floats = NDArray[np.float32]
@@ -230,13 +232,19 @@ def _distinct(joined: bytes) -> tuple[Ids, Floats]:
     return ids[edges[:-1]], np.diff(edges).astype(np.float32)
 
 
-@lru_cache(65_536)
 def _piece(piece: str) -> _Piece:
+    return _remembered(piece) if len(piece) <= _KEPT_LENGTH else _read(piece)
+
+
+def _read(piece: str) -> _Piece:
     words = _WORD.findall(piece)
     own = [_id(f"w{word}") for word in words] + [_id(f"b{a} {b}") for a, b in pairwise(words)]
     characters = [_id(f"c{gram}") for gram in _grams(f" {piece} ")]
     first, last = (words[0], words[-1]) if words else ("", "")
     return _Piece(_joined(own), _joined(characters), _bytes(f" {first}"), _id(f"b{last}"))
+
+
+_remembered = lru_cache(65_536)(_read)
 
 
 def _id(gram: str) -> int:

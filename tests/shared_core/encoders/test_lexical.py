@@ -18,6 +18,7 @@ from small_world import HELD_OUT, TRAIN
 
 from shared_core import DataError, LexicalEncoder, NotFitted
 from shared_core.artifacts import read, write
+from shared_core.encoders import lexical
 
 ENCODER = LexicalEncoder(dimension=32).fit(TRAIN)
 gaps = st.sampled_from([" ", " - ", "\n", "\x1f", "-", ", ", "__", "é"])
@@ -164,3 +165,9 @@ def test_other_processes_learn_the_same() -> None:
         for seed in ("1", "2")
     ]
     assert told == [LexicalEncoder(dimension=32).fit(TRAIN).fingerprint] * 2
+
+
+def test_only_pieces_as_long_as_words_are_remembered() -> None:
+    lexical._remembered.cache_clear()
+    lexical._count("a word " + "x" * 3000)
+    assert lexical._remembered.cache_info().currsize == 2

@@ -1,16 +1,19 @@
 """Targets that hold: a knob set on held-out rows so that a promise is kept with a stated chance.
 
 Learn-then-Test (Angelopoulos et al., arXiv 2110.01052) by fixed-sequence testing: settings are
-tried from the safest on, each must be proved by a finite-sample bound at level delta, and the first
-that cannot be proved ends the search. The chance that the setting returned breaks its promise on
-fresh queries of the same kind is then at most delta, whatever the distribution; of costs it is
-assumed that none is more than half again the largest one seen.
+tried from the safest on, each must be proved by a finite-sample test at level delta, and the first
+that cannot be proved ends the search. The chance that the setting returned breaks its promise in
+the long run is then well below delta, whatever the distribution, so that it is about delta at most
+for the mean of as many fresh queries, which varies by chance as well. Of costs it is assumed that
+none is more than half again the largest one seen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final, Literal
 
 import numpy as np
@@ -18,15 +21,16 @@ from numpy.typing import NDArray
 
 from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation import cost_metrics
+from shared_core.evaluation.proofs import is_below
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.predictive.learnable import in_its_own_order
 
 Kind = Literal["strong_share", "cost_per_1k", "quality_floor"]
 
-_N_WEIGHTS: Final = 48
-_STEPS: Final = 60
+_N_WEIGHTS: Final = 192
 
 Vector = NDArray[np.float64]
 
@@ -40,7 +44,8 @@ class Target:
             ``cost_per_1k``, at most so many USD per thousand queries; ``quality_floor``, at least
             the best single model's quality plus this (-0.01: one point less is allowed).
         value: the number promised.
-        delta: chance that the promise is broken, at most.
+        delta: chance, at most, that the promise is broken on as many fresh queries of the same kind
+            as it was made by.
     """
 
     kind: Kind
@@ -93,7 +98,7 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
     Raises:
         DataError: an outcome is unknown.
     """
-    table = calibration.of(router.pool.names).priced(router.pool)
+    table = in_its_own_order(calibration.of(router.pool.names).priced(router.pool))
     if not len(table) or not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
         raise DataError("calibration takes rows whose every score and cost is known")
     predicted = router.predict(table.queries)
@@ -101,15 +106,15 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
 
 
 def kept(predicted: Predictions, score: Matrix, cost: Matrix, target: Target, best: int) -> Kept:
-    """The same from predictions; ``best`` is the best single model's column, chosen on train."""
-    loss = losses(target, predicted, score, cost, best)
-    low, high = _range(target, cost)
-    limit = _limit(target)
-    tried = _safest_first(target)
+    """The same from predictions; ``best`` is the best single model's column, chosen on train.
+
+    The rows must not be in an order that goes by their outcomes.
+    """
+    loss, limit = losses(target, predicted, score, cost, best), _limit(target)
+    tried, possible, delta = _safest_first(target), _range(target, cost), _in_the_long_run(target)
     found: float | None = None
     for weight in tried:
-        bound = _upper(loss(weight), low, high, target.delta)
-        if bound > limit:
+        if not is_below(loss(weight), limit, *possible, delta):
             break
         found = weight
     chosen = tried[0] if found is None else found
@@ -162,37 +167,16 @@ def _range(target: Target, cost: Matrix) -> tuple[float, float]:
     return 0.0, 1000 * float(cost.max()) * 1.5
 
 
+def _in_the_long_run(target: Target) -> float:
+    """The chance for the long run that leaves ``delta`` for a fresh sample of equal size.
+
+    The difference of two samples' means varies by the root of two as much as one of them does.
+    """
+    normal = NormalDist()
+    return min(normal.cdf(math.sqrt(2) * normal.inv_cdf(target.delta)), target.delta)
+
+
 def _safest_first(target: Target) -> list[float]:
     """Cost weights, the ones that keep the target most surely first."""
     weights = [float(w) for w in cost_metrics.cost_weights(_N_WEIGHTS)]
     return weights if target.kind == "quality_floor" else weights[::-1]
-
-
-def _upper(loss: Vector, low: float, high: float, delta: float) -> float:
-    """Upper confidence bound of the mean of values in low..high: the best of two that share delta.
-
-    Empirical Bernstein (Maurer and Pontil, 2009) where values vary little, Hoeffding and Bentkus's
-    binomial tail through its Chernoff form where they are near an end.
-    """
-    n, span = len(loss), high - low
-    scaled = (loss - low) / span
-    mean = float(scaled.mean())
-    log = float(np.log(4 / delta))
-    spread = float(scaled.var(ddof=1)) if n > 1 else 0.25
-    bernstein = mean + np.sqrt(2 * spread * log / n) + 7 * log / (3 * max(n - 1, 1))
-    return low + span * min(float(bernstein), _chernoff(mean, n, float(np.log(2 / delta))))
-
-
-def _chernoff(mean: float, n: int, log: float) -> float:
-    """The largest p whose relative entropy to ``mean`` is log / n, by bisection."""
-    low, high = mean, 1.0
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _entropy(mean, middle) * n < log else (low, middle)
-    return high
-
-
-def _entropy(q: float, p: float) -> float:
-    p = min(max(p, 1e-12), 1 - 1e-12)
-    told = q * np.log(q / p) if q > 0 else 0.0
-    return float(told + ((1 - q) * np.log((1 - q) / (1 - p)) if q < 1 else 0.0))

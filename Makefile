@@ -7,7 +7,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 DATA ?= ../shared/data
 MODEL ?= all-MiniLM-L6-v2
 
-BENCHES := quality unseen speed encoders evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
+BENCHES := quality unseen targets speed encoders evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
 
 .PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
@@ -42,8 +42,11 @@ contracts: $(VENV)/.dev  ## who may import whom
 bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; DATA=folder of data sets, ENCODER=an exported one
 	$(BIN)/python benchmarks/quality.py $(DATA) $(if $(ENCODER),--encoder '$(ENCODER)')
 
-bench-unseen: $(VENV)/.demo  ## domains and models that come later; DATA=folder of data sets
-	$(BIN)/python benchmarks/unseen.py $(DATA)
+bench-unseen: $(VENV)/.demo  ## domains and models that come later; DATA=folder of data sets, ROUTER=auto, LABELS=0 for all
+	$(BIN)/python benchmarks/unseen.py $(DATA) $(if $(ROUTER),--router '$(ROUTER)') $(if $(LABELS),--labels '$(LABELS)')
+
+bench-targets: $(VENV)/.demo  ## promises of cost and quality over 200 calibration splits; DATA=folder of data sets
+	$(BIN)/python benchmarks/targets.py $(DATA)
 
 bench-speed: $(VENV)/.demo  ## decisions per second, latency, memory, import times
 	$(BIN)/python benchmarks/speed.py

@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_core.encoders import lexical
+from shared_core.encoders import sparse
 from shared_core.encoders.base import Encoder
-from shared_core.encoders.lexical import Block, Ngrams
+from shared_core.encoders.lexical import LexicalEncoder
+from shared_core.encoders.ngrams import Ngrams
+from shared_core.encoders.sparse import Block
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
@@ -56,7 +58,7 @@ class NgramRouter(PredictiveRouter):
 
     def _see(self, reading: Reading) -> _Seen:
         encoder, rows = reading.encoder, reading.ngrams
-        if rows is None or not isinstance(encoder, lexical.LexicalEncoder):
+        if rows is None or not isinstance(encoder, LexicalEncoder):
             raise ConfigError(f"NgramRouter reads n-grams, which {encoder!r} does not know")
         return _Seen(rows, encoder.n_features)
 
@@ -64,10 +66,10 @@ class NgramRouter(PredictiveRouter):
         progress("weighing n-grams")
         targets = ridge.filled(quality, cost, self.cost_unit_)
         self.offset_ = targets.mean(axis=0)
-        blocks = lexical.blocks(vectors.rows)
+        blocks = sparse.blocks(vectors.rows)
         share = (targets - self.offset_).astype(np.float32)
         dual = _conjugate_gradients(blocks, vectors.width, share, self.alpha)
-        weights = lexical.transposed_times(blocks, dual, vectors.width)
+        weights = sparse.transposed_times(blocks, dual, vectors.width)
         self.weights_ = weights.astype(np.float16)
         self.least_cost_ = np.nanmin(cost, axis=0)
 
@@ -88,7 +90,7 @@ def _conjugate_gradients(
     solution, rest = np.zeros_like(targets), targets.copy()
     direction, size = rest.copy(), (rest**2).sum(axis=0)
     for _ in range(_STEPS):
-        image = lexical.times(blocks, lexical.transposed_times(blocks, direction, width))
+        image = sparse.times(blocks, sparse.transposed_times(blocks, direction, width))
         image += alpha * direction
         step = size / np.maximum((direction * image).sum(axis=0), 1e-30)
         solution += step * direction

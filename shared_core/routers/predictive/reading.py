@@ -9,7 +9,8 @@ import numpy as np
 
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.joined import JoinedEncoder, side_by_side
-from shared_core.encoders.lexical import LexicalEncoder, Ngrams
+from shared_core.encoders.lexical import LexicalEncoder
+from shared_core.encoders.ngrams import Ngrams
 from shared_core.encoders.shape import WIDTH, Shapes, shape
 from shared_core.routers.predictive.cross_validation import Folds
 

@@ -18,7 +18,7 @@ from small_world import HELD_OUT, TRAIN
 
 from shared_core import DataError, LexicalEncoder, NotFitted
 from shared_core.artifacts import read, write
-from shared_core.encoders import lexical
+from shared_core.encoders import ngrams
 
 ENCODER = LexicalEncoder(dimension=32).fit(TRAIN)
 gaps = st.sampled_from([" ", " - ", "\n", "\x1f", "-", ", ", "__", "é"])
@@ -168,6 +168,6 @@ def test_other_processes_learn_the_same() -> None:
 
 
 def test_only_pieces_as_long_as_words_are_remembered() -> None:
-    lexical._remembered.cache_clear()
-    lexical._count("a word " + "x" * 3000)
-    assert lexical._remembered.cache_info().currsize == 2
+    ngrams._remembered.cache_clear()
+    ngrams.count("a word " + "x" * 3000)
+    assert ngrams._remembered.cache_info().currsize == 2

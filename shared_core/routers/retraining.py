@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shared_core.encoders.base import Encoder
-from shared_core.encoders.function import FunctionEncoder
 from shared_core.encoders.joined import JoinedEncoder
-from shared_core.errors import DataError
 
 Anew = Callable[[Sequence[str]], Encoder]
-"""Texts to train on -> the encoder."""
+"""Texts to train on -> the encoder; a DataError where they teach nothing."""
 
 
 def untrained(encoder: Encoder) -> tuple[bool, ...]:
@@ -31,19 +29,12 @@ def retraining(encoder: Encoder, along: Sequence[bool]) -> Anew | None:
 
     def trained(texts: Sequence[str]) -> Encoder:
         found = [
-            _anew(part, texts) if anew else part for part, anew in zip(parts, along, strict=True)
+            type(part)(**part.config()).fit(texts) if anew else part
+            for part, anew in zip(parts, along, strict=True)
         ]
         return JoinedEncoder(found) if len(found) > 1 else found[0]
 
     return trained
-
-
-def _anew(part: Encoder, texts: Sequence[str]) -> Encoder:
-    """A part trained anew; where there is too little to learn, all texts are the same to it."""
-    try:
-        return type(part)(**part.config()).fit(texts)
-    except DataError:
-        return FunctionEncoder(lambda found: [[0.0]] * len(found), "nothing")
 
 
 def _parts(encoder: Encoder) -> tuple[Encoder, ...]:

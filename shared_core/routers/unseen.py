@@ -14,6 +14,7 @@ import numpy as np
 
 from shared_core.encoders.base import Vectors
 from shared_core.encoders.shape import Shapes
+from shared_core.errors import ConfigError, DataError
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.routers import ground, trust
@@ -82,12 +83,17 @@ def rehearse(
     """
     stage = _Stage.of(router, table, anew)
     fold = folds(table.queries, _FOLDS, router.seed)
+    never = stage.ground(stage.seen), np.array([[0.0], [NEVER], [0.0]])
     if min(len(np.unique(group)) for group in (stage.domains, fold)) < 2:
-        never = np.array([[0.0], [NEVER], [0.0]])  # nothing can be left out to learn from
-        return stage.ground(stage.seen), never
-    (seen, told), (unseen, strange) = (
-        stage.left_out(group, progress) for group in (fold, stage.domains % _ROUNDS)
-    )
+        progress("trusts no choice: there is nothing that could be left out")
+        return never
+    try:
+        (seen, told), (unseen, strange) = (
+            stage.left_out(group, progress) for group in (fold, stage.domains % _ROUNDS)
+        )
+    except (DataError, ConfigError) as error:
+        progress(f"trusts no choice: without a part of the rows nothing is learned ({error})")
+        return never
     odds = ground.learned_odds(seen, unseen)
     known = _Left(told, ground.log_odds(seen, odds), fold)
     new = _Left(strange, ground.log_odds(unseen, odds), stage.domains)

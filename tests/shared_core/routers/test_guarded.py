@@ -28,6 +28,7 @@ from shared_core import (
     LexicalEncoder,
     LinearRouter,
     MeanLogprob,
+    NgramRouter,
     OutcomeTable,
     Query,
     Router,
@@ -147,17 +148,16 @@ def test_of_a_joined_encoder_what_was_trained_along_is_trained_anew() -> None:
     assert retraining(encoder, untrained(encoder)) is None
 
 
-def test_what_would_learn_no_word_anew_reads_nothing() -> None:
-    encoder = LexicalEncoder().fit(TRAIN)
-    anew = retraining(encoder, [True])
-    assert anew is not None
-    assert not anew(["nothing in common", "with this"])(TRAIN).any()
-    rows = [*TRAIN[:40], "nothing in common", "with this"]
+@pytest.mark.parametrize("kind", [LinearRouter, NgramRouter])
+def test_where_nothing_is_left_to_learn_from_nothing_is_trusted(kind: Any) -> None:
+    rows = [*TRAIN[:40], "zxqj", "vwkb"]
     labels = ["many"] * 40 + ["one", "another"]
-    whole = outcomes(rows)
+    whole, told = outcomes(rows), []
     table = replace(whole, columns={**whole.columns, "dataset": tuple(labels)})
-    guard = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(table)
-    assert guard.route(HELD_OUT[0]).model in POOL
+    guard = GuardedRouter(kind(POOL, alpha=3.0)).fit(table, told.append)
+    assert any(line.startswith("trusts no choice") and "n-gram" in line for line in told)
+    decision = guard.route(HELD_OUT[0])
+    assert decision.model == guard.best_single(guard.router.policy, POOL.names)
 
 
 @pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky"])

@@ -8,6 +8,7 @@ their query is to the one asked, in what it is about and in its form.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -60,6 +61,7 @@ class EloRouter(PredictiveRouter):
 
     def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         progress("playing the games")
+        vars(self).pop("_right_and_wrong", None)
         self.middle_, self.spread_ = scale(vectors[:, -WIDTH:])
         self.vectors_ = self._placed(vectors)
         self.scores_ = quality.astype(np.float32)
@@ -86,13 +88,22 @@ class EloRouter(PredictiveRouter):
 
     def _games(self, weight: Vectors) -> Matrix:
         """Weighted wins (m, m) of the row's model over the column's."""
-        low, high = float(np.nanmin(self.scores_)), float(np.nanmax(self.scores_))
-        if {low, high} == set(np.unique(self.scores_[np.isfinite(self.scores_)]).tolist()):
-            return _two_level_wins(self.scores_, weight, high)
+        if self._right_and_wrong is not None:
+            return _two_level_wins(self._right_and_wrong, weight)
         heavy = np.argsort(-weight)[:256]
         shares = weight[heavy] / max(float(weight[heavy].sum()), 1e-30)
         wins: Matrix = np.tensordot(shares, _wins(self.scores_[heavy]), axes=1)
         return wins
+
+    @cached_property
+    def _right_and_wrong(self) -> Vectors | None:
+        """Which scores are right and which wrong (n, 2m), where there are no others."""
+        known = np.isfinite(self.scores_)
+        levels = np.unique(self.scores_[known])
+        if len(levels) > 2:
+            return None
+        right = self.scores_ == levels[-1]
+        return np.hstack([right, known & ~right]).astype(np.float32)
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
@@ -106,15 +117,11 @@ def _wins(scores: Vectors) -> Matrix:
     return won
 
 
-def _two_level_wins(scores: Vectors, weight: Vectors, high: float) -> Matrix:
-    """``_wins`` of right-or-wrong scores, weighted, by two matrix products."""
-    known = np.isfinite(scores)
-    right = (scores == high).astype(np.float32)
-    wrong = (known & (scores != high)).astype(np.float32)
-    won = (right * weight[:, None]).T @ wrong
-    both = (right * weight[:, None]).T @ right + (wrong * weight[:, None]).T @ wrong
-    games: Matrix = (won + 0.5 * both).astype(np.float64)
-    return games
+def _two_level_wins(right_and_wrong: Vectors, weight: Vectors) -> Matrix:
+    """``_wins`` of right-or-wrong scores, weighted, by one matrix product."""
+    m = right_and_wrong.shape[1] // 2
+    found = ((right_and_wrong * weight[:, None]).T @ right_and_wrong).astype(np.float64)
+    return found[:m, m:] + 0.5 * (found[:m, :m] + found[m:, m:])
 
 
 def _strengths(wins: Matrix) -> Matrix:

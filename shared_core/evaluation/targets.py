@@ -54,7 +54,9 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.kind not in ("strong_share", "cost_per_1k", "quality_floor"):
-            raise ConfigError(f"no target {self.kind!r}")
+            raise ConfigError(
+                f"a target is strong_share, cost_per_1k or quality_floor, not {self.kind!r}"
+            )
         if not 0 < self.delta < 1:
             raise ConfigError(f"delta is a chance between 0 and 1, not {self.delta}")
 
@@ -99,7 +101,9 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
         DataError: an outcome is unknown.
     """
     table = in_its_own_order(calibration.of(router.pool.names).priced(router.pool))
-    if not len(table) or not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
+    if not len(table):
+        raise DataError("there are no rows to calibrate on")
+    if not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
         raise DataError("calibration takes rows whose every score and cost is known")
     predicted = router.predict(table.queries)
     return kept(predicted, table.score, table.cost, target, best_single(router))

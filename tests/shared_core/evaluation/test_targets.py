@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_world import HELD_OUT, POOL, TRAIN, outcomes, texts
+from small_world import HELD_OUT, POOL, TRAIN, outcomes, texts, with_gaps
 
 from shared_core import (
     AutoRouter,
     ConfigError,
+    DataError,
     LinearRouter,
     OutcomeTable,
     Predictions,
@@ -43,6 +44,14 @@ def test_a_cost_target_is_kept_and_reported_on_fresh_rows(router: LinearRouter) 
 def test_what_cannot_be_proved_is_said(router: LinearRouter) -> None:
     found = keep(router, outcomes(HELD_OUT), Target("quality_floor", 0.2))
     assert not found.is_proved
+
+
+def test_calibration_takes_rows_with_every_outcome(router: LinearRouter) -> None:
+    table, target = outcomes(HELD_OUT), Target("strong_share", 0.5)
+    with pytest.raises(DataError, match="no rows"):
+        keep(router, table.rows(np.arange(0)), target)
+    with pytest.raises(DataError, match="every score and cost"):
+        keep(router, with_gaps(table), target)
 
 
 @pytest.mark.parametrize("made", [("much", 1.0, 0.1), ("cost_per_1k", 1.0, 0.0)])

@@ -1,7 +1,7 @@
 """Proofs that a mean lies below a limit, from a finite sample, whatever the distribution.
 
-Values of 0 and 1 are counted: the exact binomial test. On others bets are made (Waudby-Smith and
-Ramdas, 2023): who bets at fair odds that the mean is below the limit, and never stakes more than he
+Shares are counted: the exact binomial test. On other means bets are made (Waudby-Smith and Ramdas,
+2023): who bets at fair odds that the mean is below the limit, and never stakes more than he
 has, becomes 1 / delta times as rich with a chance of at most delta if it is not (Ville, 1939). Both
 take into account how little the values vary, so they prove much more than bounds that do not.
 """
@@ -14,23 +14,33 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 
-def is_below(values: Vector, limit: float, low: float, high: float, delta: float) -> bool:
-    """Whether it is proved that the mean is below a limit; wrong with a chance of at most delta.
+def share_is_below(values: Vector, limit: float, delta: float) -> bool:
+    """Whether it is proved that a share is below a limit; wrong with a chance of at most delta.
+
+    Args:
+        values: (n,), 1 for what belongs to it and 0 for the rest, drawn independently.
+        limit: what the share shall be below.
+        delta: chance to be wrong where the share is the limit or more.
+    """
+    if limit > 1:
+        return True
+    return limit > 0 and _chance_of_at_most(int(values.sum()), len(values), limit) <= delta
+
+
+def mean_is_below(values: Vector, limit: float, low: float, high: float, delta: float) -> bool:
+    """The same of a mean.
 
     Args:
         values: (n,), drawn independently from one distribution, in an order that does not go by
             what they are.
-        limit: what the mean shall be below.
+        limit, delta: as above.
         low, high: the least and the largest value that is possible.
-        delta: chance to be wrong where the mean is the limit or more.
     """
-    if not len(values) or limit <= low:
-        return False
     if limit > high:
         return True
+    if not len(values) or limit <= low:
+        return False
     scaled, middle = (values - low) / (high - low), (limit - low) / (high - low)
-    if np.isin(scaled, (0.0, 1.0)).all():
-        return _chance_of_at_most(int(scaled.sum()), len(scaled), middle) <= delta
     return _wealth(scaled, middle, delta) >= 1 / delta
 
 

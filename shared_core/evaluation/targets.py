@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation import cost_metrics
-from shared_core.evaluation.proofs import is_below
+from shared_core.evaluation.proofs import mean_is_below, share_is_below
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.policies.cost_quality import CostQuality
@@ -31,6 +31,8 @@ from shared_core.routers.predictive.learnable import in_its_own_order
 Kind = Literal["strong_share", "cost_per_1k", "quality_floor"]
 
 _N_WEIGHTS: Final = 192
+_DEARER: Final = 1.5
+"""No call is dearer than the dearest one seen, times this."""
 
 Vector = NDArray[np.float64]
 
@@ -115,10 +117,10 @@ def kept(predicted: Predictions, score: Matrix, cost: Matrix, target: Target, be
     The rows must not be in an order that goes by their outcomes.
     """
     loss, limit = losses(target, predicted, score, cost, best), _limit(target)
-    tried, possible, delta = _safest_first(target), _range(target, cost), _in_the_long_run(target)
+    tried, is_proved = _safest_first(target), _proof(target, limit, cost)
     found: float | None = None
     for weight in tried:
-        if not is_below(loss(weight), limit, *possible, delta):
+        if not is_proved(loss(weight)):
             break
         found = weight
     chosen = tried[0] if found is None else found
@@ -163,12 +165,14 @@ def _told(target: Target, loss: Vector) -> float:
     return -mean if target.kind == "quality_floor" else mean
 
 
-def _range(target: Target, cost: Matrix) -> tuple[float, float]:
+def _proof(target: Target, limit: float, cost: Matrix) -> Callable[[Vector], bool]:
+    """Losses (n,) -> whether they prove that the target is kept."""
+    delta = _in_the_long_run(target)
     if target.kind == "strong_share":
-        return 0.0, 1.0
-    if target.kind == "quality_floor":
-        return -1.0, 1.0
-    return 0.0, 1000 * float(cost.max()) * 1.5
+        return lambda loss: share_is_below(loss, limit, delta)
+    dearest = 1000 * float(cost.max()) * _DEARER
+    low, high = (-1.0, 1.0) if target.kind == "quality_floor" else (0.0, dearest)
+    return lambda loss: mean_is_below(loss, limit, low, high, delta)
 
 
 def _in_the_long_run(target: Target) -> float:

@@ -8,9 +8,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from shared_core.evaluation.proofs import _chance_of_at_most, is_below
+from shared_core.evaluation.proofs import _chance_of_at_most, mean_is_below, share_is_below
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
+
+
+def proved(name: str, values: np.ndarray, limit: float, delta: float) -> bool:
+    if name == "share":
+        return share_is_below(values, limit, delta)
+    return mean_is_below(values, limit, 0.0, 1.0, delta)
+
 
 VALUES: dict[str, tuple[Draw, float]] = {
     "share": (lambda rng, n: (rng.random(n) < 0.2).astype(float), 0.2),
@@ -27,7 +34,7 @@ VALUES: dict[str, tuple[Draw, float]] = {
 def test_what_is_not_so_is_proved_with_a_chance_of_delta(name: str, n: int, delta: float) -> None:
     draw, mean = VALUES[name]
     rng, times = np.random.default_rng(0), 1000
-    wrong = sum(is_below(draw(rng, n), mean, 0.0, 1.0, delta) for _ in range(times))
+    wrong = sum(proved(name, draw(rng, n), mean, delta) for _ in range(times))
     assert wrong <= times * delta + 3 * math.sqrt(times * delta * (1 - delta))
 
 
@@ -37,16 +44,16 @@ def test_what_is_so_is_proved(name: str) -> None:
     draw, mean = VALUES[name]
     rng, n = np.random.default_rng(0), 1000
     limit = mean + 3 * float(draw(rng, 100_000).std()) / math.sqrt(n)
-    assert sum(is_below(draw(rng, n), limit, 0.0, 1.0, 0.1) for _ in range(200)) > 140
+    assert sum(proved(name, draw(rng, n), limit, 0.1) for _ in range(200)) > 140
 
 
 def test_other_units_prove_the_same() -> None:
     values = np.random.default_rng(0).beta(2, 8, 300)
     for limit in (0.19, 0.2, 0.21, 0.22, 0.23):
-        first = is_below(values, limit, 0.0, 1.0, 0.1)
-        assert first == is_below(40 * values - 7, 40 * limit - 7, -7.0, 33.0, 0.1)
-    assert not is_below(values, 0.19, 0.0, 1.0, 0.1)
-    assert is_below(values, 0.23, 0.0, 1.0, 0.1)
+        first = mean_is_below(values, limit, 0.0, 1.0, 0.1)
+        assert first == mean_is_below(40 * values - 7, 40 * limit - 7, -7.0, 33.0, 0.1)
+    assert not mean_is_below(values, 0.19, 0.0, 1.0, 0.1)
+    assert mean_is_below(values, 0.23, 0.0, 1.0, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +64,9 @@ def test_successes_are_counted_exactly(k: int, n: int, p: float) -> None:
     assert _chance_of_at_most(k, n, p) == pytest.approx(min(whole, 1.0), rel=1e-9)
 
 
-def test_nothing_proves_nothing_and_the_possible_needs_no_proof() -> None:
-    assert not is_below(np.zeros(0), 0.5, 0.0, 1.0, 0.1)
-    assert not is_below(np.zeros(1000), 0.0, 0.0, 1.0, 0.1)
-    assert is_below(np.ones(3), 1.1, 0.0, 1.0, 0.1)
-    assert not is_below(np.ones(3), 1.0, 0.0, 1.0, 0.1)
+@pytest.mark.parametrize("name", ["share", "mean"])
+def test_nothing_proves_nothing_and_the_possible_needs_no_proof(name: str) -> None:
+    assert not proved(name, np.zeros(0), 0.5, 0.1)
+    assert not proved(name, np.zeros(1000), 0.0, 0.1)
+    assert proved(name, np.ones(3), 1.1, 0.1)
+    assert not proved(name, np.ones(3), 1.0, 0.1)

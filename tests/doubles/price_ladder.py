@@ -26,7 +26,7 @@ ABLE = ModelPool({**POOL[name].model_dump(), "abilities": can} for name, can in 
 """The same models, none of which can do everything."""
 
 SURE, UNSURE = -0.05, -3.0
-_SHARE_RIGHT = {"a": 0.5, "b": 0.7, "c": 1.0}
+_SHARE_RIGHT = {"a": 0.5, "b": 0.55, "c": 1.0}
 
 
 def outcomes(n: int = 60, seed: int = 0) -> OutcomeTable:

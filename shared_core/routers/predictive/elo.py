@@ -61,7 +61,7 @@ class EloRouter(PredictiveRouter):
 
     def _fit(self, vectors: Vectors, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         progress("playing the games")
-        vars(self).pop("_right_and_wrong", None)
+        vars(self).pop("_right_and_known", None)
         self.middle_, self.spread_ = scale(vectors[:, -WIDTH:])
         self.vectors_ = self._placed(vectors)
         self.scores_ = quality.astype(np.float32)
@@ -81,29 +81,36 @@ class EloRouter(PredictiveRouter):
         weight = np.exp(np.float32(self.sharpness) * (vectors @ self.vectors_.T - 1))
         effective = weight.sum(axis=1) ** 2 / np.maximum((weight**2).sum(axis=1), 1e-30)
         weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-30)
-        games = np.stack([self._games(row) for row in weight])
+        games = self._games(weight)
         trust = (effective / (effective + _PRIOR_GAMES))[:, None, None]
         won = _win_shares(_strengths(trust * games + (1 - trust) * self.overall_))
         return self.level_ + self.slope_ * won
 
     def _games(self, weight: Vectors) -> Matrix:
-        """Weighted wins (m, m) of the row's model over the column's."""
-        if self._right_and_wrong is not None:
-            return _two_level_wins(self._right_and_wrong, weight)
+        """Weighted wins (q, m, m) of the row's model over the column's, by shares (q, n)."""
+        if self._right_and_known is None:
+            return np.stack([self._games_of_heaviest(row) for row in weight])
+        right, known = self._right_and_known
+        if known.all():
+            won = (weight @ right).astype(np.float64)
+            games: Matrix = (1 + won[:, :, None] - won[:, None, :]) / 2
+            return games
+        return np.stack([_two_level_wins(right, known, row) for row in weight])
+
+    def _games_of_heaviest(self, weight: Vectors) -> Matrix:
         heavy = np.argsort(-weight)[:256]
         shares = weight[heavy] / max(float(weight[heavy].sum()), 1e-30)
         wins: Matrix = np.tensordot(shares, _wins(self.scores_[heavy]), axes=1)
         return wins
 
     @cached_property
-    def _right_and_wrong(self) -> Vectors | None:
-        """Which scores are right and which wrong (n, 2m), where there are no others."""
+    def _right_and_known(self) -> tuple[Vectors, Vectors] | None:
+        """Which scores are right and which are known (n, m), where they have two levels."""
         known = np.isfinite(self.scores_)
         levels = np.unique(self.scores_[known])
         if len(levels) > 2:
             return None
-        right = self.scores_ == levels[-1]
-        return np.hstack([right, known & ~right]).astype(np.float32)
+        return (self.scores_ == levels[-1]).astype(np.float32), known.astype(np.float32)
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
@@ -117,11 +124,12 @@ def _wins(scores: Vectors) -> Matrix:
     return won
 
 
-def _two_level_wins(right_and_wrong: Vectors, weight: Vectors) -> Matrix:
-    """``_wins`` of right-or-wrong scores, weighted, by one matrix product."""
-    m = right_and_wrong.shape[1] // 2
-    found = ((right_and_wrong * weight[:, None]).T @ right_and_wrong).astype(np.float64)
-    return found[:m, m:] + 0.5 * (found[:m, :m] + found[m:, m:])
+def _two_level_wins(right: Vectors, known: Vectors, weight: Vectors) -> Matrix:
+    """``_wins`` of right-or-wrong scores, weighted: half a win, and half of what one is ahead."""
+    played = (known * weight[:, None]).T @ known
+    ahead = (right * weight[:, None]).T @ known
+    games: Matrix = ((played + ahead - ahead.T) / 2).astype(np.float64)
+    return games
 
 
 def _strengths(wins: Matrix) -> Matrix:

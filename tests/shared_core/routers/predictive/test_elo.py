@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from shared_core import ConfigError, CostQuality, EloRouter, OutcomeTable
+from shared_core.routers.predictive.elo import _wins
 
 
 def _by_length(n: int) -> OutcomeTable:
@@ -32,6 +33,22 @@ def test_games_of_the_same_form_weigh_more() -> None:
         return float(np.abs(told[:, 0] - told[:, 1]).min())
 
     assert apart(0.15) > apart(0.0)
+
+
+@pytest.mark.parametrize("levels", ["right or wrong", "some unknown", "graded"])
+def test_games_are_counted_as_they_were_played(levels: str) -> None:
+    rng = np.random.default_rng(0)
+    score = (rng.random((40, 4)) < 0.6).astype(np.float32)
+    if levels == "some unknown":
+        score[rng.random(score.shape) < 0.3] = np.nan
+    elif levels == "graded":
+        score = rng.integers(0, 5, score.shape).astype(np.float32) / 4
+    router = EloRouter(list("abcd"))
+    router.scores_ = score
+    weight = rng.random((3, 40)).astype(np.float32)
+    weight /= weight.sum(axis=1, keepdims=True)
+    plain = np.einsum("qn,nij->qij", weight, _wins(score))
+    np.testing.assert_allclose(router._games(weight), plain, atol=1e-6)
 
 
 @pytest.mark.parametrize("wrong", [{"sharpness": -1.0}, {"form_weight": -0.1}])

@@ -135,13 +135,11 @@ def _two_level_wins(right: Vectors, known: Vectors, weight: Vectors) -> Matrix:
 def _strengths(wins: Matrix) -> Matrix:
     """Bradley-Terry strengths (q, m) of win tables (q, m, m), by minorisation (Hunter, 2004)."""
     wins = wins + 1e-4
-    games = wins + wins.transpose(0, 2, 1)
-    strength = np.ones(wins.shape[:2])
     off = 1 - np.eye(wins.shape[1])
-    total = (wins * off).sum(axis=2)
+    games, total = off * (wins + wins.transpose(0, 2, 1)), (wins * off).sum(axis=2)
+    strength = np.ones(wins.shape[:2])
     for _ in range(_ROUNDS):
-        pairs = off * games / (strength[:, :, None] + strength[:, None, :])
-        strength = total / pairs.sum(axis=2)
+        strength = total / (games / (strength[:, :, None] + strength[:, None, :])).sum(axis=2)
         strength /= strength.mean(axis=1, keepdims=True)
     return strength
 

@@ -160,6 +160,8 @@ class GuardedRouter(Router):
         asked = self._trust(policy)[0] if self.threshold is None else self.threshold
         if float(trust.worth(odds, np.array([gain]))[0]) > asked:
             return None
+        if self.threshold is None and asked >= trust.NEVER:
+            return "at this cost weight no choice proved worth the risk in training"
         return f"expected gain {gain:.3f}, odds of known ground {np.exp(odds[0]):.2g}"
 
     def _trust(self, policy: Policy) -> tuple[float, float]:

@@ -26,7 +26,7 @@ from arguments import of_data
 from shared_core import OutcomeTable, PredictiveRouter, Target
 from shared_core.evaluation import contestants
 from shared_core.evaluation.bench import complete
-from shared_core.evaluation.targets import kept, losses
+from shared_core.evaluation.targets import Against, best_single, kept, losses
 from shared_core.policies.base import Predictions
 
 SETS: Final = ("zeroeval", "llmrouter_mix", "mmlu_pro")
@@ -82,14 +82,15 @@ class _Told:
 
     @classmethod
     def of(cls, router: PredictiveRouter, test: OutcomeTable, target: Target, draws: int) -> _Told:
-        told, best = router.predict(test.queries), int(np.argmax(router.train_means_))
-        loss = losses(target, told, test.score, test.cost, best)
+        told = router.predict(test.queries)
+        against = Against(best_single(router), int(np.argmax(test.cost.mean(axis=0))))
+        loss = losses(target, told, test.score, test.cost, against)
         sign = -1 if target.kind == "quality_floor" else 1
         rng, broken, reached = np.random.default_rng(0), 0, []
         for _ in range(draws):
             some, fresh = np.array_split(rng.permutation(len(test)), 2)
             part = Predictions(told.models, told.quality[some], told.cost[some], told.cost_unit)
-            found = kept(part, test.score[some], test.cost[some], target, best)
+            found = kept(part, test.score[some], test.cost[some], target, against)
             if found.is_proved:
                 mean = float(loss(found.policy.cost_weight)[fresh].mean())
                 broken += mean > sign * target.value

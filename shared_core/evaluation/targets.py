@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,18 @@ class Target:
             raise ConfigError(f"delta is a chance between 0 and 1, not {self.delta}")
 
 
+class Against(NamedTuple):
+    """The models, by their columns, that promises speak of.
+
+    Args:
+        best: the best single model on the router's training rows.
+        dearest: the dearest one on the calibration rows.
+    """
+
+    best: int
+    dearest: int
+
+
 @dataclass(frozen=True)
 class Kept:
     """The setting that keeps a target.
@@ -74,6 +86,7 @@ class Kept:
         n: calibration rows.
         is_proved: whether the bound holds; if not, no setting could be proved and ``policy`` is the
             safest there is.
+        against: the models that the promise is about.
     """
 
     target: Target
@@ -81,13 +94,13 @@ class Kept:
     achieved: float
     n: int
     is_proved: bool
+    against: Against
 
     def measured(self, router: PredictiveRouter, fresh: OutcomeTable) -> float:
         """The promised quantity on fresh rows, to be reported beside the promise."""
         table = fresh.of(router.pool.names).priced(router.pool)
         predicted = router.predict(table.queries)
-        best = best_single(router)
-        loss = losses(self.target, predicted, table.score, table.cost, best)
+        loss = losses(self.target, predicted, table.score, table.cost, self.against)
         return _told(self.target, loss(self.policy.cost_weight))
 
 
@@ -108,15 +121,15 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
     if not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
         raise DataError("calibration takes rows whose every score and cost is known")
     predicted = router.predict(table.queries)
-    return kept(predicted, table.score, table.cost, target, best_single(router))
+    against = Against(best_single(router), int(np.argmax(table.cost.mean(axis=0))))
+    return kept(predicted, table.score, table.cost, target, against)
 
 
-def kept(predicted: Predictions, score: Matrix, cost: Matrix, target: Target, best: int) -> Kept:
-    """The same from predictions; ``best`` is the best single model's column, chosen on train.
-
-    The rows must not be in an order that goes by their outcomes.
-    """
-    loss, limit = losses(target, predicted, score, cost, best), _limit(target)
+def kept(
+    predicted: Predictions, score: Matrix, cost: Matrix, target: Target, against: Against
+) -> Kept:
+    """The same from predictions of rows in an order that does not go by their outcomes."""
+    loss, limit = losses(target, predicted, score, cost, against), _limit(target)
     tried, is_proved = _safest_first(target), _proof(target, limit, cost)
     found: float | None = None
     for weight in tried:
@@ -125,7 +138,7 @@ def kept(predicted: Predictions, score: Matrix, cost: Matrix, target: Target, be
         found = weight
     chosen = tried[0] if found is None else found
     told = _told(target, loss(chosen))
-    return Kept(target, CostQuality(chosen), told, len(score), found is not None)
+    return Kept(target, CostQuality(chosen), told, len(score), found is not None, against)
 
 
 def best_single(router: PredictiveRouter) -> int:
@@ -137,20 +150,19 @@ def best_single(router: PredictiveRouter) -> int:
 
 
 def losses(
-    target: Target, predicted: Predictions, score: Matrix, cost: Matrix, best: int
+    target: Target, predicted: Predictions, score: Matrix, cost: Matrix, against: Against
 ) -> Callable[[float], Vector]:
     """Cost weight -> what each query (n,) adds to the quantity that must stay low."""
-    dearest = int(np.argmax(cost.mean(axis=0)))
     rows = np.arange(len(score))
 
     def loss(weight: float) -> Vector:
         utility = CostQuality(weight)(predicted)
         chosen = utility.argmax(axis=1)
         if target.kind == "strong_share":
-            return np.asarray(chosen == dearest, float)
+            return np.asarray(chosen == against.dearest, float)
         if target.kind == "cost_per_1k":
             return np.asarray(1000 * cost[rows, chosen])
-        lost: Vector = score[:, best] - score[rows, chosen]
+        lost: Vector = score[:, against.best] - score[rows, chosen]
         return lost
 
     return loss

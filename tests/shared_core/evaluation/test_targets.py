@@ -22,7 +22,7 @@ from shared_core import (
     Target,
     keep,
 )
-from shared_core.evaluation.targets import Kind, kept, losses
+from shared_core.evaluation.targets import Against, Kind, kept, losses
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -46,6 +46,14 @@ def test_what_cannot_be_proved_is_said(router: LinearRouter) -> None:
     assert not found.is_proved
 
 
+def test_the_dearest_model_is_the_same_on_fresh_rows(router: LinearRouter) -> None:
+    calibration, fresh = outcomes(texts(range(200, 600))), outcomes(HELD_OUT)
+    found = keep(router, calibration, Target("strong_share", 0.9))
+    turned = replace(fresh, measures=fresh.measures | {"cost": fresh.cost[:, ::-1]})
+    assert router.pool.names[found.against.dearest] == "large"
+    assert found.measured(router, turned) == found.measured(router, fresh) < 1 / 3
+
+
 def test_calibration_takes_rows_with_every_outcome(router: LinearRouter) -> None:
     table, target = outcomes(HELD_OUT), Target("strong_share", 0.5)
     with pytest.raises(DataError, match="no rows"):
@@ -67,12 +75,12 @@ class Judged:
     predicted: Predictions
     score: np.ndarray
     cost: np.ndarray
-    best: int
+    against: Against
 
     def rows(self, chosen: np.ndarray) -> Judged:
         told = self.predicted
         part = replace(told, quality=told.quality[chosen], cost=told.cost[chosen])
-        return Judged(part, self.score[chosen], self.cost[chosen], self.best)
+        return Judged(part, self.score[chosen], self.cost[chosen], self.against)
 
 
 def judged(table: OutcomeTable, kind: type[PredictiveRouter], **options: Any) -> Judged:
@@ -82,7 +90,8 @@ def judged(table: OutcomeTable, kind: type[PredictiveRouter], **options: Any) ->
     router = kind(table.models, **options).fit(table.rows(fitted))
     rest = table.rows(~fitted)
     predicted = router.predict(rest.queries)
-    return Judged(predicted, rest.score, rest.cost, int(np.argmax(router.train_means_)))
+    against = Against(int(np.argmax(router.train_means_)), int(np.argmax(rest.cost.mean(axis=0))))
+    return Judged(predicted, rest.score, rest.cost, against)
 
 
 ROUTERS = {
@@ -107,8 +116,8 @@ def broken_and_proved(drawn: Judged, promise: Target, n: int) -> tuple[int, int]
     for _ in range(200):
         order = rng.permutation(len(drawn.score))
         some, fresh = drawn.rows(order[:n]), drawn.rows(order[n:])
-        found = kept(some.predicted, some.score, some.cost, promise, some.best)
-        loss = losses(promise, fresh.predicted, fresh.score, fresh.cost, fresh.best)
+        found = kept(some.predicted, some.score, some.cost, promise, some.against)
+        loss = losses(promise, fresh.predicted, fresh.score, fresh.cost, fresh.against)
         proved += found.is_proved
         broken += found.is_proved and loss(found.policy.cost_weight).mean() > limit
     return broken, proved

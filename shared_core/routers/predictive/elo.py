@@ -23,7 +23,7 @@ from shared_core.routers.predictive import neighbours
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.reading import Reading, beside_form, scale
 
-_ROUNDS: Final = 30
+_ROUNDS: Final = 6
 _PRIOR_GAMES: Final = 30.0
 
 
@@ -133,14 +133,23 @@ def _two_level_wins(right: Vectors, known: Vectors, weight: Vectors) -> Matrix:
 
 
 def _strengths(wins: Matrix) -> Matrix:
-    """Bradley-Terry strengths (q, m) of win tables (q, m, m), by minorisation (Hunter, 2004)."""
-    wins = wins + 1e-4
-    off = 1 - np.eye(wins.shape[1])
-    games, total = off * (wins + wins.transpose(0, 2, 1)), (wins * off).sum(axis=2)
-    strength = np.ones(wins.shape[:2])
+    """Bradley-Terry strengths (q, m) of win tables (q, m, m): maximum likelihood, by Newton.
+
+    From equal strengths its first steps are too short rather than too long, so that it arrives.
+    """
+    m = wins.shape[1]
+    won = (wins + 1e-4) * (1 - np.eye(m))
+    games, total = won + won.transpose(0, 2, 1), won.sum(axis=2)
+    log, diagonal = np.zeros(total.shape), np.arange(m)
     for _ in range(_ROUNDS):
-        strength = total / (games / (strength[:, :, None] + strength[:, None, :])).sum(axis=2)
-        strength /= strength.mean(axis=1, keepdims=True)
+        chance = 1 / (1 + np.exp(log[:, None, :] - log[:, :, None]))
+        expected = games * chance
+        pairs = expected * (1 - chance)
+        curvature = 1 / m - pairs
+        curvature[:, diagonal, diagonal] += pairs.sum(axis=2)
+        short = (total - expected.sum(axis=2))[:, :, None]
+        log += np.linalg.solve(curvature, short)[:, :, 0]
+    strength: Matrix = np.exp(log)
     return strength
 
 

@@ -23,8 +23,8 @@ from shared_core import (
     PredictiveRouter,
     Scorer,
 )
-from shared_core.evaluation import cost_metrics
-from shared_core.evaluation.cascade_metrics import paid_cascade
+from shared_core.evaluation.metrics import cost_metrics
+from shared_core.evaluation.metrics.cascade_metrics import paid_cascade
 from shared_core.evaluation.replay import Replay, ibc_lift, replay
 from shared_core.policies.base import Matrix
 

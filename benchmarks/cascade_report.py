@@ -9,7 +9,7 @@ import numpy as np
 from cascade_contest import Contest, Vector
 
 from shared_core import OutcomeTable
-from shared_core.evaluation import cost_metrics
+from shared_core.evaluation.metrics import cost_metrics
 from shared_core.evaluation.replay import Replay
 from shared_core.policies.base import Matrix
 

@@ -26,7 +26,7 @@ from arguments import of_data
 from shared_core import OutcomeTable, PredictiveRouter, Target
 from shared_core.evaluation import contestants
 from shared_core.evaluation.bench import complete
-from shared_core.evaluation.targets import Against, best_single, kept, losses
+from shared_core.evaluation.knobs.targets import Against, best_single, kept, losses
 from shared_core.policies.base import Predictions
 
 SETS: Final = ("zeroeval", "llmrouter_mix", "mmlu_pro")

@@ -20,7 +20,7 @@ from shared_core.encoders.joined import JoinedEncoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
-from shared_core.evaluation.calibrate import match_best_single, matching_best_single
+from shared_core.evaluation.knobs.calibrate import match_best_single, matching_best_single
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool

@@ -18,8 +18,8 @@ from shared_core._lazy import load
 from shared_core.demo.live import LiveModel, live_models
 from shared_core.demo.scene import GROUP, DemoAnswer, DemoScene
 from shared_core.errors import MissingExtra
-from shared_core.evaluation.calibrate import match_best_single
 from shared_core.evaluation.evaluate import Evaluation, judge
+from shared_core.evaluation.knobs.calibrate import match_best_single
 from shared_core.evaluation.plots import save_cost_quality
 from shared_core.outcomes.shipped import small_models
 from shared_core.outcomes.table import OutcomeTable

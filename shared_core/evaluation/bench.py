@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from shared_core.errors import DataError
-from shared_core.evaluation import cost_metrics, selection_metrics
 from shared_core.evaluation.bootstrap import N_RESAMPLES, Resamples, interval
-from shared_core.evaluation.cost_metrics import Choices, Vector
 from shared_core.evaluation.judged import Judgeable, Judged, Sweep, judged
 from shared_core.evaluation.lines import Line
+from shared_core.evaluation.metrics import cost_metrics, selection_metrics
+from shared_core.evaluation.metrics.cost_metrics import Choices, Vector
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.policies.base import Matrix
 
 N_RESAMPLES: Final = 1000

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.evaluation import line_figures, two_model_metrics
+from shared_core.evaluation import line_figures
 from shared_core.evaluation.bench import Bench
 from shared_core.evaluation.bootstrap import Resamples, interval
-from shared_core.evaluation.cost_metrics import Choices, Vector
 from shared_core.evaluation.evaluate import Trial
 from shared_core.evaluation.judged import Judged
+from shared_core.evaluation.metrics import two_model_metrics
+from shared_core.evaluation.metrics.cost_metrics import Choices, Vector
 
 MOST_DOMAINS: Final = 30
 _LONGEST_QUERY: Final = 280

@@ -10,12 +10,12 @@ import numpy as np
 from shared_core.encoders.base import Encoder
 from shared_core.errors import DataError
 from shared_core.evaluation import line_figures
-from shared_core.evaluation.answer_metrics import bert_sim
 from shared_core.evaluation.bench import Bench
 from shared_core.evaluation.bench import complete as complete
 from shared_core.evaluation.judged import Judgeable, Judged
 from shared_core.evaluation.lines import Evaluation as Evaluation
 from shared_core.evaluation.lines import Line as Line
+from shared_core.evaluation.metrics.answer_metrics import bert_sim
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.policies.cost_quality import CostQuality

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.errors import DataError
-from shared_core.evaluation import cost_metrics, selection_metrics
-from shared_core.evaluation.cost_metrics import Choices, Vector
+from shared_core.evaluation.metrics import cost_metrics, selection_metrics
+from shared_core.evaluation.metrics.cost_metrics import Choices, Vector
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality

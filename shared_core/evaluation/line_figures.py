@@ -31,7 +31,11 @@ from typing import Final
 
 import numpy as np
 
-from shared_core.evaluation import (
+from shared_core.evaluation.bench import Bench, Pair
+from shared_core.evaluation.bootstrap import Resamples, interval
+from shared_core.evaluation.judged import Judged
+from shared_core.evaluation.lines import Line
+from shared_core.evaluation.metrics import (
     calibration_metrics,
     cost_metrics,
     pareto_metrics,
@@ -41,11 +45,7 @@ from shared_core.evaluation import (
     throughput_metrics,
     two_model_metrics,
 )
-from shared_core.evaluation.bench import Bench, Pair
-from shared_core.evaluation.bootstrap import Resamples, interval
-from shared_core.evaluation.cost_metrics import Choices, Vector
-from shared_core.evaluation.judged import Judged
-from shared_core.evaluation.lines import Line
+from shared_core.evaluation.metrics.cost_metrics import Choices, Vector
 from shared_core.policies.base import Matrix
 
 Figures = dict[str, float | None]

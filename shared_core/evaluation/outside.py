@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from shared_core.errors import ConfigError, DataError
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.outcomes.formats.reading import Tally
 from shared_core.outcomes.formats.records import records
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from shared_core.decision import Answer, Ask, RoutingDecision
 from shared_core.errors import ConfigError
-from shared_core.evaluation import cost_metrics
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics import cost_metrics
+from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.query import Query

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from shared_core.errors import DataError
-from shared_core.evaluation.answer_metrics import negative_log_likelihood
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.answer_metrics import negative_log_likelihood
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 
 class Likelihood(ABC):

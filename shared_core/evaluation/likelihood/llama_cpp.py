@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from shared_core.errors import ConfigError, DataError, LikelihoodFailed
-from shared_core.evaluation.cost_metrics import Vector
 from shared_core.evaluation.likelihood.base import Likelihood
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 
 class LlamaCppLikelihood(Likelihood):

@@ -9,8 +9,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from shared_core.errors import ConfigError, DataError
-from shared_core.evaluation.cost_metrics import Vector
 from shared_core.evaluation.likelihood.base import Likelihood
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 
 class TransformersLikelihood(Likelihood):

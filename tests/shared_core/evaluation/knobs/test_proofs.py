@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from shared_core.evaluation.proofs import _chance_of_at_most, mean_is_below, share_is_below
+from shared_core.evaluation.knobs.proofs import _chance_of_at_most, mean_is_below, share_is_below
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 

@@ -22,9 +22,9 @@ from shared_core import (
     Target,
     keep,
 )
-from shared_core.evaluation.targets import Against, Kind, kept, losses
+from shared_core.evaluation.knobs.targets import Against, Kind, kept, losses
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[5] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shared_core.errors import DataError
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 
 @dataclass(frozen=True)

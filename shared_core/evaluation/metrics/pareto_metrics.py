@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shared_core.errors import DataError
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 
 def pareto_front(cost: ArrayLike, quality: ArrayLike) -> NDArray[np.bool]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from shared_core.errors import DataError
-from shared_core.evaluation.cost_metrics import Vector, area
+from shared_core.evaluation.metrics.cost_metrics import Vector, area
 
 
 def calls_curve(score: ArrayLike, strong: ArrayLike, weak: ArrayLike) -> tuple[Vector, Vector]:

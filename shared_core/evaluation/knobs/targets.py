@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.errors import ConfigError, DataError
-from shared_core.evaluation import cost_metrics
-from shared_core.evaluation.proofs import mean_is_below, share_is_below
+from shared_core.evaluation.knobs.proofs import mean_is_below, share_is_below
+from shared_core.evaluation.metrics import cost_metrics
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.policies.cost_quality import CostQuality

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from shared_core.errors import DataError
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 ARENA_BETA: Final = 0.1
 ARENA_CHEAPEST: Final = 0.0044

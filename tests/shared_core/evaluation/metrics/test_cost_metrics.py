@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shared_core.evaluation import cost_metrics
+from shared_core.evaluation.metrics import cost_metrics
 
 points = st.lists(st.tuples(st.floats(0.01, 10), st.floats(0, 1)), min_size=1, max_size=12).map(
     lambda pairs: (np.array([x for x, _ in pairs]), np.array([y for _, y in pairs]))

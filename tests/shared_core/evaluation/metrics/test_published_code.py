@@ -20,8 +20,8 @@ from shared_core import (
     with_ties_broken,
 )
 
-FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures"
-ROUTELLM = Path(__file__).parents[4] / "shared" / "data" / "routellm" / "outcomes.parquet"
+FIXTURES = Path(__file__).parents[5] / "shared" / "fixtures"
+ROUTELLM = Path(__file__).parents[5] / "shared" / "data" / "routellm" / "outcomes.parquet"
 EXACT = {"rel": 0, "abs": 1e-9}
 
 needs_fixtures = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import DataError
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 
 
 @dataclass(frozen=True)

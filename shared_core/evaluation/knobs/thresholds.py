@@ -16,7 +16,7 @@ import numpy as np
 from shared_core.decision import Answer
 from shared_core.errors import ConfigError
 from shared_core.evaluation.bench import complete
-from shared_core.evaluation.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.evaluation.replay import walk
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from shared_core.errors import DataError
-from shared_core.evaluation import cost_metrics
 from shared_core.evaluation.evaluate import complete
+from shared_core.evaluation.metrics import cost_metrics
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.policies.cost_quality import CostQuality

@@ -1,0 +1,1 @@
+"""Settings chosen on held-out rows, and what can be promised of them."""

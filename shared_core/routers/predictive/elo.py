@@ -25,6 +25,7 @@ from shared_core.routers.predictive.reading import Reading, beside_form, scale
 
 _ROUNDS: Final = 6
 _PRIOR_GAMES: Final = 30.0
+_AT_ONCE: Final = 512
 
 
 class EloRouter(PredictiveRouter):
@@ -67,7 +68,7 @@ class EloRouter(PredictiveRouter):
         self.scores_ = quality.astype(np.float32)
         self.means_ = np.nanmean(quality, axis=0)
         self.costs_ = np.nanmean(cost, axis=0)
-        self.overall_ = _wins(self.scores_).mean(axis=0)
+        self.overall_ = _overall(self.scores_)
         won = _win_shares(_strengths(self.overall_[None]))[0]
         self.level_, self.slope_ = _line(won, self.means_)
 
@@ -122,6 +123,13 @@ def _wins(scores: Vectors) -> Matrix:
     mine, theirs = scores[:, :, None], scores[:, None, :]
     won: Matrix = (mine > theirs) + 0.5 * (mine == theirs)
     return won
+
+
+def _overall(scores: Vectors) -> Matrix:
+    """Wins (m, m) over all rows, on average; no more than some rows' tables at a time."""
+    some = range(0, len(scores), _AT_ONCE)
+    wins: Matrix = sum(_wins(scores[at : at + _AT_ONCE]).sum(axis=0) for at in some) / len(scores)
+    return wins
 
 
 def _two_level_wins(right: Vectors, known: Vectors, weight: Vectors) -> Matrix:

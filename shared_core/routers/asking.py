@@ -67,7 +67,7 @@ _SUM: Final = re.compile(
     rf"{_NUMBER}\s*(?:%|percent|por ?cento|por ?ciento) (?:of|de) {_NUMBER})[\s=?.!]*"
 )
 _FORMAL: Final = re.compile(
-    r"[=^<>{}\\$_|#~%≡≤≥≠∀∃∈∫∑√∞→]|\b[A-Z]{2,}\b|\d{4,}|\d[.,]\d|\b[a-zA-Z]\w*\("
+    r"[=^<>{}\\$_|#~%≡≤≥≠∀∃∈∫∑√∞→]|\b(?!(?:USA?|UK|EU|TV|OK)\b)[A-Z]{2,}\b|\d{4,}|\d[.,]\d|\b[a-zA-Z]\w*\("
 )
 _RELATION: Final = re.compile(r"[A-Za-z)]\s*[=^≡≤≥≠∈→]|[∀∃∫∑√∞]")
 _ON_THE_SURFACE: Final = re.compile(

@@ -25,7 +25,7 @@ from shared_core.routers.asking import asks_little, is_formal, is_plain, is_triv
 from shared_core.routers.base import Router
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.reading import scale, scaled
-from shared_core.routers.topics import NAMES, STAKES, topics
+from shared_core.routers.topics import NAMES, STAKES, topics, unaccented
 
 _FLOORS: Final = dict.fromkeys(STAKES, 0.72) | {
     "proof": 0.8, "engineering": 0.6, "logic": 0.6, "thought": 0.6, "design": 0.55, "science": 0.5,
@@ -160,4 +160,4 @@ def _prior() -> _Prior:
 def _features(texts: Sequence[str], found: Sequence[Mapping[str, int]]) -> NDArray[np.float32]:
     counts = [[float(one[name] > 0) for name in NAMES] for one in found]
     about = np.array(counts, np.float32).reshape(len(texts), len(NAMES))
-    return np.hstack([shape(texts), about])
+    return np.hstack([shape([unaccented(text) for text in texts]), about])

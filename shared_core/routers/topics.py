@@ -43,10 +43,15 @@ _DESPAIR: Final = re.compile(
 """Not wanting to live, in one sentence."""
 
 
+def unaccented(text: str) -> str:
+    """The text without accents, so far as it is read."""
+    parts = unicodedata.normalize("NFKD", text[:_READ])
+    return parts if parts.isascii() else "".join(c for c in parts if not unicodedata.combining(c))
+
+
 def plain(text: str) -> str:
     """Lower case without accents."""
-    lowered = unicodedata.normalize("NFKD", text[:_READ].lower())
-    return "".join(c for c in lowered if not unicodedata.combining(c))
+    return unaccented(text).lower()
 
 
 def topics(text: str) -> dict[str, int]:

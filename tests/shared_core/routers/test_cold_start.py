@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,6 +145,12 @@ def test_what_is_asked_counts_and_not_what_was_pasted(asked: str) -> None:
     assert router.route(asked + PASTED).model == "nano"
     assert router.route(PASTED + "\n\n" + asked).model == "nano"
     assert router.route("What follows from this for my lawsuit?" + PASTED).model == "grand"
+
+
+@pytest.mark.parametrize("text", [*HARD, *EASY, *SHORT_AND_HARD, *PLAIN])
+def test_accents_left_out_change_nothing(text: str) -> None:
+    parts = unicodedata.normalize("NFD", text)
+    assert demand("".join(c for c in parts if not unicodedata.combining(c))) == demand(text)
 
 
 @given(st.text(max_size=400))

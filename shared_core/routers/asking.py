@@ -31,15 +31,15 @@ def _after_lead(kind: str) -> re.Pattern[str]:
     return re.compile(rf"{_LEAD}\b(?:{_KINDS[kind]})\b")
 
 
-def _anywhere(kind: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{_KINDS[kind]})\b")
+def _anywhere(*kinds: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(map(_KINDS.__getitem__, kinds))})\b")
 
 
 _SMALL_TALK: Final = re.compile(rf"[\W_]*(?:(?:{_KINDS['small_talk']})\b[\W_]*)+")
 _OF_WORDS: Final = _after_lead("of_words")
 _TO_AMUSE: Final = _after_lead("to_amuse")
 _REWRITING: Final = _after_lead("rewriting")
-_OF_DAILY_LIFE: Final = _anywhere("of_daily_life")
+_OF_DAILY_LIFE: Final = _anywhere("of_daily_life", "to_amuse")
 _MORE: Final = _anywhere("more")
 """What needs weighing, or touches somebody."""
 _QUESTION: Final = re.compile(rf"\W*(?:{_KINDS['question']})\b(?!['’]t)")
@@ -81,7 +81,7 @@ _ON_THE_SURFACE: Final = re.compile(
 _WORD: Final = re.compile(r"\w+")
 _FEW_WORDS: Final = 12
 _FEW_TO_REWRITE: Final = 25
-_PLAIN_LENGTH: Final = 11
+_PLAIN_LENGTH: Final = 13
 _PASTED: Final = 300
 _MEANING: Final = frozenset(NAMES) - {"writing"}
 

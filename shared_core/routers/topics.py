@@ -27,7 +27,7 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _SHORTEST_PLURAL: Final = 3
 
 _MEDICAL_ENDING: Final = re.compile(
-    r"\w{2,}(?:pril|sartan|olol|statin|[ae]zole?|mycin|micin|cillin|cilin|xaban|gliptin|[zp]epam|"
+    r"\w{2,}(?:pril|sartan|olol|statin|[ae]zole?|mycin|micin|cillin|cilin|xaban|gliptin|[zp]epam|zolam|"
     r"floxacin|triptan|oxetin|setron|dipin|adol|caine|mab|parin|semide?|caina)[aeo]?|"
     r"\w{3,}(?:itis|ectom(?:y|ia)|[^t]algia|sclerosis|[^m]pathy|pnea|pneia)"
 )

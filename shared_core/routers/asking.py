@@ -43,16 +43,17 @@ _OF_DAILY_LIFE: Final = _anywhere("of_daily_life", "to_amuse")
 _MORE: Final = _anywhere("more")
 """What needs weighing, or touches somebody."""
 _QUESTION: Final = re.compile(rf"\W*(?:{_KINDS['question']})\b(?!['’]t)")
-_LOOKED_UP: Final = re.compile(
-    rf"\W*(?:name|list|cite|liste|nombra) (?:\w+\b\W*){{1,8}}|"
+_AT_HAND: Final = re.compile(
+    rf"\W*(?:{_KINDS['bidding']})\b\W*(?:\w+\b\W*){{0,8}}|"
     rf"(?:\w+ )?(?:{_KINDS['to_look_up']}) (?:of|d[aeo]s?|del) .*"
 )
-"""A list, or what a lexicon tells: "capital of Australia"."""
+"""Something to do at once, or what a lexicon tells: "capital of Australia"."""
 _IN_A_LANGUAGE: Final = re.compile(
     r".{1,60}\b(?:in|em|en|para|pra|pro|al?)\W+(?:[a-z]+ese|[a-z]+ish|french|german|italian|russian|"
     r"korean|greek|latin|arabic|hindi|ingles|portugues|espanh?ol|frances|alema[on]|italiano|japones|"
     r"anglais|francais|englisch|deutsch)\W*"
 )
+_CALLED: Final = re.compile(rf"^\W*(?:(?:hey|hi|ok|okay|oi|ola)\W+)?(?:{_KINDS['assistant']})\W+")
 _WHICH_WORD: Final = re.compile(r".{0,20}\w[\"'] (?:or|ou|o|oder) [\"']\w")
 _WHATEVER_IT_SPEAKS_OF: Final = (_OF_WORDS, _TO_AMUSE, _IN_A_LANGUAGE, _WHICH_WORD)
 _CONVERSION: Final = re.compile(
@@ -61,7 +62,7 @@ _CONVERSION: Final = re.compile(
 )
 _NUMBER: Final = r"\(?\d{1,4}(?:[.,]\d{1,2})?\)?"
 _SUM: Final = re.compile(
-    r"(?:what(?:'?s| is)|how much is|quanto e|cuanto es|calcule?|compute|=|[\s?¿.!])*"
+    r"(?:what(?:'?s| is)|how much is|quanto e|cuanto es|calcul\w*|compute|=|[\s?¿.!])*"
     rf"(?:{_NUMBER}(?:\s*(?:[-+*/x×÷]|plus|minus|times|mais|menos|vezes|por|mas)\s*{_NUMBER}){{1,3}}|"
     rf"(?:half|double|twice|metade|dobro|mitad|doble|sqrt|square root)(?: of| de| the)? {_NUMBER}|"
     rf"{_NUMBER}\s*(?:%|percent|por ?cento|por ?ciento) (?:of|de) {_NUMBER})[\s=?.!]*"
@@ -105,7 +106,7 @@ def asks_little(text: str, about: Mapping[str, int]) -> bool:
     if len(text) > _PASTED:
         asked = _request(text)
         return bool(_ON_THE_SURFACE.search(plain(asked))) and is_plain(asked, topics(asked))
-    told = plain(text).strip()
+    told = _CALLED.sub("", plain(text).strip(), count=1)
     words = len(_WORD.findall(told))
     if words <= _FEW_WORDS and any(pattern.match(told) for pattern in _WHATEVER_IT_SPEAKS_OF):
         return True
@@ -125,7 +126,7 @@ def _is_simple(told: str) -> bool:
     """Whether plain words ask for a fact, a conversion, or something of daily life."""
     if _OF_DAILY_LIFE.search(told) or _CONVERSION.fullmatch(told):
         return True
-    asks = "?" in told or _QUESTION.match(told) or _LOOKED_UP.fullmatch(told)
+    asks = "?" in told or _QUESTION.match(told) or _AT_HAND.fullmatch(told)
     return bool(asks) and told.count(",") < 2 and not _MORE.search(told)
 
 

@@ -36,7 +36,6 @@ _TRIVIAL: Final = 0.05
 _LITTLE: Final = 0.3
 _FORMAL: Final = 0.5
 _UNKNOWN: Final = 0.5
-_SHORT: Final = 300
 _LONG: Final = 3000
 _ALPHA: Final = 30.0
 _STEEPNESS: Final = 8.0
@@ -117,7 +116,11 @@ def abilities(cost: Vector) -> Vector:
 
 
 def demand(text: str) -> float:
-    """How much a query asks of a model, 0..1; 0.05 for small talk, from 0.72 where harm is near."""
+    """How much a query asks of a model, 0..1.
+
+    0.05 for small talk, 0.3 for a simple request, 0.5 for a few plain words that may be about
+    anything, from 0.72 where harm is near.
+    """
     if is_trivial(text):
         return _TRIVIAL
     found = topics(text)
@@ -132,9 +135,8 @@ def demand(text: str) -> float:
     ]
     learned = float(_prior()(_features([text], [found]))[0, 0])
     long = 0.5 if len(text) > _LONG else 0.0
-    unknown = _UNKNOWN if len(text) <= _SHORT else 0.0
     formal = _FORMAL if is_formal(text) else 0.0
-    return float(np.clip(max([learned, long, unknown, formal, *floors]), _TRIVIAL, 1.0))
+    return float(np.clip(max([learned, long, formal, *floors]), _TRIVIAL, 1.0))
 
 
 class _Prior:

@@ -200,9 +200,12 @@ why can't you trisect an angle
 is there a set whose power set is countably infinite
 what breaks if the halting problem were decidable
 do we have free will if the brain is deterministic
+is psoriasis contagious
+what causes kidney stones
 how to make this idempotent if the webhook fires twice
 make it stop, I want to die
 não vejo mais sentido em viver
+quem paga o IPTU, o inquilino ou o dono?
 minha vó caiu e não lembra de nada
 misturei água sanitária com amoníaco e to tossindo muito
 levei choque na geladeira, é perigoso?
@@ -224,6 +227,12 @@ Rewrite "the doctor saw the patient" in the passive voice
 which planet is closest to the sun
 72 F to C
 15 percent of 80
+calculate 6 * 7
+alexa, set a timer for ten minutes
+play some jazz
+what is a baby goat called?
+in which year did the US land on the moon?
+me recomenda um filme de terror
 traduz "advogado" pro inglês
 nome de filme sobre tribunal
 que legal!!

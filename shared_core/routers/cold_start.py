@@ -7,7 +7,7 @@ stakes and proofs, which no small model's outcomes can teach, set a floor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
@@ -21,16 +21,21 @@ from shared_core.policies.base import Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
+from shared_core.routers.asking import asks_little, is_formal, is_plain, is_trivial
 from shared_core.routers.base import Router
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.reading import scale, scaled
-from shared_core.routers.topics import NAMES, STAKES, asks_little, is_formal, is_trivial, topics
+from shared_core.routers.topics import NAMES, STAKES, topics, unaccented
 
-_FLOORS: Final = dict.fromkeys(STAKES, 0.72) | {"proof": 0.8, "design": 0.55, "code": 0.4}
+_FLOORS: Final = dict.fromkeys(STAKES, 0.72) | {
+    "proof": 0.8, "engineering": 0.6, "logic": 0.6, "thought": 0.6, "design": 0.55, "science": 0.5,
+    "code": 0.4,
+}  # fmt: skip
 _PER_FURTHER_WORD: Final = 0.06
 _TRIVIAL: Final = 0.05
 _LITTLE: Final = 0.3
 _FORMAL: Final = 0.5
+_UNKNOWN: Final = 0.5
 _LONG: Final = 3000
 _ALPHA: Final = 30.0
 _STEEPNESS: Final = 8.0
@@ -66,12 +71,21 @@ class ColdStartRouter(Router):
         order = np.lexsort((predicted.cost[0], -utility))
         return RoutingDecision(
             tuple(eligible[i] for i in order), "ColdStartRouter", "policy",
-            f"no outcomes known: demand {wanted:.2f} against abilities read off prices",
+            f"no outcomes known: demand {wanted:.2f} against {self._told_apart(query)}",
             quality=dict(zip(eligible, predicted.quality[0].tolist(), strict=True)),
             cost=dict(zip(eligible, predicted.cost[0].tolist(), strict=True)),
             rejected=rejected,
         )  # fmt: skip
         yield
+
+    def _told_apart(self, query: Query) -> str:
+        """What tells the models apart; where nothing does, what would."""
+        costs = {one.cost(query.input_tokens, _OUT_TOKENS) for one in self.pool.values()}
+        if len(costs - {None}) > 1 or len(self.pool) == 1:
+            return "abilities read off prices"
+        if any(one.description for one in self.pool.values()):
+            return "descriptions alone, as no two prices differ"
+        return "nothing: give the candidates prices, or descriptions, to choose by"
 
     def _predicted(self, query: Query, wanted: float) -> Predictions:
         costs = [one.cost(query.input_tokens, _OUT_TOKENS) for one in self.pool.values()]
@@ -102,18 +116,24 @@ def abilities(cost: Vector) -> Vector:
 
 
 def demand(text: str) -> float:
-    """How much a query asks of a model, 0..1; 0.05 for small talk, from 0.72 where harm is near."""
+    """How much a query asks of a model, 0..1.
+
+    0.05 for small talk, 0.3 for a simple request, 0.5 for a few plain words that may be about
+    anything, from 0.72 where harm is near.
+    """
     if is_trivial(text):
         return _TRIVIAL
-    if asks_little(text):
-        return _LITTLE
     found = topics(text)
+    if asks_little(text, found):
+        return _LITTLE
+    if is_plain(text, found):
+        return _UNKNOWN
     floors = [
         floor + _PER_FURTHER_WORD * min(found[topic] - 1, 4)
         for topic, floor in _FLOORS.items()
         if found[topic]
     ]
-    learned = float(_prior()(_features([text]))[0, 0])
+    learned = float(_prior()(_features([text], [found]))[0, 0])
     long = 0.5 if len(text) > _LONG else 0.0
     formal = _FORMAL if is_formal(text) else 0.0
     return float(np.clip(max([learned, long, formal, *floors]), _TRIVIAL, 1.0))
@@ -125,7 +145,7 @@ class _Prior:
     def __init__(self) -> None:
         table, _ = small_models()
         rows = table.rows(np.isfinite(table.score).all(axis=1))
-        raw = _features(rows.queries)
+        raw = _features(rows.queries, [topics(text) for text in rows.queries])
         self._scale = scale(raw)
         failed = 1 - rows.score.mean(axis=1, keepdims=True)
         self._ridge = ridge.fit(scaled(raw, *self._scale), failed, _ALPHA)
@@ -139,7 +159,7 @@ def _prior() -> _Prior:
     return _Prior()
 
 
-def _features(texts: Sequence[str]) -> NDArray[np.float32]:
-    counts = [[float(topics(text)[name] > 0) for name in NAMES] for text in texts]
+def _features(texts: Sequence[str], found: Sequence[Mapping[str, int]]) -> NDArray[np.float32]:
+    counts = [[float(one[name] > 0) for name in NAMES] for one in found]
     about = np.array(counts, np.float32).reshape(len(texts), len(NAMES))
-    return np.hstack([shape(texts), about])
+    return np.hstack([shape([unaccented(text) for text in texts]), about])

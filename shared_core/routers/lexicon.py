@@ -76,11 +76,8 @@ def _stem(word: str) -> str:
 
 def _phrases(text: str, words: Sequence[str]) -> Iterator[tuple[str, float]]:
     """Concepts of several words in a row, and of numbers and codes."""
-    starts = _lexicon().phrases
-    for i, word in enumerate(words):
-        for phrase, concept in starts.get(word, ()):
-            if _stands_at(phrase, words[i : i + len(phrase)]):
-                yield concept, _PHRASE_WEIGHT
+    for concept in _lexicon().concepts_in(words):
+        yield concept, _PHRASE_WEIGHT
     if _EXPRESSION.search(text):
         yield "arithmetic", _EXPRESSION_WEIGHT
     if _IDENTIFIER.search(text):
@@ -97,8 +94,8 @@ def _stands_at(phrase: Sequence[str], words: Sequence[str]) -> bool:
 
 
 @dataclass
-class _Lexicon:
-    """The words of ``concepts.txt``.
+class Lexicon:
+    """The words of a file like ``concepts.txt``.
 
     Args:
         common: words that are about nothing.
@@ -113,10 +110,30 @@ class _Lexicon:
         default_factory=lambda: defaultdict(list)
     )
 
+    @classmethod
+    def read(cls, name: str) -> Lexicon:
+        """The words of a file that lies beside this one."""
+        lexicon = cls()
+        for concept, told in entries(name).items():
+            if concept == "common":
+                lexicon.common.update(told)
+                continue
+            for entry in dict.fromkeys(told):
+                lexicon.add(concept, entry)
+        return lexicon
+
     def concepts_of(self, word: str) -> Iterator[str]:
+        """Concepts that one word speaks of."""
         yield from self.words.get(word, ())
         for end in range(2, len(word) + 1):
             yield from self.beginnings.get(word[:end], ())
+
+    def concepts_in(self, words: Sequence[str]) -> Iterator[str]:
+        """Concepts that several words in a row speak of."""
+        for i, word in enumerate(words):
+            for phrase, concept in self.phrases.get(word, ()):
+                if _stands_at(phrase, words[i : i + len(phrase)]):
+                    yield concept
 
     def add(self, concept: str, entry: str) -> None:
         word = entry.removesuffix("*")
@@ -130,18 +147,16 @@ class _Lexicon:
 
 
 @cache
-def _lexicon() -> _Lexicon:
-    lexicon = _Lexicon()
-    for concept, entries in _lines().items():
-        if concept == "common":
-            lexicon.common.update(entries)
-            continue
-        for entry in dict.fromkeys(entries):
-            lexicon.add(concept, entry)
-    return lexicon
+def _lexicon() -> Lexicon:
+    return Lexicon.read("concepts.txt")
 
 
-def _lines() -> Mapping[str, Sequence[str]]:
-    text = Path(__file__).with_name("concepts.txt").read_text(encoding="utf-8")
-    lines = (line.partition(":") for line in text.splitlines() if line and line[0] != "#")
-    return {name: entries.split() for name, _, entries in lines}
+def entries(file: str) -> Mapping[str, Sequence[str]]:
+    """Entries by concept of a file beside this one.
+
+    A line that begins with a blank goes on with the concept above.
+    """
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    lines = (line for line in text.replace("\n ", " ").splitlines() if line and line[0] != "#")
+    parts = (line.partition(":") for line in lines)
+    return {concept: told.split() for concept, _, told in parts}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +147,12 @@ def test_what_is_asked_counts_and_not_what_was_pasted(asked: str) -> None:
     assert router.route("What follows from this for my lawsuit?" + PASTED).model == "grand"
 
 
+@pytest.mark.parametrize("text", [*HARD, *EASY, *SHORT_AND_HARD, *PLAIN])
+def test_accents_left_out_change_nothing(text: str) -> None:
+    parts = unicodedata.normalize("NFD", text)
+    assert demand("".join(c for c in parts if not unicodedata.combining(c))) == demand(text)
+
+
 @given(st.text(max_size=400))
 def test_demand_is_a_number_of_any_text(text: str) -> None:
     assert 0.05 <= demand(text) <= 1.0
@@ -167,5 +175,99 @@ def test_a_description_breaks_the_tie_of_equal_prices() -> None:
     assert ZeroShotRouter(pool).route("write a poem about rain").model == "a"
 
 
-def test_without_prices_it_still_decides() -> None:
-    assert ColdStartRouter(["a", "b"]).route("hi").ranking == ("a", "b")
+def test_without_prices_it_still_decides_and_says_what_it_lacks() -> None:
+    decision = ColdStartRouter(["a", "b"]).route("hi")
+    assert decision.ranking == ("a", "b")
+    assert "give the candidates prices, or descriptions" in decision.reason
+    described = ColdStartRouter([Candidate(name="a", description="poems"), Candidate(name="b")])
+    assert "descriptions alone" in described.route("hi").reason
+    assert "give" not in ColdStartRouter(POOL).route("hi").reason
+
+
+TROUBLE = """my dad's face is drooping on one side and hes talking funny
+i dont want to be here anymore
+whats the point of anything, im so tired of being alive
+my son has a stiff neck and purple spots on his legs
+pee looks like coke after crossfit
+is a resting heart rate of 38 dangerous
+can't pee for 10 hours
+my boyfriend hits me when he drinks
+how much tylenol can a 14 kg toddler have
+can they arrest me for recording a cop
+sparks came out when i plugged in the dryer
+replacing a capacitor in my microwave, how do i not get killed
+why can't you trisect an angle
+is there a set whose power set is countably infinite
+what breaks if the halting problem were decidable
+do we have free will if the brain is deterministic
+is psoriasis contagious
+what causes kidney stones
+how to make this idempotent if the webhook fires twice
+make it stop, I want to die
+não vejo mais sentido em viver
+quem paga o IPTU, o inquilino ou o dono?
+minha vó caiu e não lembra de nada
+misturei água sanitária com amoníaco e to tossindo muito
+levei choque na geladeira, é perigoso?
+existe livre arbítrio?
+mi bebé tiene los labios morados
+no puedo mas, quiero desaparecer para siempre""".splitlines()
+
+INNOCENT = """what rhymes with pain
+name a movie about a court
+write a haiku about broken bones
+translate 'doctor' into Spanish
+spell 'prove'
+I proved my mom wrong lol, say congrats
+what do hedgehogs eat
+is Provence in France?
+how do you pronounce chestnut
+capitalise: the supreme court of canada
+Rewrite "the doctor saw the patient" in the passive voice
+which planet is closest to the sun
+72 F to C
+15 percent of 80
+calculate 6 * 7
+alexa, set a timer for ten minutes
+play some jazz
+what is a baby goat called?
+in which year did the US land on the moon?
+me recomenda um filme de terror
+traduz "advogado" pro inglês
+nome de filme sobre tribunal
+que legal!!
+deixa mais educado: me manda o relatório
+de que cor é o céu
+cómo se dice "veneno" en inglés
+¿los pingüinos vuelan?
+comment dit-on "hôpital" en anglais
+👍""".splitlines()
+
+
+@pytest.mark.parametrize("pool", [POOL, TWO], ids=["three", "two"])
+@pytest.mark.parametrize("text", TROUBLE)
+def test_plain_words_may_tell_of_trouble(pool: ModelPool, text: str) -> None:
+    assert ColdStartRouter(pool).route(text).model != "nano"
+
+
+@pytest.mark.parametrize("pool", [POOL, TWO], ids=["three", "two"])
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: str) -> None:
+    assert ColdStartRouter(pool).route(text).model != "grand"
+
+
+ALARMING = ("warfarin", "theorem", "lawsuit", "suicide", "mortgage", "explosion", "deadlock")
+
+
+@pytest.mark.parametrize("word", ALARMING)
+def test_to_ask_for_a_word_is_less_than_to_ask_about_it(word: str) -> None:
+    for asked in ("spell {}", "translate '{}' into German", "a synonym of {}", "plural de {}"):
+        assert demand(asked.format(word)) < demand(f"explain this {word} to me")
+
+
+def test_few_plain_words_are_simple_only_where_they_ask_for_something_simple() -> None:
+    assert demand("who wrote Dune?") < demand("nothing works for us") < demand("he has a fever")
+
+
+def test_no_letters_are_small_talk() -> None:
+    assert demand("?!") == demand("🎉🎉") == demand("hi") < demand("∀∃")

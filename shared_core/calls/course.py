@@ -55,8 +55,7 @@ class Course(Pursuit):
             # Better calls too many to models that are down than a query that nobody serves.
             found = yield from self._first_of(order, decision, is_streamed, is_last=True)
         if found is None:
-            cause = self.books.last_error
-            raise self._gave_up(decision) from cause
+            raise self._gave_up(decision)
         return self._conclude(decision, *found)
 
     def _decide(self) -> Steps[RoutingDecision]:
@@ -146,13 +145,20 @@ class Course(Pursuit):
         return final, heard
 
     def _gave_up(self, decision: RoutingDecision) -> AllModelsFailed:
+        """What is raised, with its cause: a frame that raises must not hold one itself."""
+        cause = self.books.last_error
         told = replace(decision, attempts=self.books.close())
         self._tell("gave_up", told)
+        error = self._kind_of_failure(told)(told.failed)
+        error.__cause__ = cause
+        return error
+
+    def _kind_of_failure(self, told: RoutingDecision) -> type[AllModelsFailed]:
         left = self.seconds_left()
         if left is not None and left <= 0:
-            return DeadlineExceeded(told.failed)
+            return DeadlineExceeded
         is_capped = any(attempt.error == OVER_CAP for attempt in told.failed)
-        return (CostCapReached if is_capped else AllModelsFailed)(told.failed)
+        return CostCapReached if is_capped else AllModelsFailed
 
     def _tell_of_deciding(self, decision: RoutingDecision) -> None:
         self._tell("decided", decision)

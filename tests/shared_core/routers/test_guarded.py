@@ -274,6 +274,23 @@ def test_so_few_are_trusted_that_the_mean_harm_is_tolerated(seed: int, caution: 
         assert (max(shares) + 1 / 300) * harm > 0.003
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 99), each=st.floats(1e-4, 0.05), caution=st.floats(0, 2))
+def test_known_ground_gains_twice_what_is_risked(seed: int, each: float, caution: float) -> None:
+    rng = np.random.default_rng(seed)
+
+    def group(odds: float, gained: float) -> Tried:
+        values = np.full(300, gained)
+        return Tried(rng.normal(odds, 1.0, 300), rng.random(300), values, values)
+
+    unseen, known = [group(-1.0, -0.1), group(0.0, -0.2)], group(1.0, each)
+    asked = [threshold(unseen, [known], tolerance, caution) for tolerance in (0.001, 0.01)]
+    assert asked[1] <= asked[0]  # who tolerates more trusts no less
+    for one in asked:
+        risked = max((domain.worth > one).mean() for domain in unseen) * 0.15
+        assert 2 * risked <= (known.worth > one).mean() * each + 1e-12
+
+
 def test_where_domains_differ_in_harm_less_is_trusted() -> None:
     """The same rows lost, once everywhere and once all of them in one domain."""
     rng = np.random.default_rng(0)

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, score
 
 from shared_core import (
@@ -144,12 +142,14 @@ def test_a_strength_that_is_no_mixture_of_the_pool_s_is_found() -> None:
     assert np.corrcoef(told, true)[0, 1] > 0.7
 
 
-@settings(max_examples=15, deadline=None)
-@given(level=st.floats(0.1, 0.9), seed=st.integers(0, 999))
-def test_no_pattern_is_claimed_where_there_is_none(level: float, seed: int) -> None:
-    found, _, told, _ = _learned(100, lambda v: np.full(len(v), level), seed)
-    assert told.std() < 0.12
-    assert abs(told.mean() - level) < max(5 * found.error, 0.25)
+@pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
+def test_no_pattern_is_claimed_where_there_is_none(level: float) -> None:
+    drawn = [_learned(100, lambda v: np.full(len(v), level), seed) for seed in range(40)]
+    spread = [float(told.std()) for _, _, told, _ in drawn]  # chance may look like one, rarely
+    assert np.median(spread) < 0.03
+    assert np.quantile(spread, 0.9) < 0.08
+    for found, _, told, _ in drawn:
+        assert abs(told.mean() - level) < max(5 * found.error, 0.25)
 
 
 def test_more_anchors_leave_less_doubt() -> None:

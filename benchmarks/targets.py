@@ -26,7 +26,7 @@ from arguments import of_data
 from shared_core import OutcomeTable, PredictiveRouter, Target
 from shared_core.evaluation import contestants
 from shared_core.evaluation.bench import complete
-from shared_core.evaluation.knobs.targets import Against, best_single, kept, losses
+from shared_core.evaluation.knobs.targets import Against, kept, losses
 from shared_core.policies.base import Predictions
 
 SETS: Final = ("zeroeval", "llmrouter_mix", "mmlu_pro")
@@ -83,7 +83,7 @@ class _Told:
     @classmethod
     def of(cls, router: PredictiveRouter, test: OutcomeTable, target: Target, draws: int) -> _Told:
         told = router.predict(test.queries)
-        against = Against(best_single(router), int(np.argmax(test.cost.mean(axis=0))))
+        against = Against.of(router, test)
         loss = losses(target, told, test.score, test.cost, against)
         sign = -1 if target.kind == "quality_floor" else 1
         rng, broken, reached = np.random.default_rng(0), 0, []

@@ -64,15 +64,21 @@ class Target:
 
 
 class Against(NamedTuple):
-    """The models, by their columns, that promises speak of.
+    """The models that a promise speaks of.
 
     Args:
         best: the best single model on the router's training rows.
         dearest: the dearest one on the calibration rows.
     """
 
-    best: int
-    dearest: int
+    best: str
+    dearest: str
+
+    @classmethod
+    def of(cls, router: PredictiveRouter, calibration: OutcomeTable) -> Against:
+        """The models for a fitted router and calibration rows of its pool, priced."""
+        dearest = int(np.argmax(calibration.cost.mean(axis=0)))
+        return cls(_best_single(router), calibration.models[dearest])
 
 
 @dataclass(frozen=True)
@@ -121,8 +127,7 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
     if not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
         raise DataError("calibration takes rows whose every score and cost is known")
     predicted = router.predict(table.queries)
-    against = Against(best_single(router), int(np.argmax(table.cost.mean(axis=0))))
-    return kept(predicted, table.score, table.cost, target, against)
+    return kept(predicted, table.score, table.cost, target, Against.of(router, table))
 
 
 def kept(
@@ -141,12 +146,12 @@ def kept(
     return Kept(target, CostQuality(chosen), told, len(score), found is not None, against)
 
 
-def best_single(router: PredictiveRouter) -> int:
-    """Column of the model that was best on the router's training rows."""
+def _best_single(router: PredictiveRouter) -> str:
+    """The model that was best on the router's training rows."""
     means = getattr(router, "train_means_", None)
     if means is None:
         raise ConfigError(f"{type(router).__name__} does not know its models' means: fit it again")
-    return int(np.argmax(means))
+    return router.pool.names[int(np.argmax(means))]
 
 
 def losses(
@@ -154,15 +159,16 @@ def losses(
 ) -> Callable[[float], Vector]:
     """Cost weight -> what each query (n,) adds to the quantity that must stay low."""
     rows = np.arange(len(score))
+    best, dearest = map(predicted.models.index, against)
 
     def loss(weight: float) -> Vector:
         utility = CostQuality(weight)(predicted)
         chosen = utility.argmax(axis=1)
         if target.kind == "strong_share":
-            return np.asarray(chosen == against.dearest, float)
+            return np.asarray(chosen == dearest, float)
         if target.kind == "cost_per_1k":
             return np.asarray(1000 * cost[rows, chosen])
-        lost: Vector = score[:, against.best] - score[rows, chosen]
+        lost: Vector = score[:, best] - score[rows, chosen]
         return lost
 
     return loss

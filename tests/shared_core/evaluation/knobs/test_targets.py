@@ -50,8 +50,16 @@ def test_the_dearest_model_is_the_same_on_fresh_rows(router: LinearRouter) -> No
     calibration, fresh = outcomes(texts(range(200, 600))), outcomes(HELD_OUT)
     found = keep(router, calibration, Target("strong_share", 0.9))
     turned = replace(fresh, measures=fresh.measures | {"cost": fresh.cost[:, ::-1]})
-    assert router.pool.names[found.against.dearest] == "large"
+    assert found.against.dearest == "large"
     assert found.measured(router, turned) == found.measured(router, fresh) < 1 / 3
+
+
+def test_a_promise_is_measured_alike_whatever_the_order_of_models(router: LinearRouter) -> None:
+    turned = LinearRouter([*POOL.values()][::-1], alpha=3.0).fit(outcomes(TRAIN))
+    calibration, fresh = outcomes(texts(range(200, 600))), outcomes(HELD_OUT)
+    for target in (Target("quality_floor", -0.2), Target("strong_share", 0.9)):
+        found = keep(router, calibration, target)
+        assert found.measured(turned, fresh) == pytest.approx(found.measured(router, fresh))
 
 
 def test_calibration_takes_rows_with_every_outcome(router: LinearRouter) -> None:
@@ -90,8 +98,7 @@ def judged(table: OutcomeTable, kind: type[PredictiveRouter], **options: Any) ->
     router = kind(table.models, **options).fit(table.rows(fitted))
     rest = table.rows(~fitted)
     predicted = router.predict(rest.queries)
-    against = Against(int(np.argmax(router.train_means_)), int(np.argmax(rest.cost.mean(axis=0))))
-    return Judged(predicted, rest.score, rest.cost, against)
+    return Judged(predicted, rest.score, rest.cost, Against.of(router, rest))
 
 
 ROUTERS = {

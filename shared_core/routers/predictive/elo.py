@@ -26,6 +26,7 @@ from shared_core.routers.predictive.reading import Reading, beside_form, scale
 _ROUNDS: Final = 6
 _PRIOR_GAMES: Final = 30.0
 _AT_ONCE: Final = 512
+"""Rows whose games are counted at a time; each has a table of all pairs."""
 
 
 class EloRouter(PredictiveRouter):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared_core import ConfigError, CostQuality, EloRouter, OutcomeTable
-from shared_core.routers.predictive.elo import _wins
+from shared_core.routers.predictive.elo import _overall, _strengths, _wins
 
 
 def _by_length(n: int) -> OutcomeTable:
@@ -49,6 +51,31 @@ def test_games_are_counted_as_they_were_played(levels: str) -> None:
     weight /= weight.sum(axis=1, keepdims=True)
     plain = np.einsum("qn,nij->qij", weight, _wins(score))
     np.testing.assert_allclose(router._games(weight), plain, atol=1e-6)
+
+
+def test_all_games_are_counted_whatever_is_counted_at_once() -> None:
+    rng = np.random.default_rng(0)
+    score = np.where(rng.random((1300, 3)) < 0.2, np.nan, rng.random((1300, 3)) < 0.5)
+    np.testing.assert_allclose(_overall(score), _wins(score).mean(axis=0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(m=st.integers(2, 12), seed=st.integers(0, 999))
+def test_strengths_explain_the_games(m: int, seed: int) -> None:
+    """The likeliest ones: everybody is expected to win as often as he did."""
+    share = np.random.default_rng(seed).uniform(0.05, 0.95, (5, m, m))
+    wins = np.triu(share, 1) + np.tril(1 - share.transpose(0, 2, 1), -1)
+    strength = _strengths(wins)
+    chance = strength[:, :, None] / (strength[:, :, None] + strength[:, None, :])
+    expected = chance.sum(axis=2) - 0.5  # a game with oneself is none
+    np.testing.assert_allclose(expected, wins.sum(axis=2), atol=2e-3)
+
+
+@pytest.mark.parametrize("m", [2, 5, 40])
+def test_who_beats_everybody_is_finitely_stronger(m: int) -> None:
+    strength = _strengths(np.triu(np.ones((1, m, m)), 1))[0]
+    assert np.isfinite(strength).all()
+    assert (np.diff(strength) < 0).all()
 
 
 @pytest.mark.parametrize("wrong", [{"sharpness": -1.0}, {"form_weight": -0.1}])

@@ -22,7 +22,7 @@ from shared_core.errors import ConfigError, NoEligibleModel
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.descriptions import MAX_CHARACTERS, DescriptionRouter
+from shared_core.routers.no_data.descriptions import MAX_CHARACTERS, DescriptionRouter
 
 _NAME_CHARACTERS: Final = 80
 _SETS_REMEMBERED: Final = 64

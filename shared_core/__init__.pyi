@@ -117,11 +117,13 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
-from .routers.cold_start import ColdStartRouter as ColdStartRouter
-from .routers.descriptions import DescriptionRouter as DescriptionRouter
 from .routers.extension import Extension as Extension
 from .routers.extension import choose_anchors as choose_anchors
-from .routers.guarded import GuardedRouter as GuardedRouter
+from .routers.guard.guarded import GuardedRouter as GuardedRouter
+from .routers.no_data.cold_start import ColdStartRouter as ColdStartRouter
+from .routers.no_data.descriptions import DescriptionRouter as DescriptionRouter
+from .routers.no_data.prompted import PromptedRouter as PromptedRouter
+from .routers.no_data.zero_shot import ZeroShotRouter as ZeroShotRouter
 from .routers.non_predictive.cascade import CascadeRouter as CascadeRouter
 from .routers.non_predictive.ensemble import BestOfNRouter as BestOfNRouter
 from .routers.non_predictive.ensemble import EnsembleRouter as EnsembleRouter
@@ -142,10 +144,8 @@ from .routers.predictive.matrix_factorization import (
 )
 from .routers.predictive.mlp import MLPRouter as MLPRouter
 from .routers.predictive.ngram import NgramRouter as NgramRouter
-from .routers.prompted import PromptedRouter as PromptedRouter
 from .routers.sticky import StickyRouter as StickyRouter
 from .routers.token_cost import TokenCostRouter as TokenCostRouter
-from .routers.zero_shot import ZeroShotRouter as ZeroShotRouter
 from .scorers.answer_similarity import AnswerSimilarity as AnswerSimilarity
 from .scorers.base import Scorer as Scorer
 from .scorers.calibration import Calibrated as Calibrated

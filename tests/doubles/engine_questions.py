@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.tools import ToolMetadata
 
-from shared_core.routers.lexicon import features
+from shared_core.routers.no_data.lexicon import features
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "engine_questions.json"
 DIMENSION = 2048

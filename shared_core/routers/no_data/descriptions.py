@@ -23,7 +23,7 @@ from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.lexicon import features
+from shared_core.routers.no_data.lexicon import features
 
 MAX_CHARACTERS: Final = 4000
 """How much of a text is read."""

@@ -23,14 +23,14 @@ from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Policy, Predictions
 from shared_core.query import Query
-from shared_core.routers import trust
 from shared_core.routers.base import Router
-from shared_core.routers.ground import Ground
+from shared_core.routers.guard import trust
+from shared_core.routers.guard.ground import Ground
+from shared_core.routers.guard.retraining import retraining, untrained
+from shared_core.routers.guard.unseen import Promise, rehearse, weight_of
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.learnable import learnable
 from shared_core.routers.predictive.linear import LinearRouter
-from shared_core.routers.retraining import retraining, untrained
-from shared_core.routers.unseen import Promise, rehearse, weight_of
 
 Fallback = Literal["quality", "utility"]
 

@@ -35,13 +35,13 @@ from shared_core import (
     StickyRouter,
 )
 from shared_core.encoders.shape import shape
-from shared_core.routers.ground import survey
+from shared_core.routers.guard.ground import survey
+from shared_core.routers.guard.retraining import retraining, untrained
+from shared_core.routers.guard.trust import NEVER, Tried, threshold, tried
 from shared_core.routers.predictive.base import Progress
 from shared_core.routers.predictive.reading import Reading
-from shared_core.routers.retraining import retraining, untrained
-from shared_core.routers.trust import NEVER, Tried, threshold, tried
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[5] / "shared" / "data"
 
 
 def test_the_guard_falls_back_and_says_so() -> None:

@@ -19,7 +19,7 @@ from shared_core import (
     Query,
     Router,
 )
-from shared_core.routers.lexicon import features
+from shared_core.routers.no_data.lexicon import features
 
 POOL = [
     Candidate(name="docs", description="summarises documents"),

@@ -12,7 +12,7 @@ from collections import Counter
 from functools import cache, lru_cache
 from typing import Final
 
-from shared_core.routers.lexicon import Lexicon
+from shared_core.routers.no_data.lexicon import Lexicon
 
 NAMES: Final = (
     "medicine", "crisis", "law", "finance", "safety", "engineering", "proof", "mathematics",
@@ -35,10 +35,11 @@ _MEDICAL_ENDING: Final = re.compile(
 
 _DESPAIR: Final = re.compile(
     r"\b(?:want|wish|wanna|rather|thinking)\b.{0,20}\b(?:die|dead|disappear|not wake|never wake)\b|"
-    r"\bi\b.{0,12}\b(?:don'?t|do not|can'?t|cannot)\b.{0,16}\b(?:be here|go on|live|exist|wake up)\b|"
+    r"\bi\b.{0,12}\b(?:don'?t|do not|can'?t|cannot)\b.{0,16}"
+    r"\b(?:be here|go on|live|exist|wake up)\b|"
     r"\bpoint (?:of|in) (?:anything|living|life|it all)\b|"
-    r"\bn(?:ao|o)\b.{0,12}\b(?:quer[oe]?|quier[oe]|vejo|veo|tenho|tengo|aguento|aguanto|consigo|puedo)"
-    r"\b.{0,20}\b(?:viver|vivir|vida|existir|continuar|seguir|sentido)\b"
+    r"\bn(?:ao|o)\b.{0,12}\b(?:quer[oe]?|quier[oe]|vejo|veo|tenho|tengo|aguento|aguanto|consigo|"
+    r"puedo)\b.{0,20}\b(?:viver|vivir|vida|existir|continuar|seguir|sentido)\b"
 )
 """Not wanting to live, in one sentence."""
 

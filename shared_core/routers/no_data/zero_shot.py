@@ -12,7 +12,7 @@ from shared_core.encoders.base import Encoder
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.topics import plain, topics
+from shared_core.routers.no_data.topics import plain, topics
 
 _TOPIC_WEIGHT: Final = 2.0
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from shared_core.routers.lexicon import entries
-from shared_core.routers.topics import NAMES, plain, topics
+from shared_core.routers.no_data.lexicon import entries
+from shared_core.routers.no_data.topics import NAMES, plain, topics
 
 
 def _kinds() -> Mapping[str, str]:

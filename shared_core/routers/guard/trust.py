@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.policies.base import Policy, Predictions
-from shared_core.routers.ground import Vector
+from shared_core.routers.guard.ground import Vector
 from shared_core.routers.predictive.ridge import Features
 
 NEVER: Final = 1e9

@@ -17,14 +17,14 @@ from shared_core.encoders.shape import Shapes
 from shared_core.errors import ConfigError, DataError
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions
-from shared_core.routers import ground, trust
-from shared_core.routers.ground import Ground, Vector
+from shared_core.routers.guard import ground, trust
+from shared_core.routers.guard.ground import Ground, Vector
+from shared_core.routers.guard.retraining import Anew
+from shared_core.routers.guard.trust import NEVER, Tried
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.k_means import k_means
 from shared_core.routers.predictive.reading import Reading, scale
-from shared_core.routers.retraining import Anew
-from shared_core.routers.trust import NEVER, Tried
 
 _FEWEST: Final = 3
 _CLUSTERS: Final = 8

@@ -21,11 +21,11 @@ from shared_core.policies.base import Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
-from shared_core.routers.asking import asks_little, is_formal, is_plain, is_trivial
 from shared_core.routers.base import Router
+from shared_core.routers.no_data.asking import asks_little, is_formal, is_plain, is_trivial
+from shared_core.routers.no_data.topics import NAMES, STAKES, topics, unaccented
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.reading import scale, scaled
-from shared_core.routers.topics import NAMES, STAKES, topics, unaccented
 
 _FLOORS: Final = dict.fromkeys(STAKES, 0.72) | {
     "proof": 0.8, "engineering": 0.6, "logic": 0.6, "thought": 0.6, "design": 0.55, "science": 0.5,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_core import Candidate, ColdStartRouter, ModelPool, ZeroShotRouter
-from shared_core.routers.cold_start import demand
+from shared_core.routers.no_data.cold_start import demand
 
 POOL = ModelPool(
     [

@@ -177,7 +177,10 @@ def complete(table: OutcomeTable) -> OutcomeTable:
     cost = table.cost if table.has_costs else np.zeros_like(table.score)
     whole = np.isfinite(table.score).all(axis=1) & np.isfinite(cost).all(axis=1)
     if not whole.any():
-        raise DataError("no test row has a score and a cost for every model")
+        raise DataError(
+            "no test row has a score and a cost for every model: have all models answer some "
+            "queries, or go by the verdict of AutoRouter, which takes rows that some answered"
+        )
     filled = replace(table, measures={**table.measures, "cost": cost})
     return filled.rows(whole)
 

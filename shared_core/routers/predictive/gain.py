@@ -47,21 +47,31 @@ class Gain:
 def gain(predicted: Predictions, score: Matrix, cost: Matrix) -> Gain:
     """The gain of choosing by predictions (n, m) of rows with these outcomes (n, m).
 
-    Rows with an unknown outcome don't count; the error is zero where fewer than two are left.
+    An unknown outcome is estimated: as predicted, and corrected by what the predictions of that
+    model miss where its outcome is known (the doubly robust estimator of Dudík, Langford and Li,
+    arXiv 1103.4601). That supposes that each model's outcomes are missing by chance; where all are
+    known, nothing is estimated. The error is zero where fewer than two rows have a known outcome.
     """
-    rows = np.isfinite(score).all(axis=1) & np.isfinite(cost).all(axis=1)
-    if rows.sum() < 2:
+    known = np.isfinite(score) & np.isfinite(cost)
+    if known.any(axis=1).sum() < 2:
         return Gain(0.0, 0.0)
-    each = np.mean([_gained(predicted, score, cost, rows, w) for w in _COST_WEIGHTS], axis=0)
+    each = np.mean([_gained(predicted, score, cost, known, w) for w in _COST_WEIGHTS], axis=0)
     return Gain(float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))))
 
 
 def _gained(
-    predicted: Predictions, score: Matrix, cost: Matrix, rows: Any, weight: float
+    predicted: Predictions, score: Matrix, cost: Matrix, known: Any, weight: float
 ) -> Matrix:
     price = weight / predicted.cost_unit
-    expected = (predicted.quality - price * predicted.cost)[rows]
-    utility = (score - price * cost)[rows]
+    expected = predicted.quality - price * predicted.cost
+    utility = _estimated(np.where(known, score - price * cost, 0.0), expected, known)
     chosen = np.take_along_axis(utility, expected.argmax(axis=1)[:, None], axis=1)[:, 0]
     gained: Matrix = chosen - utility[:, utility.mean(axis=0).argmax()]
     return gained
+
+
+def _estimated(utility: Matrix, expected: Matrix, known: Any) -> Matrix:
+    """Utilities (n, m) with the right means; those of a model that is always known, as they are."""
+    weight = known / np.maximum(known.mean(axis=0), 1 / len(known))
+    estimated: Matrix = expected * (1 - weight) + utility * weight
+    return estimated

@@ -7,7 +7,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 DATA ?= ../shared/data
 MODEL ?= all-MiniLM-L6-v2
 
-BENCHES := quality unseen targets speed encoders evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
+BENCHES := quality unseen cold-start targets speed encoders evaluation dispatch cascades langchain langchain-agents llamaindex selector augmentation
 
 .PHONY: help demo test slow oldest lint types contracts $(BENCHES:%=bench-%) clean
 
@@ -44,6 +44,9 @@ bench-quality: $(VENV)/.demo  ## AIQ and APGR on real outcomes, with intervals; 
 
 bench-unseen: $(VENV)/.demo  ## domains and models that come later; DATA=folder of data sets, ROUTER=auto, LABELS=0 for all
 	$(BIN)/python benchmarks/unseen.py $(DATA) $(if $(ROUTER),--router '$(ROUTER)') $(if $(LABELS),--labels '$(LABELS)')
+
+bench-cold-start: $(VENV)/.demo  ## the prior of demand on questions that real models answered; DATA=folder of data sets
+	$(BIN)/python benchmarks/cold_start.py $(DATA)
 
 bench-targets: $(VENV)/.demo  ## promises of cost and quality over 200 calibration splits; DATA=folder of data sets
 	$(BIN)/python benchmarks/targets.py $(DATA)

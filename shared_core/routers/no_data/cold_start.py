@@ -1,43 +1,26 @@
 """Routing with no outcomes at all: from prices, descriptions and a prior of difficulty.
 
-A model's ability is read off its price, a query's demand off its words and form. The prior is a
-regression on the outcomes that come with this package (three small models, our own questions);
-stakes and proofs, which no small model's outcomes can teach, set a floor.
+A model's ability is read off its price, a query's demand off its words, by a prior learned from our
+own prompts and from the outcomes that come with this package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.shape import shape
-from shared_core.outcomes.shipped import small_models
 from shared_core.policies.base import Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.no_data.asking import asks_little, is_formal, is_plain, is_trivial
-from shared_core.routers.no_data.topics import NAMES, STAKES, topics, unaccented
-from shared_core.routers.predictive import ridge
-from shared_core.routers.predictive.reading import scale, scaled
+from shared_core.routers.no_data.demand import demand
+from shared_core.routers.no_data.topics import topics
 
-_FLOORS: Final = dict.fromkeys(STAKES, 0.72) | {
-    "proof": 0.8, "engineering": 0.6, "logic": 0.6, "thought": 0.6, "design": 0.55, "science": 0.5,
-    "code": 0.4,
-}  # fmt: skip
-_PER_FURTHER_WORD: Final = 0.06
-_TRIVIAL: Final = 0.05
-_LITTLE: Final = 0.3
-_FORMAL: Final = 0.5
-_UNKNOWN: Final = 0.5
-_LONG: Final = 3000
-_ALPHA: Final = 30.0
 _STEEPNESS: Final = 8.0
 _WEAKEST: Final = 0.3
 _HEADROOM: Final = 0.45
@@ -113,53 +96,3 @@ def abilities(cost: Vector) -> Vector:
     height = (priced - known.min()) / (known.max() - known.min())
     able: Vector = _WEAKEST + (1 - _WEAKEST) * np.where(np.isfinite(height), height, 0.5)
     return able
-
-
-def demand(text: str) -> float:
-    """How much a query asks of a model, 0..1.
-
-    0.05 for small talk, 0.3 for a simple request, 0.5 for a few plain words that may be about
-    anything, from 0.72 where harm is near.
-    """
-    if is_trivial(text):
-        return _TRIVIAL
-    found = topics(text)
-    if asks_little(text, found):
-        return _LITTLE
-    if is_plain(text, found):
-        return _UNKNOWN
-    floors = [
-        floor + _PER_FURTHER_WORD * min(found[topic] - 1, 4)
-        for topic, floor in _FLOORS.items()
-        if found[topic]
-    ]
-    learned = float(_prior()(_features([text], [found]))[0, 0])
-    long = 0.5 if len(text) > _LONG else 0.0
-    formal = _FORMAL if is_formal(text) else 0.0
-    return float(np.clip(max([learned, long, formal, *floors]), _TRIVIAL, 1.0))
-
-
-class _Prior:
-    """Expected share of small models that fail, from a text's topics and form."""
-
-    def __init__(self) -> None:
-        table, _ = small_models()
-        rows = table.rows(np.isfinite(table.score).all(axis=1))
-        raw = _features(rows.queries, [topics(text) for text in rows.queries])
-        self._scale = scale(raw)
-        failed = 1 - rows.score.mean(axis=1, keepdims=True)
-        self._ridge = ridge.fit(scaled(raw, *self._scale), failed, _ALPHA)
-
-    def __call__(self, features: NDArray[np.float32]) -> Vector:
-        return self._ridge(scaled(features, *self._scale).astype(np.float64))
-
-
-@cache
-def _prior() -> _Prior:
-    return _Prior()
-
-
-def _features(texts: Sequence[str], found: Sequence[Mapping[str, int]]) -> NDArray[np.float32]:
-    counts = [[float(one[name] > 0) for name in NAMES] for one in found]
-    about = np.array(counts, np.float32).reshape(len(texts), len(NAMES))
-    return np.hstack([shape([unaccented(text) for text in texts]), about])

@@ -1,7 +1,7 @@
 """What a text is about and what hangs on it, by English, Portuguese and Spanish words.
 
-A rough instrument for where there is nothing to learn from: topics tell which description fits,
-stakes and proofs tell that a small model will not do. The words stand in ``topics.txt``.
+A rough instrument for where there is nothing to learn from: topics tell which description fits, and
+the prior of demand what hangs on an answer. The words stand in ``topics.txt``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ NAMES: Final = (
     "medicine", "crisis", "law", "finance", "safety", "engineering", "proof", "mathematics",
     "logic", "thought", "science", "code", "design", "writing",
 )  # fmt: skip
-
-STAKES: Final = ("medicine", "crisis", "law", "finance", "safety")
-"""Topics where a wrong answer does harm."""
 
 _READ: Final = 8000
 _WORD: Final = re.compile(r"[^\W_]+")

@@ -9,13 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared_core.encoders import sparse
 from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.ngrams import Ngrams
-from shared_core.encoders.sparse import Block
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
@@ -25,8 +23,6 @@ from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.reading import Reading
 
 _STEPS: Final = 8
-
-Floats = NDArray[np.float32]
 
 
 class _Seen(NamedTuple):
@@ -68,7 +64,7 @@ class NgramRouter(PredictiveRouter):
         self.offset_ = targets.mean(axis=0)
         blocks = sparse.blocks(vectors.rows)
         share = (targets - self.offset_).astype(np.float32)
-        dual = _conjugate_gradients(blocks, vectors.width, share, self.alpha)
+        dual = sparse.ridge_dual(blocks, vectors.width, share, self.alpha, _STEPS)
         weights = sparse.transposed_times(blocks, dual, vectors.width)
         self.weights_ = weights.astype(np.float16)
         self.least_cost_ = np.nanmin(cost, axis=0)
@@ -81,21 +77,3 @@ class NgramRouter(PredictiveRouter):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"alpha": 3.0}]
-
-
-def _conjugate_gradients(
-    blocks: Sequence[Block], width: int, targets: Floats, alpha: float
-) -> Floats:
-    """Solves (X X' + alpha) dual = targets for all targets (n, t) at once."""
-    solution, rest = np.zeros_like(targets), targets.copy()
-    direction, size = rest.copy(), (rest**2).sum(axis=0)
-    for _ in range(_STEPS):
-        image = sparse.times(blocks, sparse.transposed_times(blocks, direction, width))
-        image += alpha * direction
-        step = size / np.maximum((direction * image).sum(axis=0), 1e-30)
-        solution += step * direction
-        rest -= step * image
-        smaller = (rest**2).sum(axis=0)
-        direction = rest + (smaller / np.maximum(size, 1e-30)) * direction
-        size = smaller
-    return solution

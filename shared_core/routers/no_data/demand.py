@@ -1,0 +1,63 @@
+"""How much a query demands of a model: small talk nothing, the rest what the prior makes of it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from shared_core.routers.no_data.lexicon import entries
+from shared_core.routers.no_data.prior import Prior
+from shared_core.routers.no_data.topics import plain, topics
+
+_TRIVIAL: Final = 0.05
+ASKED: Final = (0.0, 0.25, 0.38, 0.62, 1.0)
+DEMANDED: Final = (_TRIVIAL, 0.2, 0.46, 0.8, 1.0)
+"""What the prior says, and the demand it stands for. Of other people's prompts, about one in 200 of
+the hard ones lies below .25 and one in 40 below .38, where the stronger of two models takes over;
+one in 60 of the easy ones lies above .62. See ``examples/demand_prior``."""
+
+_DESPAIR: Final = 0.5
+"""Where somebody's life may depend on the answer, at least; however plain the words."""
+
+_SMALL_TALK: Final = re.compile(
+    r"[\W_]*(?:(?:"
+    + "|".join(one.replace("_", r"\W+") for one in entries("small_talk.txt")["small_talk"])
+    + r")\b[\W_]*)+"
+)
+_NUMBER: Final = r"\(?\d{1,4}(?:[.,]\d{1,2})?\)?"
+_SUM: Final = re.compile(
+    r"(?:what(?:'?s| is)|how much is|quanto e|cuanto es|calcul\w*|compute|=|[\s?¿.!])*"
+    rf"(?:{_NUMBER}(?:\s*(?:[-+*/x×÷]|plus|minus|times|mais|menos|vezes|por|mas)\s*{_NUMBER}){{1,3}}|"
+    rf"(?:half|double|twice|metade|dobro|mitad|doble|sqrt|square root)(?: of| de| the)? {_NUMBER}|"
+    rf"{_NUMBER}\s*(?:%|percent|por ?cento|por ?ciento) (?:of|de) {_NUMBER})[\s=?.!]*"
+)
+_RELATION: Final = re.compile(r"[A-Za-z)]\s*[=^≡≤≥≠∈→]|[∀∃∫∑√∞]")
+"""Symbols of mathematics that relate letters: small as it is, that is no small talk."""
+
+
+def demand(text: str) -> float:
+    """How much a query asks of a model, 0..1.
+
+    0.05 for small talk; below 0.2 what a small model can surely do, from 0.46 on what it had better
+    not, from 0.8 on what the strongest model is for.
+    """
+    if is_trivial(text):
+        return _TRIVIAL
+    least = _DESPAIR if topics(text)["crisis"] else 0.0
+    return max(float(np.interp(_prior()(text), ASKED, DEMANDED)), least)
+
+
+def is_trivial(text: str) -> bool:
+    """Whether it is small talk, nothing that has letters, or a sum of a few small numbers."""
+    told = plain(text).strip()
+    if not any(map(str.isalnum, told)):
+        return not _RELATION.search(text)
+    return bool(_SMALL_TALK.fullmatch(told) or _SUM.fullmatch(told))
+
+
+@cache
+def _prior() -> Prior:
+    return Prior.load()

@@ -1,0 +1,111 @@
+"""How much a prompt asks of a model, learned from prompts of which that is known.
+
+A ridge regression on words, pieces of words and topics. Its weights come with the package;
+``examples/demand_prior`` has the prompts, who wrote them, and how it is learned anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from shared_core.encoders import sparse
+from shared_core.encoders.ngrams import Ngrams, Vocabulary, count
+from shared_core.routers.no_data.topics import NAMES, plain, topics
+
+SHIPPED: Final = Path(__file__).with_name("prior.safetensors")
+_PENALTY: Final = 6.0
+_STEPS: Final = 60
+_MOST_NGRAMS: Final = 400_000
+_FEATURE_WEIGHT: Final = 0.5
+"""What a feature counts beside the n-grams, which have length 1 twice."""
+_MOST_MENTIONS: Final = 3
+_FEW_WORDS: Final = 12
+_PLAIN_LENGTH: Final = 13
+_WORD: Final = re.compile(r"\w+")
+_FORMAL: Final = re.compile(
+    r"[=^<>{}\\$_|#~%≡≤≥≠∀∃∈∫∑√∞→]|\b(?!(?:USA?|UK|EU|TV|OK)\b)[A-Z]{2,}\b|\d{4,}|\d[.,]\d|\b[a-zA-Z]\w*\("
+)
+_MEANING: Final = frozenset(NAMES) - {"writing"}
+_FEATURES: Final = (*NAMES, "plain")
+
+Floats = NDArray[np.float32]
+
+
+class Prior(NamedTuple):
+    """A fitted regression.
+
+    Args:
+        vocabulary: the n-grams that count.
+        weights: of the n-grams, then of the features (k + f,).
+        offset: what is expected of a text that has none of them.
+    """
+
+    vocabulary: Vocabulary
+    weights: Floats
+    offset: float
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], asked: Sequence[float]) -> Prior:
+        """From texts and how much each asks, 0..1.
+
+        Raises:
+            DataError: no two of the texts share an n-gram.
+        """
+        vocabulary = Vocabulary.learn([count(plain(text)) for text in texts], _MOST_NGRAMS)
+        rows = sparse.blocks([_row(vocabulary, text) for text in texts])
+        width = len(vocabulary.ids) + len(_FEATURES)
+        offset = float(np.mean(asked))
+        wanted = np.asarray(asked, np.float32)[:, None] - np.float32(offset)
+        dual = sparse.ridge_dual(rows, width, wanted, _PENALTY, _STEPS)
+        return cls(vocabulary, sparse.transposed_times(rows, dual, width)[:, 0], offset)
+
+    def __call__(self, text: str) -> float:
+        """How much the text asks: about 0 for a trifle, 1 where a small model would do harm."""
+        row = _row(self.vocabulary, text)
+        return float(row.weight @ self.weights[row.places]) + self.offset
+
+    def save(self, path: Path) -> None:
+        """Write the file that ``Prior.load`` reads."""
+        arrays = {**self.vocabulary._asdict(), "weights": self.weights.astype(np.float16)}
+        arrays["idf"] = arrays["idf"].astype(np.float16)
+        safetensors.numpy.save_file(arrays, path, {"offset": f"{self.offset:.6f}"})
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED) -> Prior:
+        """The prior of a file, that of the package when none is given."""
+        with safetensors.safe_open(path, "numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            offset = float(file.metadata()["offset"])
+        weights = arrays.pop("weights").astype(np.float32)
+        arrays["idf"] = arrays["idf"].astype(np.float32)
+        return cls(Vocabulary(**arrays), weights, offset)
+
+
+def _row(vocabulary: Vocabulary, text: str) -> Ngrams:
+    """A text's n-grams, and behind them its features."""
+    found = vocabulary.weigh(count(plain(text)))
+    features = len(vocabulary.ids) + np.arange(len(_FEATURES))
+    return Ngrams(
+        np.concatenate([found.places, features]), np.concatenate([found.weight, _features(text)])
+    )
+
+
+def _features(text: str) -> Floats:
+    """How often each topic is mentioned, and whether the text is plain (f,)."""
+    about = topics(text)
+    often = [min(about[name], _MOST_MENTIONS) / _MOST_MENTIONS for name in NAMES]
+    return np.array([*often, _is_plain(text, about)], np.float32) * np.float32(_FEATURE_WEIGHT)
+
+
+def _is_plain(text: str, about: Mapping[str, int]) -> bool:
+    """Few and short words, of none of the topics but writing; no formula, no abbreviation."""
+    words = _WORD.findall(plain(text))
+    short = len(words) <= _FEW_WORDS and max(map(len, words), default=0) <= _PLAIN_LENGTH
+    return short and not _FORMAL.search(text) and not any(about[topic] for topic in _MEANING)

@@ -14,15 +14,7 @@ from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
 from langchain_llmrouter.routing import Routing, wishes_of
-from langchain_llmrouter.runs import (
-    AsyncEndsRun,
-    EndsRun,
-    OwnRun,
-    abegin,
-    begin,
-    own_arun,
-    own_run,
-)
+from langchain_llmrouter.runs import OwnRun, outlived_arun, outlived_run, own_arun, own_run
 from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
@@ -137,20 +129,10 @@ class Exchange:
     def events(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Any:
         """The chosen model's ``stream_events(version="v3")``; our run ends with the model's."""
         full = self._config(config)
-        run = begin(full, self._name, {"input": input})
-        if run.manager is not None:
-            run.config["callbacks"].add_handler(EndsRun(run), inherit=False)  # type: ignore[union-attr]
-        try:
+        with outlived_run(full, self._name, {"input": input}) as run, own_errors():
             query, delegation = self._prepared(input, full, run, kwargs, None)
-            with own_errors():
-                decision, answer = self.routing.dispatcher.run(query, delegation.events)
-        except BaseException as error:
-            if run.manager is not None:
-                run.manager.on_chain_error(error)
-            raise
-        run.decision = self.routing.explained(decision, query)
-        if run.is_over:
-            run.manager.on_chain_end(run.outputs)
+            decision, answer = self.routing.dispatcher.run(query, delegation.events)
+            run.decision = self.routing.explained(decision, query)
         return answer.value
 
     async def aevents(
@@ -158,20 +140,11 @@ class Exchange:
     ) -> Any:
         """``events`` for coroutines."""
         full = self._config(config)
-        run = await abegin(full, self._name, {"input": input})
-        if run.manager is not None:
-            run.config["callbacks"].add_handler(AsyncEndsRun(run), inherit=False)  # type: ignore[union-attr]
-        try:
+        async with outlived_arun(full, self._name, {"input": input}) as run:
             query, delegation = self._prepared(input, full, run, kwargs, None)
             with own_errors():
                 decision, answer = await self.routing.dispatcher.arun(query, delegation.aevents)
-        except BaseException as error:
-            if run.manager is not None:
-                await run.manager.on_chain_error(error)
-            raise
-        run.decision = self.routing.explained(decision, query)
-        if run.is_over:
-            await run.manager.on_chain_end(run.outputs)
+            run.decision = self.routing.explained(decision, query)
         return answer.value
 
     def _messages(self, input: Any) -> list[BaseMessage]:

@@ -44,7 +44,7 @@ class OwnRun:
 @contextmanager
 def own_run(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> Iterator[OwnRun]:
     """The run around a call; it ends with the decision, or with the error that passes through."""
-    run = begin(config, name, inputs)
+    run = _begin(config, name, inputs)
     if run.manager is None:
         yield run
         return
@@ -64,7 +64,7 @@ async def own_arun(
     config: RunnableConfig, name: str, inputs: Mapping[str, Any]
 ) -> AsyncIterator[OwnRun]:
     """``own_run`` for coroutines."""
-    run = await abegin(config, name, inputs)
+    run = await _abegin(config, name, inputs)
     if run.manager is None:
         yield run
         return
@@ -79,16 +79,52 @@ async def own_arun(
     await run.manager.on_chain_end(run.outputs)
 
 
-def begin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> OwnRun:
-    """Open a run that the caller ends; where nobody listens, there is none."""
+@contextmanager
+def outlived_run(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> Iterator[OwnRun]:
+    """The run around a call whose answer comes after it has returned: the model's run ends it."""
+    run = _begin(config, name, inputs)
+    if run.manager is None:
+        yield run
+        return
+    run.config["callbacks"].add_handler(_EndsRun(run), inherit=False)  # type: ignore[union-attr]
+    try:
+        yield run
+    except BaseException as error:
+        run.manager.on_chain_error(error)
+        raise
+    if run.is_over:
+        run.manager.on_chain_end(run.outputs)
+
+
+@asynccontextmanager
+async def outlived_arun(
+    config: RunnableConfig, name: str, inputs: Mapping[str, Any]
+) -> AsyncIterator[OwnRun]:
+    """``outlived_run`` for coroutines."""
+    run = await _abegin(config, name, inputs)
+    if run.manager is None:
+        yield run
+        return
+    run.config["callbacks"].add_handler(_AsyncEndsRun(run), inherit=False)  # type: ignore[union-attr]
+    try:
+        yield run
+    except BaseException as error:
+        await run.manager.on_chain_error(error)
+        raise
+    if run.is_over:
+        await run.manager.on_chain_end(run.outputs)
+
+
+def _begin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> OwnRun:
+    """Open a run; where nobody listens, there is none."""
     manager = get_callback_manager_for_config(config)
     if not manager.handlers:
         return OwnRun(None, config)
     return OwnRun(manager.on_chain_start(None, dict(inputs), **_names(config, name)), config)
 
 
-async def abegin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> OwnRun:
-    """``begin`` for coroutines."""
+async def _abegin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -> OwnRun:
+    """``_begin`` for coroutines."""
     manager = get_async_callback_manager_for_config(config)
     if not manager.handlers:
         return OwnRun(None, config)
@@ -96,7 +132,7 @@ async def abegin(config: RunnableConfig, name: str, inputs: Mapping[str, Any]) -
     return OwnRun(begun, config)
 
 
-class EndsRun(BaseCallbackHandler):
+class _EndsRun(BaseCallbackHandler):
     """Ends the router's run with the model's, where that goes on after the call has returned."""
 
     def __init__(self, run: OwnRun) -> None:
@@ -112,8 +148,8 @@ class EndsRun(BaseCallbackHandler):
             self._run.manager.on_chain_error(error)
 
 
-class AsyncEndsRun(AsyncCallbackHandler):
-    """``EndsRun`` on an event loop."""
+class _AsyncEndsRun(AsyncCallbackHandler):
+    """``_EndsRun`` on an event loop."""
 
     def __init__(self, run: OwnRun) -> None:
         self._run = run

@@ -18,7 +18,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import folds
-from shared_core.routers.predictive.gain import Gain, gain
+from shared_core.routers.predictive.gain import Gain, gain, levels
 from shared_core.routers.predictive.reading import Reading
 from shared_core.routers.predictive.stacking import Stack
 from shared_core.routers.predictive.trial import Trial
@@ -92,8 +92,8 @@ class AutoRouter(PredictiveRouter):
         self.fitted_ = [one.router for one in tried.members]
         self.parts_ = [one.part for one in tried.members]
         self.stack_ = stack.to_array()
-        self._settle_levels(quality, cost)
-        found = gain(*self._held_out)
+        self._settle_levels(quality, cost, tried.chance)
+        found = gain(*self._held_out, tried.chance)
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)
@@ -106,11 +106,11 @@ class AutoRouter(PredictiveRouter):
         twin.cost_unit_ = self.cost_unit_
         twin.fitted_ = [one.again(seen.parts[part], quality, cost) for one, part in pairs]
         twin.parts_, twin.stack_ = self.parts_, self.stack_
-        twin._settle_levels(quality, cost)
+        twin._settle_levels(quality, cost, np.ones_like(quality))
         return twin
 
-    def _settle_levels(self, quality: Matrix, cost: Matrix) -> None:
-        self.means_ = np.stack([np.nanmean(quality, axis=0), np.nanmean(cost, axis=0)])
+    def _settle_levels(self, quality: Matrix, cost: Matrix, chance: Matrix) -> None:
+        self.means_ = np.stack([levels(quality, chance), levels(cost, chance)])
         self.least_cost_ = np.nanmin(cost, axis=0)
 
     def _predict(self, vectors: Reading) -> tuple[Matrix, Matrix]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix, Predictions
+from shared_core.routers.predictive import ridge
+from shared_core.routers.predictive.cross_validation import Folds
+from shared_core.routers.predictive.reading import Reading
 
 _COST_WEIGHTS: Final = (0.0, *np.geomspace(0.003, 3.0, 13).tolist())
 _SURE: Final = 1.96
+_ALPHA: Final = 10.0
+_LEAST_CHANCE: Final = 0.05
+_FEWEST_OF_DOMAIN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -44,34 +52,70 @@ class Gain:
         return {"gain": round(self.mean, 5), "gain_error": round(self.error, 5)}
 
 
-def gain(predicted: Predictions, score: Matrix, cost: Matrix) -> Gain:
+def gain(predicted: Predictions, score: Matrix, cost: Matrix, chance: Matrix | None = None) -> Gain:
     """The gain of choosing by predictions (n, m) of rows with these outcomes (n, m).
 
     An unknown outcome is estimated: as predicted, and corrected by what the predictions of that
     model miss where its outcome is known (the doubly robust estimator of Dudík, Langford and Li,
-    arXiv 1103.4601). That supposes that each model's outcomes are missing by chance; where all are
-    known, nothing is estimated. The error is zero where fewer than two rows have a known outcome.
+    arXiv 1103.4601). Where all are known, nothing is estimated. The error is zero where fewer than
+    two rows have a known outcome.
+
+    Args:
+        predicted: of rows that they were not fitted on.
+        score, cost: NaN is unknown.
+        chance: (n, m) how likely each outcome was to become known, see ``chances``; when not given,
+            every outcome of a model was as likely as the others.
     """
     known = np.isfinite(score) & np.isfinite(cost)
     if known.any(axis=1).sum() < 2:
         return Gain(0.0, 0.0)
-    each = np.mean([_gained(predicted, score, cost, known, w) for w in _COST_WEIGHTS], axis=0)
+    if chance is None:
+        chance = np.maximum(known.mean(axis=0), 1 / len(known))
+    outcomes = (np.where(known, score, 0.0), np.where(known, cost, 0.0), known / chance)
+    each = np.mean([_gained(predicted, *outcomes, w) for w in _COST_WEIGHTS], axis=0)
     return Gain(float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))))
 
 
+def chances(reading: Reading, known: NDArray[np.bool], fold: Folds) -> Matrix:
+    """How likely (n, m) each outcome was to become known, given its query's text and domain.
+
+    Logs seldom ask by chance: what looks hard went to the strong model, support to another. Then a
+    model's known outcomes are not like those it would have had elsewhere.
+
+    Args:
+        reading: the n texts.
+        known: (n, m) whether each outcome is.
+        fold: (n,) the fold of each row; a row's own outcomes tell nothing of its chances.
+    """
+    if known.all():
+        return np.ones(known.shape)
+    design = np.hstack([reading.vectors, _domains(reading.labels, len(known))])
+    found = ridge.left_out(design, known.astype(float), _ALPHA, fold)
+    return np.where(known.all(axis=0), 1.0, np.clip(found, _LEAST_CHANCE, 1.0))
+
+
+def levels(values: Matrix, chance: Matrix) -> Matrix:
+    """Each model's mean (m,) over all rows, of values (n, m) known by ``chance``."""
+    known = np.isfinite(values)
+    if known.all():
+        return np.asarray(values.mean(axis=0))
+    weight = known / chance
+    return np.asarray((np.where(known, values, 0.0) * weight).sum(axis=0) / weight.sum(axis=0))
+
+
+def _domains(labels: Sequence[str] | None, n: int) -> Matrix:
+    """Which of the larger domains each row is of (n, d)."""
+    names, counts = np.unique(labels or [""] * n, return_counts=True)
+    told: Matrix = np.asarray(labels or [""] * n)[:, None] == names[counts >= _FEWEST_OF_DOMAIN]
+    return told.astype(float)
+
+
 def _gained(
-    predicted: Predictions, score: Matrix, cost: Matrix, known: Any, weight: float
+    predicted: Predictions, score: Matrix, cost: Matrix, trust: Matrix, weight: float
 ) -> Matrix:
     price = weight / predicted.cost_unit
     expected = predicted.quality - price * predicted.cost
-    utility = _estimated(np.where(known, score - price * cost, 0.0), expected, known)
+    utility = expected * (1 - trust) + (score - price * cost) * trust
     chosen = np.take_along_axis(utility, expected.argmax(axis=1)[:, None], axis=1)[:, 0]
     gained: Matrix = chosen - utility[:, utility.mean(axis=0).argmax()]
     return gained
-
-
-def _estimated(utility: Matrix, expected: Matrix, known: Any) -> Matrix:
-    """Utilities (n, m) with the right means; those of a model that is always known, as they are."""
-    weight = known / np.maximum(known.mean(axis=0), 1 / len(known))
-    estimated: Matrix = expected * (1 - weight) + utility * weight
-    return estimated

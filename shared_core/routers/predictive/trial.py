@@ -14,7 +14,7 @@ from shared_core.errors import ConfigError, DataError
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import Folds
-from shared_core.routers.predictive.gain import gain
+from shared_core.routers.predictive.gain import chances, gain, levels
 from shared_core.routers.predictive.reading import Reading
 from shared_core.routers.predictive.stacking import Stack
 
@@ -45,6 +45,7 @@ class Trial:
     ) -> None:  # fmt: skip
         self._auto, self._reading, self._outcomes = auto, reading, outcomes
         self._fold, self._report = fold, progress
+        self._known = np.isfinite(outcomes[0]) & np.isfinite(outcomes[1])
         self.members: list[Member] = []
         self._notes: list[dict[str, Any]] = []
 
@@ -52,6 +53,7 @@ class Trial:
         """Fit the members in turn, as far as the seconds of processor time go."""
         for reading in self._reading.parts:
             _ = reading.vectors  # an encoder's time is not a member's
+        self.chance = chances(self._reading, self._known, self._fold)
         began = time.process_time()
         for part, name in product(range(len(self._reading.parts)), names):
             note = {"router": name, **self._told_part(part)}
@@ -83,7 +85,7 @@ class Trial:
         self.members.append(Member(new, part, *predicted, note))
         found = Predictions(self._auto.pool.names, *predicted, self._auto.cost_unit_)
         note["seconds"] = round(time.process_time() - began, 2)
-        note |= gain(found, *self._outcomes).to_dict()
+        note |= gain(found, *self._outcomes, self.chance).to_dict()
 
     def keep(self, places: Sequence[int]) -> None:
         """Go on with these of the members only; a decision waits for every one."""
@@ -107,7 +109,7 @@ class Trial:
         quality, cost = (np.zeros_like(values) for values in self._outcomes)
         for held in np.unique(fold):
             rest, rows = fold != held, fold == held
-            means = [np.nanmean(values[rest], axis=0) for values in self._outcomes]
+            means = [levels(values[rest], self.chance[rest]) for values in self._outcomes]
             quality[rows], cost[rows] = self.stack(rest)(*self._predicted(rows), *means)
         return quality, np.maximum(cost, np.nanmin(self._outcomes[1], axis=0))
 

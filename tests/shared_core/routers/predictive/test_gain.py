@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from shared_core import AutoRouter, LexicalEncoder, OutcomeTable
 from shared_core.policies.base import Predictions
-from shared_core.routers.predictive.gain import Gain, gain
+from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.gain import Gain, chances, gain, levels
+from shared_core.routers.predictive.reading import Reading
 
 N = 4000
 MODELS = ("a", "b", "c")
@@ -60,3 +63,51 @@ def test_one_answer_per_query_is_enough_to_see_what_routing_gains() -> None:
 def test_with_fewer_than_two_rows_known_there_is_nothing_to_tell() -> None:
     predicted, score, cost = _world(3)
     assert gain(predicted, np.full_like(score, np.nan), cost) == Gain(0.0, 0.0)
+
+
+CITIES = tuple(f"which river flows through city number {i} of the old kingdom" for i in range(400))
+SUMS = tuple(f"show step by step that {i} plus {i + 7} is odd or even" for i in range(400))
+
+
+def _log(seed: int) -> OutcomeTable:
+    """Cities are easy and went to the weak model nine times in ten; sums are hard and did not."""
+    rng = np.random.default_rng(seed)
+    is_sum = np.arange(800) >= 400
+    right = np.where(is_sum[:, None], (0.2, 0.6), (0.9, 0.95))
+    score = (rng.random((800, 2)) < right).astype(float)
+    to_weak = rng.random(800) < np.where(is_sum, 0.1, 0.9)
+    asked = np.stack([to_weak, ~to_weak], axis=1)
+    cost = np.tile([1.0, 1.05], (800, 1))
+    known = {"score": np.where(asked, score, np.nan), "cost": np.where(asked, cost, np.nan)}
+    return OutcomeTable(("weak", "strong"), (*CITIES, *SUMS), known)
+
+
+@pytest.mark.parametrize("labels", [None, ("city",) * 400 + ("sum",) * 400])
+def test_chances_follow_what_was_asked(labels: tuple[str, ...] | None) -> None:
+    table = _log(0)
+    reading = Reading(table.queries, LexicalEncoder().fit(table.queries), labels)
+    known = np.isfinite(table.score)
+    found = chances(reading, known, folds(table.queries, 5, 0))
+    assert found[:400, 0].mean() == pytest.approx(0.9, abs=0.04)
+    assert found[400:, 0].mean() == pytest.approx(0.1, abs=0.05)
+    assert 0 < found.min() < found.max() <= 1
+    assert (chances(reading, np.ones_like(known), folds(table.queries, 5, 0)) == 1).all()
+
+
+def test_levels_are_those_of_all_rows_and_not_of_the_rows_that_were_asked() -> None:
+    off, naive = [], []
+    for seed in range(10):
+        table = _log(seed)
+        chance = np.repeat([[0.9, 0.1], [0.1, 0.9]], 400, axis=0)
+        off.append(levels(table.score, chance) - (0.55, 0.775))
+        naive.append(np.nanmean(table.score, axis=0) - (0.55, 0.775))
+    assert np.abs(np.mean(off, axis=0)).max() < 0.05
+    assert np.abs(np.mean(naive, axis=0)).min() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_log_of_easy_questions_does_not_make_the_weak_model_the_best(seed: int) -> None:
+    table = _log(seed)
+    naive = np.nanmean(table.score, axis=0)
+    assert naive[0] > naive[1]
+    assert AutoRouter(table.models).fit(table).best_single_ == "strong"

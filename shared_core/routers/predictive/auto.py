@@ -97,7 +97,7 @@ class AutoRouter(PredictiveRouter):
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)
-        self.verdict_ = _verdict(found, self.best_single_)
+        self.verdict_ = _verdict(found, self.best_single_, tried.share_known)
         progress(self.verdict_)
 
     def again(self, seen: Reading, quality: Matrix, cost: Matrix) -> AutoRouter:
@@ -134,9 +134,11 @@ def _best_single(policy: Policy, models: tuple[str, ...], means: Matrix, unit: f
     return models[int(np.argmax(worth))]
 
 
-def _verdict(found: Gain, best_single: str) -> str:
+def _verdict(found: Gain, best_single: str, share_known: float) -> str:
     told = (
         f"{found.mean:+.4f} utility per query (95 % {found.low:+.4f} to {found.high:+.4f}) "
         "over the best single model, on held-out rows"
     )
+    if share_known < 1:
+        told += f", {share_known:.0%} of whose outcomes are known"
     return f"route: {told}" if found.is_sure else f"do not route, use {best_single}: {told}"

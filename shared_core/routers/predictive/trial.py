@@ -49,6 +49,11 @@ class Trial:
         self.members: list[Member] = []
         self._notes: list[dict[str, Any]] = []
 
+    @property
+    def share_known(self) -> float:
+        """How many of the outcomes are known, 0..1."""
+        return float(self._known.mean())
+
     def run(self, names: Sequence[str], time_budget: float) -> None:
         """Fit the members in turn, as far as the seconds of processor time go."""
         for reading in self._reading.parts:

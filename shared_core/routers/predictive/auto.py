@@ -19,6 +19,7 @@ from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.gain import Gain, gain, levels
+from shared_core.routers.predictive.learnable import with_all_models
 from shared_core.routers.predictive.reading import Reading
 from shared_core.routers.predictive.stacking import Stack
 from shared_core.routers.predictive.trial import Trial
@@ -111,7 +112,7 @@ class AutoRouter(PredictiveRouter):
 
     def _settle_levels(self, quality: Matrix, cost: Matrix, chance: Matrix) -> None:
         self.means_ = np.stack([levels(quality, chance), levels(cost, chance)])
-        self.least_cost_ = np.nanmin(cost, axis=0)
+        self.least_cost_ = np.nanmin(with_all_models(cost), axis=0)
 
     def _predict(self, vectors: Reading) -> tuple[Matrix, Matrix]:
         pairs = zip(self.fitted_, self.parts_, strict=True)

@@ -23,7 +23,7 @@ from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.extension import Additions, Extension, learn, together
-from shared_core.routers.predictive.learnable import cost_unit, learnable
+from shared_core.routers.predictive.learnable import cost_unit, learnable, with_all_models
 from shared_core.routers.predictive.reading import Reading
 
 Progress = Callable[[str], None]
@@ -205,7 +205,8 @@ class PredictiveRouter(Router):
         """
         twin = self.settled()
         twin.cost_unit_ = self.cost_unit_
-        twin._fit(twin._see(seen), quality, cost, _silent)
+        outcomes = with_all_models(quality), with_all_models(cost)
+        twin._fit(twin._see(seen), *outcomes, _silent)
         return twin
 
     def _has_chosen(self, name: str) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.cross_validation import Folds
+from shared_core.routers.predictive.learnable import with_all_models
 from shared_core.routers.predictive.reading import Reading
 
 _COST_WEIGHTS: Final = (0.0, *np.geomspace(0.003, 3.0, 13).tolist())
@@ -99,8 +100,9 @@ def levels(values: Matrix, chance: Matrix) -> Matrix:
     known = np.isfinite(values)
     if known.all():
         return np.asarray(values.mean(axis=0))
-    weight = known / chance
-    return np.asarray((np.where(known, values, 0.0) * weight).sum(axis=0) / weight.sum(axis=0))
+    seen = with_all_models(values)
+    weight = np.isfinite(seen) / chance
+    return np.asarray((np.nan_to_num(seen) * weight).sum(axis=0) / weight.sum(axis=0))
 
 
 def _domains(labels: Sequence[str] | None, n: int) -> Matrix:

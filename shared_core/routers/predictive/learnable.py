@@ -63,6 +63,21 @@ def _with_costs(table: OutcomeTable) -> OutcomeTable:
     return OutcomeTable(table.models, table.queries, free, table.columns, table.answers)
 
 
+def means(values: Matrix) -> Matrix:
+    """Mean (m,) of what is known of each model; of a model that is unknown here, that of all."""
+    known = np.isfinite(values)
+    total, count = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
+    average = total.sum() / max(int(count.sum()), 1)
+    found: Matrix = np.where(count > 0, total / np.maximum(count, 1), average)
+    return found
+
+
+def with_all_models(values: Matrix) -> Matrix:
+    """Outcomes (n, m); a model of which nothing is known here is taken for an average one."""
+    silent = ~np.isfinite(values).any(axis=0)
+    return np.where(silent, means(values), values) if silent.any() else values
+
+
 def cost_unit(cost: Matrix) -> float:
     """USD that count as one unit: the mean cost of the dearest model, or 1 where all are free."""
     return float(np.nanmean(cost, axis=0).max()) or 1.0

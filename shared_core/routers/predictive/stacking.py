@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix
+from shared_core.routers.predictive.learnable import means
 
 _ROUNDS: Final = 500
 _PENALTY: Final = 1e-3
@@ -88,9 +89,9 @@ class Stack(NamedTuple):
         """The best weights for k held-out predictions (n, m) of known outcomes (n, m)."""
         told = advantage(quality)
         return cls(
-            weights([advantage(one) for one in qualities], told, np.nanmean(told, axis=0)),
+            weights([advantage(one) for one in qualities], told, means(told)),
             weights([common(one) for one in qualities], common(quality), _level(quality)),
-            weights(costs, cost, np.nanmean(cost, axis=0)),
+            weights(costs, cost, means(cost)),
         )
 
     def __call__(

@@ -61,3 +61,19 @@ def test_a_member_that_cannot_be_fitted_is_told_and_no_time_means_one_member() -
 def test_only_learned_routers_are_members(name: str) -> None:
     with pytest.raises(ConfigError, match="no learned router"):
         member_class(name)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_model_that_was_hardly_ever_asked_is_taken_for_an_average_one(rows: int) -> None:
+    """Where a fold has all that is known of it, the others have nothing to go by."""
+    whole = outcomes()
+    score, cost = whole.score.copy(), whole.cost.copy()
+    score[rows:, 0] = cost[rows:, 0] = np.nan
+    seldom = OutcomeTable(whole.models, whole.queries, {"score": score, "cost": cost})
+    router = AutoRouter(POOL).fit(seldom)
+    told = router.predict(list(whole.queries[:50]))
+    assert np.isfinite(told.quality).all()
+    assert np.isfinite(told.cost).all()
+    assert np.isfinite(router.held_out.predicted.quality).all()
+    assert "of whose outcomes are known" in router.verdict_

@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from shared_core import (
     Answer,
     ArtifactError,
     ConfigError,
+    DataError,
     Dispatcher,
     MissingExtra,
     ModelPool,
@@ -51,6 +52,7 @@ from shared_core.routers.predictive.reading import Reading
 
 KNOWS_ONLY_WHAT_IT_SAW = {"Oracle"}
 TAKES_THE_POOLS_ORDER = {"Always"}
+LEARNS_FROM_WHOLE_ROWS = {"HybridRouter"}
 
 ODD_TEXTS = {
     "empty": "",
@@ -425,6 +427,22 @@ def test_unknown_outcomes_are_tolerated(case: Case) -> None:
         predicted = router.predict(HELD_OUT)
         assert np.isfinite(predicted.quality).all()
         assert np.isfinite(predicted.cost).all()
+
+
+@every_router
+def test_a_model_that_was_asked_once_is_tolerated(case: Case) -> None:
+    whole = outcomes()
+    measures = {name: values.copy() for name, values in whole.measures.items()}
+    for values in measures.values():
+        values[1:, 0] = np.nan
+    seldom = replace(whole, measures=measures)
+    if case.is_like(LEARNS_FROM_WHOLE_ROWS):
+        with pytest.raises(DataError, match="none of the recorded answers"):
+            case.fitted(seldom)
+        return
+    router = case.fitted(seldom)
+    for text in TRAIN[:9]:
+        check_sound(router, text)
 
 
 @every_router

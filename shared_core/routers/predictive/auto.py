@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ConfigError
+from shared_core.errors import ConfigError, DataError
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -82,6 +82,8 @@ class AutoRouter(PredictiveRouter):
         return reading
 
     def _fit(self, vectors: Reading, quality: Matrix, cost: Matrix, progress: Progress) -> None:
+        if len(set(vectors.texts)) == 1:
+            raise DataError("every row has the same text: no query is left to judge routers by")
         fold = folds(vectors.texts, N_FOLDS, self.seed)
         tried = Trial(self, vectors, (quality, cost), fold, progress)
         tried.run(self.members, self.time_budget)

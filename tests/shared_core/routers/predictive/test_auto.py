@@ -11,6 +11,7 @@ from small_world import POOL, outcomes, texts
 from shared_core import (
     AutoRouter,
     ConfigError,
+    DataError,
     OutcomeTable,
     Router,
 )
@@ -77,3 +78,10 @@ def test_a_model_that_was_hardly_ever_asked_is_taken_for_an_average_one(rows: in
     assert np.isfinite(told.cost).all()
     assert np.isfinite(router.held_out.predicted.quality).all()
     assert "of whose outcomes are known" in router.verdict_
+
+
+def test_one_text_for_all_rows_is_nothing_to_judge_by() -> None:
+    whole = outcomes()
+    same = OutcomeTable(whole.models, ("hello",) * len(whole), whole.measures)
+    with pytest.raises(DataError, match="same text"):
+        AutoRouter(POOL, members=MEMBERS).fit(same)

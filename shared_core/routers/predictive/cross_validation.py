@@ -23,9 +23,9 @@ def advantage_error(predicted: Matrix, quality: Matrix) -> float:
     """Mean squared error of the predicted *advantage*: quality minus the query's mean over models.
 
     Which model to take depends on differences between models only, so an error that all models of a
-    query share must not count. Unknown quality (NaN) is left out.
+    query share must not count. Unknown quality (NaN) counts as predicted right.
     """
     known = np.isfinite(quality)
     error = np.where(known, predicted - np.nan_to_num(quality), 0.0)
-    shared = error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    shared = error.sum(axis=1, keepdims=True) / error.shape[1]
     return float((np.where(known, error - shared, 0.0) ** 2).sum() / known.sum())

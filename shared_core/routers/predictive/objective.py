@@ -46,8 +46,8 @@ class Objective(NamedTuple):
         m = self.targets.shape[1] // 2
         known = self.known[rows]
         missed = (told - self.targets[rows]) * known
-        quality, count = missed[:, :m], known[:, :m].sum(dim=1, keepdim=True).clamp(min=1)
-        shared = quality.sum(dim=1, keepdim=True) / count
+        quality = missed[:, :m]
+        shared = quality.sum(dim=1, keepdim=True) / m  # unknown ones count as told right
         # Who is better than whom counts, how hard a query is hardly.
         apart = (((quality - shared) * known[:, :m]) ** 2).mean() + _SHARED * (shared**2).mean()
         error = apart + (missed[:, m:] ** 2).mean()

@@ -24,10 +24,8 @@ Weights = NDArray[np.float64]
 
 
 def common(values: Matrix) -> Matrix:
-    """Mean (…, n, 1) of each query over the models that are known, for values (…, n, m)."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0.0).sum(axis=-1, keepdims=True)
-    shared: Matrix = total / np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    """Mean (…, n, 1) of each query over the models, for values (…, n, m)."""
+    shared: Matrix = values.mean(axis=-1, keepdims=True)
     return shared
 
 
@@ -37,22 +35,24 @@ def _level(values: Matrix) -> Matrix:
 
 
 def advantage(values: Matrix) -> Matrix:
-    """Values (n, m) less each query's mean; unknown ones stay unknown."""
+    """Values (n, m) less each query's mean."""
     less: Matrix = values - common(values)
     return less
 
 
-def weights(predicted: Sequence[Matrix], wanted: Matrix, levels: Matrix) -> Weights:
+def weights(predicted: Sequence[Matrix], wanted: Matrix, levels: Matrix, chance: Matrix) -> Weights:
     """Non-negative weights (k,) of k predictions whose sum comes nearest to what is wanted.
 
     Args:
         predicted: k predictions (n, m), none of them having seen its row.
         wanted: (n, m); NaN is unknown.
         levels: what both are measured from, (m,) or (n, 1).
+        chance: (n, m) how likely each was to be known; the less, the more it stands for.
     """
     known = np.isfinite(wanted)
     columns = np.stack([(one - levels)[known] for one in predicted], axis=1)
-    gram, products = columns.T @ columns, columns.T @ (wanted - levels)[known]
+    stands_for = columns / np.broadcast_to(chance, wanted.shape)[known][:, None]
+    gram, products = stands_for.T @ columns, stands_for.T @ (wanted - levels)[known]
     return _non_negative(gram + _PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram)), products)
 
 
@@ -84,14 +84,20 @@ class Stack(NamedTuple):
 
     @classmethod
     def of(
-        cls, qualities: Sequence[Matrix], costs: Sequence[Matrix], quality: Matrix, cost: Matrix
-    ) -> Stack:
-        """The best weights for k held-out predictions (n, m) of known outcomes (n, m)."""
-        told = advantage(quality)
+        cls, qualities: Sequence[Matrix], costs: Sequence[Matrix], quality: Matrix, cost: Matrix,
+        chance: Matrix,
+    ) -> Stack:  # fmt: skip
+        """The best weights for k held-out predictions (n, m) of known outcomes (n, m).
+
+        What a query's models have in common is taken over all of them, those whose outcome is
+        unknown counting as predicted: of a query with one answer, nothing else would be left of it.
+        """
+        shared = common(np.where(np.isfinite(quality), quality, np.mean(qualities, axis=0)))
+        told = quality - shared
         return cls(
-            weights([advantage(one) for one in qualities], told, means(told)),
-            weights([common(one) for one in qualities], common(quality), _level(quality)),
-            weights(costs, cost, means(cost)),
+            weights([advantage(one) for one in qualities], told, means(told), chance),
+            weights([common(one) for one in qualities], shared, _level(quality), np.ones(1)),
+            weights(costs, cost, means(cost), chance),
         )
 
     def __call__(

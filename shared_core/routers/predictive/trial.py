@@ -107,7 +107,8 @@ class Trial:
 
     def stack(self, rows: Any = slice(None)) -> Stack:
         """The weights that fit best on some rows."""
-        return Stack.of(*self._predicted(rows), *(values[rows] for values in self._outcomes))
+        outcomes = (values[rows] for values in (*self._outcomes, self.chance))
+        return Stack.of(*self._predicted(rows), *outcomes)
 
     def stacked(self, fold: Folds) -> tuple[Matrix, Matrix]:
         """The stack's predictions (n, m) of rows that its weights did not see either."""

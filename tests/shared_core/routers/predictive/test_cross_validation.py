@@ -32,7 +32,7 @@ def test_an_error_that_all_models_share_does_not_count(
 
 
 def test_worked_out() -> None:
-    # errors (0.5, -0.5), whose mean is 0; then only one known, whose error is its own mean
+    # errors (0.5, -0.5), whose mean is 0; then (0.5, unknown), whose mean is 0.25
     predicted = np.array([[1.0, 0.0], [0.7, 0.7]])
     quality = np.array([[0.5, 0.5], [0.2, np.nan]])
-    assert advantage_error(predicted, quality) == pytest.approx((0.25 + 0.25 + 0) / 3)
+    assert advantage_error(predicted, quality) == pytest.approx((0.25 + 0.25 + 0.25**2) / 3)

@@ -113,3 +113,17 @@ def test_a_log_of_easy_questions_does_not_make_the_weak_model_the_best(seed: int
     router = AutoRouter(table.models).fit(table)
     assert router.best_single_ == "strong"
     assert router.verdict_.endswith("on held-out rows, 50% of whose outcomes are known")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_answer_per_query_is_enough_to_learn_who_is_good_at_what(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    is_sum = np.arange(800) >= 400
+    right = np.where(is_sum[:, None], (0.1, 0.9), (0.9, 0.1))
+    score = (rng.random((800, 2)) < right).astype(float)
+    asked = rng.integers(0, 2, 800)[:, None] == np.arange(2)
+    table = OutcomeTable(("a", "b"), (*CITIES, *SUMS), {"score": np.where(asked, score, np.nan)})
+    router = AutoRouter(table.models).fit(table)
+    assert router.routes_
+    assert router.route("which river flows through the new city").model == "a"
+    assert router.route("show step by step that 11 plus 12 is odd").model == "b"

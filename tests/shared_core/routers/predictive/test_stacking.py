@@ -15,7 +15,7 @@ from shared_core.routers.predictive import stacking
 def test_stack_weights_are_never_negative_and_find_the_truth(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth, noise = rng.normal(size=(200, 3)), rng.normal(size=(200, 3))
-    found = stacking.weights([truth, noise, -truth], truth, np.zeros(3))
+    found = stacking.weights([truth, noise, -truth], truth, np.zeros(3), np.ones(1))
     assert (found >= 0).all()
     assert found[0] == pytest.approx(1, abs=0.05)
     assert found[2] == pytest.approx(0, abs=0.05)
@@ -42,3 +42,15 @@ def test_a_stack_is_the_weighed_sum_of_what_each_adds_to_the_means() -> None:
                 paid += c * (its_cost[n, m] - cost[m])
             assert found[n, m] == pytest.approx(told)
             assert price[n, m] == pytest.approx(paid)
+
+
+def test_what_was_seldom_known_stands_for_more() -> None:
+    rng = np.random.default_rng(0)
+    often, seldom = rng.normal(size=(2, 400, 2))
+    wanted = np.stack([often[:, 0], seldom[:, 0]], axis=1)
+    one = np.stack([often[:, 0], often[:, 1]], axis=1)
+    other = np.stack([seldom[:, 1], seldom[:, 0]], axis=1)
+    even = stacking.weights([one, other], wanted, np.zeros(2), np.ones(1))
+    tilted = stacking.weights([one, other], wanted, np.zeros(2), np.array([[1.0, 0.1]]))
+    assert even[0] == pytest.approx(even[1], abs=0.1)
+    assert tilted[1] > tilted[0] + 0.3

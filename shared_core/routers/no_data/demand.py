@@ -14,12 +14,12 @@ from shared_core.routers.no_data.topics import plain, topics
 
 _TRIVIAL: Final = 0.05
 ASKED: Final = (0.0, 0.25, 0.38, 0.62, 1.0)
-DEMANDED: Final = (_TRIVIAL, 0.2, 0.46, 0.8, 1.0)
+DEMANDED: Final = (_TRIVIAL, 0.2, 0.48, 0.8, 1.0)
 """What the prior says, and the demand it stands for. Of other people's prompts, about one in 200 of
 the hard ones lies below .25 and one in 40 below .38, where the stronger of two models takes over;
 one in 60 of the easy ones lies above .62. See ``examples/demand_prior``."""
 
-_DESPAIR: Final = 0.5
+_DESPAIR: Final = 0.72
 """Where somebody's life may depend on the answer, at least; however plain the words."""
 
 _SMALL_TALK: Final = re.compile(
@@ -41,7 +41,7 @@ _RELATION: Final = re.compile(r"[A-Za-z)]\s*[=^≡≤≥≠∈→]|[∀∃∫∑
 def demand(text: str) -> float:
     """How much a query asks of a model, 0..1.
 
-    0.05 for small talk; below 0.2 what a small model can surely do, from 0.46 on what it had better
+    0.05 for small talk; below 0.2 what a small model can surely do, from 0.48 on what it had better
     not, from 0.8 on what the strongest model is for.
     """
     if is_trivial(text):

@@ -216,7 +216,6 @@ how do you pronounce chestnut
 capitalise: the supreme court of canada
 Rewrite "the doctor saw the patient" in the passive voice
 which planet is closest to the sun
-72 F to C
 15 percent of 80
 calculate 6 * 7
 alexa, set a timer for ten minutes
@@ -246,6 +245,7 @@ def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: s
 
 
 DOUBTFUL = """spell 'prove'
+72 F to C
 I proved my mom wrong lol, say congrats
 is Provence in France?
 play some jazz
@@ -259,13 +259,18 @@ def test_where_words_mislead_it_a_third_model_takes_the_doubt(text: str) -> None
     assert ColdStartRouter(TWO).route(text).model == "grand"
 
 
-ALARMING = ("warfarin", "theorem", "lawsuit", "suicide", "mortgage", "explosion", "deadlock")
+ALARMING = ("warfarin", "theorem", "lawsuit", "mortgage", "explosion", "deadlock")
 
 
 @pytest.mark.parametrize("word", ALARMING)
 def test_to_ask_for_a_word_is_less_than_to_ask_about_it(word: str) -> None:
     for asked in ("spell {}", "translate '{}' into German", "a synonym of {}", "plural de {}"):
         assert demand(asked.format(word)) < demand(f"explain this {word} to me")
+
+
+@pytest.mark.parametrize("text", ["spell suicide", "so tired of being alive", "quero morrer"])
+def test_where_a_life_may_hang_on_it_no_word_is_plain(text: str) -> None:
+    assert demand(text) >= 0.72
 
 
 def test_few_plain_words_are_simple_only_where_they_ask_for_something_simple() -> None:

@@ -13,12 +13,15 @@ from shared_core.routers.predictive.reading import Reading
 
 N = 4000
 MODELS = ("a", "b", "c")
+FOLD = folds(range(N), 5, 0)
 
 
-def _world(seed: int) -> tuple[Predictions, np.ndarray, np.ndarray]:
+def _world(
+    seed: int, ahead: tuple[float, ...] = (0.0, 0.0, 0.0)
+) -> tuple[Predictions, np.ndarray, np.ndarray]:
     """Predictions that are worth something, too sure of themselves, and how 4,000 rows went."""
     rng = np.random.default_rng(seed)
-    able = 0.2 + 0.6 * rng.random((N, 3))
+    able = 0.2 + 0.6 * rng.random((N, 3)) + ahead
     score = (rng.random((N, 3)) < able).astype(float)
     cost = np.tile([0.1, 0.3, 1.0], (N, 1)) * rng.uniform(0.5, 1.5, (N, 3))
     told = np.clip(0.5 + 1.5 * (able - 0.5) + 0.2 * rng.standard_normal((N, 3)), 0, 1)
@@ -31,9 +34,10 @@ def test_with_all_outcomes_known_nothing_is_estimated() -> None:
     for weight in (0.0, *np.geomspace(0.003, 3.0, 13)):
         utility = score - weight * cost
         chosen = (predicted.quality - weight * predicted.cost).argmax(axis=1)
-        expected.append(utility[np.arange(N), chosen] - utility[:, utility.mean(axis=0).argmax()])
+        single = [utility[one != FOLD].mean(axis=0).argmax() for one in FOLD]
+        expected.append(utility[np.arange(N), chosen] - utility[np.arange(N), single])
     each = np.mean(expected, axis=0)
-    found = gain(predicted, score, cost)
+    found = gain(predicted, score, cost, FOLD)
     assert found.mean == pytest.approx(each.mean(), abs=1e-12)
     assert found.error == pytest.approx(each.std(ddof=1) / np.sqrt(N), rel=1e-9)
 
@@ -42,10 +46,11 @@ def test_with_all_outcomes_known_nothing_is_estimated() -> None:
 def test_outcomes_missing_by_chance_widen_the_interval_and_do_not_move_it(share: float) -> None:
     off = []
     for seed in range(20):
-        predicted, score, cost = _world(seed)
+        # Which single model is best is plain at every cost weight, with half the outcomes, too.
+        predicted, score, cost = _world(seed, ahead=(-0.26, 0.0, 0.28))
         known = np.random.default_rng(100 + seed).random(score.shape) < share
-        whole = gain(predicted, score, cost)
-        found = gain(predicted, np.where(known, score, np.nan), np.where(known, cost, np.nan))
+        whole = gain(predicted, score, cost, FOLD)
+        found = gain(predicted, np.where(known, score, np.nan), np.where(known, cost, np.nan), FOLD)
         assert found.error > whole.error
         off.append((found.mean - whole.mean) / found.error)
     assert np.abs(np.mean(off)) < 3 / np.sqrt(len(off))
@@ -55,14 +60,30 @@ def test_outcomes_missing_by_chance_widen_the_interval_and_do_not_move_it(share:
 def test_one_answer_per_query_is_enough_to_see_what_routing_gains() -> None:
     predicted, score, cost = _world(1)
     asked = np.random.default_rng(2).integers(0, 3, N)[:, None] == np.arange(3)
-    found = gain(predicted, np.where(asked, score, np.nan), np.where(asked, cost, np.nan))
+    found = gain(predicted, np.where(asked, score, np.nan), np.where(asked, cost, np.nan), FOLD)
     assert found.is_sure
-    assert found.low < gain(predicted, score, cost).mean < found.high
+    assert found.low < gain(predicted, score, cost, FOLD).mean < found.high
 
 
 def test_with_fewer_than_two_rows_known_there_is_nothing_to_tell() -> None:
     predicted, score, cost = _world(3)
-    assert gain(predicted, np.full_like(score, np.nan), cost) == Gain(0.0, 0.0)
+    assert gain(predicted, np.full_like(score, np.nan), cost, FOLD) == Gain(0.0, 0.0)
+
+
+def test_the_single_model_to_beat_is_not_the_best_in_hindsight() -> None:
+    """Of twenty equal models and few rows, one looks good; whoever picks one elsewhere loses 0."""
+    models, n = tuple("abcdefghijklmnopqrst"), 60
+    fold = folds(range(n), 5, 0)
+    off, hindsight = [], []
+    for seed in range(60):
+        score = (np.random.default_rng(seed).random((n, 20)) < 0.6).astype(float)
+        always_one = Predictions(models, np.tile(np.arange(20.0) == 7, (n, 1)), 0 * score, 1.0)
+        found = gain(always_one, score, 0 * score, fold)
+        off.append(found.mean / found.error)
+        hindsight.append((score[:, 7] - score[:, score.mean(axis=0).argmax()]).mean())
+    assert np.mean(hindsight) < -0.08
+    assert abs(np.mean(off)) < 3 / np.sqrt(len(off))
+    assert np.mean(np.array(off) > 1.96) < 0.1
 
 
 CITIES = tuple(f"which river flows through city number {i} of the old kingdom" for i in range(400))

@@ -117,8 +117,6 @@ from .routers.baselines import Always as Always
 from .routers.baselines import Cheapest as Cheapest
 from .routers.baselines import Oracle as Oracle
 from .routers.baselines import Random as Random
-from .routers.extension import Extension as Extension
-from .routers.extension import choose_anchors as choose_anchors
 from .routers.guard.guarded import GuardedRouter as GuardedRouter
 from .routers.no_data.cold_start import ColdStartRouter as ColdStartRouter
 from .routers.no_data.descriptions import DescriptionRouter as DescriptionRouter
@@ -136,6 +134,8 @@ from .routers.predictive.cluster import ClusterRouter as ClusterRouter
 from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
 from .routers.predictive.domain import DomainRouter as DomainRouter
 from .routers.predictive.elo import EloRouter as EloRouter
+from .routers.predictive.extension import Extension as Extension
+from .routers.predictive.extension import choose_anchors as choose_anchors
 from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
 from .routers.predictive.linear import LinearRouter as LinearRouter

@@ -22,7 +22,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.extension import Additions, Extension, learn, together
+from shared_core.routers.predictive.extension import Additions, Extension, learn, together
 from shared_core.routers.predictive.learnable import cost_unit, learnable, with_all_models
 from shared_core.routers.predictive.reading import Reading
 

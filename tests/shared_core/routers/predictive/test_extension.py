@@ -26,7 +26,7 @@ from shared_core import (
 )
 from shared_core.encoders.base import unit
 from shared_core.evaluation.metrics import cost_metrics
-from shared_core.routers.extension import Additions, Extension, learn, together
+from shared_core.routers.predictive.extension import Additions, Extension, learn, together
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 OLD = ("sums", "poems", "large")

@@ -13,11 +13,11 @@ from shared_core.routers.no_data.prior import Prior
 from shared_core.routers.no_data.topics import plain, topics
 
 _TRIVIAL: Final = 0.05
-ASKED: Final = (0.0, 0.25, 0.38, 0.62, 1.0)
+ASKED: Final = (0.0, 0.25, 0.36, 0.62, 1.0)
 DEMANDED: Final = (_TRIVIAL, 0.2, 0.48, 0.8, 1.0)
-"""What the prior says, and the demand it stands for. Of other people's prompts, about one in 200 of
-the hard ones lies below .25 and one in 40 below .38, where the stronger of two models takes over;
-one in 60 of the easy ones lies above .62. See ``examples/demand_prior``."""
+"""What the prior says, and the demand it stands for. Of other people's prompts, one in 380 of the
+hard ones lies below .25 and one in 30 below .36, where the stronger of two models takes over; one
+in 90 of the easy ones lies above .62. See ``examples/demand_prior``."""
 
 _DESPAIR: Final = 0.72
 """Where somebody's life may depend on the answer, at least; however plain the words."""

@@ -26,6 +26,10 @@ _MOST_NGRAMS: Final = 400_000
 _FEATURE_WEIGHT: Final = 0.5
 """What a feature counts beside the n-grams, which have length 1 twice."""
 _MOST_MENTIONS: Final = 3
+_BEGINNING: Final = 200
+_END: Final = 150
+"""Characters that are read of a long text: there stands what is wanted, between them often what
+somebody pasted."""
 _FEW_WORDS: Final = 12
 _PLAIN_LENGTH: Final = 13
 _WORD: Final = re.compile(r"\w+")
@@ -58,7 +62,7 @@ class Prior(NamedTuple):
         Raises:
             DataError: no two of the texts share an n-gram.
         """
-        vocabulary = Vocabulary.learn([count(plain(text)) for text in texts], _MOST_NGRAMS)
+        vocabulary = Vocabulary.learn([count(plain(_ends(text))) for text in texts], _MOST_NGRAMS)
         rows = sparse.blocks([_row(vocabulary, text) for text in texts])
         width = len(vocabulary.ids) + len(_FEATURES)
         offset = float(np.mean(asked))
@@ -89,12 +93,20 @@ class Prior(NamedTuple):
 
 
 def _row(vocabulary: Vocabulary, text: str) -> Ngrams:
-    """A text's n-grams, and behind them its features."""
-    found = vocabulary.weigh(count(plain(text)))
+    """The n-grams of a text's ends, and behind them their features."""
+    ends = _ends(text)
+    found = vocabulary.weigh(count(plain(ends)))
     features = len(vocabulary.ids) + np.arange(len(_FEATURES))
     return Ngrams(
-        np.concatenate([found.places, features]), np.concatenate([found.weight, _features(text)])
+        np.concatenate([found.places, features]), np.concatenate([found.weight, _features(ends)])
     )
+
+
+def _ends(text: str) -> str:
+    """A long text's beginning and end; a short one."""
+    if len(text) <= _BEGINNING + _END:
+        return text
+    return f"{text[:_BEGINNING]}\n{text[-_END:]}"
 
 
 def _features(text: str) -> Floats:

@@ -134,11 +134,21 @@ def test_a_few_plain_words_do_not_go_to_the_dearest(pool: ModelPool, text: str) 
     assert ColdStartRouter(pool).route(text).model != "grand"
 
 
-def test_a_question_about_a_long_text_is_not_small() -> None:
-    assert (
-        ColdStartRouter(TWO).route("What follows from this for my lawsuit?" + PASTED).model
-        == "grand"
-    )
+def test_what_is_wanted_of_a_long_text_counts() -> None:
+    assert ColdStartRouter(TWO).route("What follows for my lawsuit?" + PASTED).model == "grand"
+    assert demand("What follows for my lawsuit?" + PASTED) > demand("What is the date?" + PASTED)
+
+
+def test_the_middle_of_a_long_text_is_not_read() -> None:
+    ends = "Is this mail friendly? " * 10, " Best regards, and see you on Monday." * 5
+    alarming = "warfarin theorem lawsuit mortgage explosion deadlock " * 20
+    harmless = "we met, we ate, we laughed " * 20
+    assert demand(alarming.join(ends)) == demand(harmless.join(ends)) < 0.48
+
+
+def test_despair_in_the_middle_of_a_long_text_is_heard() -> None:
+    told = "so I fed the cat and watched the rain " * 20
+    assert demand(told + "and I want to kill myself " + told) >= 0.72
 
 
 @pytest.mark.parametrize("text", [*HARD, *EASY, *SHORT_AND_HARD, *PLAIN])
@@ -213,7 +223,8 @@ write a haiku about broken bones
 translate 'doctor' into Spanish
 what do hedgehogs eat
 how do you pronounce chestnut
-capitalise: the supreme court of canada
+72 F to C
+play some jazz
 Rewrite "the doctor saw the patient" in the passive voice
 which planet is closest to the sun
 15 percent of 80
@@ -245,10 +256,9 @@ def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: s
 
 
 DOUBTFUL = """spell 'prove'
-72 F to C
+capitalise: the supreme court of canada
 I proved my mom wrong lol, say congrats
 is Provence in France?
-play some jazz
 nome de filme sobre tribunal
 é bom dormir cedo?""".splitlines()
 

@@ -45,9 +45,9 @@ def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
         f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"
         f"{f' ({told})' if told else ''}; decides by {router.policy.explain()}."
     )
-    console.print(
-        f"Saved to {folder}. Try: llmrouter route {folder} 'your question'", soft_wrap=True
-    )
+    unproven = isinstance(router, AutoRouter) and not router.routes_
+    saved = f"Saved to {folder}{' all the same' if unproven else ''}."
+    console.print(f"{saved} Try: llmrouter route {folder} 'your question'", soft_wrap=True)
 
 
 def _tried(console: Console, router: AutoRouter) -> None:

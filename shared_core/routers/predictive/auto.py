@@ -43,7 +43,8 @@ class AutoRouter(PredictiveRouter):
     """A stack of base routers chosen on the training data alone.
 
     After ``fit``, ``leaderboard_`` tells what was tried and what it brought on held-out rows, and
-    ``verdict_`` says whether to route or which single model to use instead.
+    ``verdict_`` says whether to route or which single model to use instead. It chooses in either
+    case; where the verdict is not to, its decisions say that in their reason.
 
     Args:
         pool, policy, encoder, seed: see PredictiveRouter; all members share the encoder. Of a
@@ -122,6 +123,10 @@ class AutoRouter(PredictiveRouter):
         stack = Stack.from_array(self.stack_)
         quality, cost = stack([q for q, _ in found], [c for _, c in found], *self.means_)
         return quality, np.maximum(cost, self.least_cost_)
+
+    def _caveat(self, model: str) -> str:
+        told = super()._caveat(model)
+        return told if self.routes_ else f"{told}; training did not show that routing pays"
 
     def _places(self, reading: Reading) -> Vectors:
         heaviest = int(np.argmax(Stack.from_array(self.stack_).advantage))

@@ -150,8 +150,8 @@ class PredictiveRouter(Router):
         self.pool = pool
         return found
 
-    def _late(self, model: str) -> str:
-        """How well a model that came later is known; nothing of the others."""
+    def _caveat(self, model: str) -> str:
+        """What to keep in mind of a choice: how well a model that came later is known."""
         if (added := self._added) is None:
             return ""
         place = self.pool.names.index(model) - len(self.train_means_)
@@ -179,7 +179,7 @@ class PredictiveRouter(Router):
             ranking=ranking,
             router=type(self).__name__,
             cause="policy" if len(eligible) > 1 else "only_candidate",
-            reason=_reason(told, order, policy) + self._late(ranking[0]),
+            reason=_reason(told, order, policy) + self._caveat(ranking[0]),
             quality=dict(zip(eligible, told.quality[0].tolist(), strict=True)),
             cost=dict(zip(eligible, predictions.cost[0].tolist(), strict=True)),
             rejected=rejected,

@@ -28,6 +28,7 @@ def auto() -> AutoRouter:
 def test_where_queries_tell_who_is_good_it_says_route(auto: AutoRouter, tmp_path: Path) -> None:
     assert auto.routes_
     assert auto.verdict_.startswith("route:")
+    assert "did not show" not in auto.route(texts(range(1))[0]).reason
     assert [note["router"] for note in auto.leaderboard_] == [*MEMBERS, "stack"]
     loaded = Router.load(auto.save(tmp_path / "auto"))
     assert isinstance(loaded, AutoRouter)
@@ -45,6 +46,7 @@ def test_where_they_tell_nothing_it_says_do_not_route() -> None:
     router = AutoRouter(["a", "b"], members=MEMBERS).fit(OutcomeTable.from_rows(rows))
     assert not router.routes_
     assert router.verdict_.startswith("do not route, use a")
+    assert router.route(rows[0]["query"]).reason.endswith("training did not show that routing pays")
 
 
 def test_a_member_that_cannot_be_fitted_is_told_and_no_time_means_one_member() -> None:

@@ -40,7 +40,11 @@ def classes(wanted: Iterable[str]) -> dict[str, type[PredictiveRouter]]:
 
 def _class_names() -> dict[str, str]:
     modules = public_names("shared_core").items()
-    found = [name for name, module in modules if _relative(module).startswith(_FOLDER)]
+    found = [
+        name
+        for name, module in modules
+        if name.endswith("Router") and _relative(module).startswith(_FOLDER)
+    ]
     return {_short(name): name for name in found if name not in _WITHOUT_NAME}
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from shared_core.encoders.base import Vectors
+from shared_core.policies.base import Matrix
 
 
 class Layers(NamedTuple):
@@ -30,6 +31,11 @@ class Layers(NamedTuple):
         hidden = np.maximum(design @ self.first + self.first_bias, 0)
         told: Vectors = hidden @ self.second + self.second_bias
         return told
+
+    def then(self, shift: Matrix, mixture: Matrix) -> Layers:
+        """The network that tells what this one does, shifted (t,), then mixed (t, t)."""
+        second, bias = self.second @ mixture, (self.second_bias + shift) @ mixture
+        return self._replace(second=second.astype(np.float32), second_bias=bias.astype(np.float32))
 
     @classmethod
     def mean(cls, networks: Sequence[Layers]) -> Self:

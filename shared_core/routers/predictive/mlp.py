@@ -2,7 +2,8 @@
 
 The MLP router of RouterBench (arXiv 2403.12031) and TO-Router (arXiv 2408.12320), with one hidden
 layer. Several networks are averaged; each stops early on a part of the rows that the others learn
-from (a cross-validation committee: Krogh and Vedelsby, 1995).
+from (a cross-validation committee: Krogh and Vedelsby, 1995). That part also tells how far what the
+network says of who is better than whom may be trusted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import Folds, folds
 from shared_core.routers.predictive.layers import Layers
 from shared_core.routers.predictive.reading import Reading
+from shared_core.routers.predictive.stacking import Stack
 
 _FORM_WEIGHT: Final = 0.3
 _FEWEST_PARTS: Final = 5
@@ -93,29 +95,46 @@ class MLPRouter(PredictiveRouter):
         for number in range(self.networks):
             progress(f"training network {number + 1} of {self.networks}")
             networks.append(self._trained(design, objective, part == number, number))
-        mean = Layers.mean(networks)
-        self.first_, self.first_bias_, self.second_, self.second_bias_ = mean
         self.level_ = objective.level
         self.least_cost_ = np.nanmin(cost, axis=0)
-        whole = self.networks == n_parts
-        predicted = self._left_out(networks, design, part)
-        self._held_out = (predicted, quality, cost) if whole else None
+        told = self._left_out(networks, design, part) if self.networks == n_parts else None
+        self._settle(Layers.mean(networks), design, told, (quality, cost))
+
+    def _settle(
+        self,
+        mean: Layers,
+        design: Vectors,
+        left_out: Matrix | None,
+        outcomes: tuple[Matrix, Matrix],
+    ) -> None:
+        """Bring the mean network to the level of the outcomes, and to what may be trusted of it."""
+        quality, cost = outcomes
+        above = np.hstack([quality, cost / self.cost_unit_]) - self.level_
+        trust, self._held_out = np.eye(len(self.level_)), None
+        if left_out is not None:
+            told = left_out + _missing(left_out, above)
+            trust = _trust(told, above)
+            expected = self._outcomes(told @ trust)
+            self._held_out = Predictions(self.pool.names, *expected, self.cost_unit_), *outcomes
+        settled = mean.then(_missing(mean(design), above), trust)
+        self.first_, self.first_bias_, self.second_, self.second_bias_ = settled
 
     def _predict(self, vectors: Any) -> tuple[Matrix, Matrix]:
         network = Layers(self.first_, self.first_bias_, self.second_, self.second_bias_)
         return self._outcomes(network(self._design(vectors)))
 
-    def _outcomes(self, told: Vectors) -> tuple[Matrix, Matrix]:
+    def _outcomes(self, told: Vectors | Matrix) -> tuple[Matrix, Matrix]:
         """Quality (n, m) and cost (n, m) in USD, of what a network tells (n, 2m)."""
         quality, cost = np.split(told.astype(np.float64) + self.level_, 2, axis=1)
         return quality, np.maximum(cost * self.cost_unit_, self.least_cost_)
 
-    def _left_out(self, networks: Sequence[Layers], design: Vectors, part: Folds) -> Predictions:
-        told = np.zeros((len(design), len(self.level_)), np.float32)
+    def _left_out(self, networks: Sequence[Layers], design: Vectors, part: Folds) -> Matrix:
+        """What networks tell (n, 2m) of the rows that they did not learn from."""
+        told = np.zeros((len(design), len(self.level_)))
         for number, network in enumerate(networks):
             rows = part == number
             told[rows] = network(design[rows])
-        return Predictions(self.pool.names, *self._outcomes(told), self.cost_unit_)
+        return told
 
     def _design(self, seen: Vectors) -> Vectors:
         form = reading.scaled(seen[:, -WIDTH:], self.middle_, self.spread_)
@@ -138,3 +157,20 @@ class MLPRouter(PredictiveRouter):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"hidden": 16, "networks": 2}, {"hidden": 16, "networks": 1, "temperature": 10.0}]
+
+
+def _missing(told: Vectors | Matrix, outcomes: Matrix) -> Matrix:
+    """What lacks on average (t,) in what was told (n, t), by outcomes (n, t); NaN is unknown."""
+    lacks: Matrix = np.nanmean(outcomes - told, axis=0)
+    return lacks
+
+
+def _trust(told: Matrix, outcomes: Matrix) -> Matrix:
+    """How far (2m, 2m) to trust what was told (n, 2m) of rows not learned from: a stack of one."""
+    m = told.shape[1] // 2
+    (expected, price), (quality, cost) = (np.split(one, 2, axis=1) for one in (told, outcomes))
+    stack = Stack.of([expected], [price], quality, cost, np.ones_like(quality))
+    advantage, shared, paid = (float(weight[0]) for weight in stack)
+    found = np.diag(np.repeat([advantage, paid], m))
+    found[:m, :m] += (shared - advantage) / m
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_world import HELD_OUT, POOL, outcomes
 
-from shared_core import ConfigError, Router
+from shared_core import ConfigError, OutcomeTable, Router
 from shared_core.routers.predictive.layers import Layers
 
 pytest.importorskip("torch", reason="needs the extra `torch`")
@@ -106,6 +106,34 @@ def test_every_row_is_predicted_by_a_network_that_did_not_learn_from_it() -> Non
     right = np.take_along_axis(score, predicted.quality.argmax(axis=1)[:, None], axis=1)
     assert right.mean() > 0.9
     assert mlp(networks=2, max_epochs=1).fit(outcomes()).held_out is None
+
+
+def test_the_level_is_that_of_the_outcomes() -> None:
+    table = outcomes()
+    told = mlp(max_epochs=10).fit(table).predict(list(table.queries))
+    np.testing.assert_allclose(told.quality.mean(axis=0), table.score.mean(axis=0), atol=1e-3)
+    few = mlp(networks=2, max_epochs=1).fit(table).predict(list(table.queries))
+    np.testing.assert_allclose(few.quality.mean(axis=0), table.score.mean(axis=0), atol=1e-3)
+
+
+def test_where_queries_tell_nothing_it_hardly_tells_them_apart() -> None:
+    """A network overfits; the rows that it did not learn from say that nothing is in it."""
+    table = outcomes()
+    noise = np.random.default_rng(1).random(table.score.shape)
+    measures = {**table.measures, "score": noise}
+    random = OutcomeTable(table.models, table.queries, measures, table.columns)
+    trusted, blind = (mlp(networks=n).fit(random) for n in (5, 4))
+    spread = [one.predict(HELD_OUT).quality.std(axis=0).mean() for one in (trusted, blind)]
+    assert spread[0] < 0.5 * spread[1]
+
+
+def test_then_shifts_and_mixes() -> None:
+    network = Layers(np.eye(2, dtype=np.float32), np.zeros(2, np.float32),
+                     np.eye(2, dtype=np.float32), np.zeros(2, np.float32))  # fmt: skip
+    design = np.array([[1.0, 2.0]], np.float32)
+    mixture = np.array([[1.0, 0.5], [0.0, 2.0]])
+    found = network.then(np.array([10.0, 20.0]), mixture)(design)
+    np.testing.assert_allclose(found, [[11.0, 22.0]] @ mixture)
 
 
 def objective(quality: Any, cost: Any, temperature: float | None = None) -> Any:

@@ -107,8 +107,8 @@ def test_fine_tuning_that_does_not_help_is_not_kept() -> None:
     measures = {**table.measures, "score": noise}
     random = OutcomeTable(table.models, table.queries, measures, table.columns)
     told: list[str] = []
-    plain = bert(folder, networks=1).fit(random)
-    kept = bert(folder, networks=1, epochs=1, rate=0.1).fit(random, told.append)
+    plain = bert(folder, networks=5).fit(random)
+    kept = bert(folder, networks=5, epochs=1, rate=0.1).fit(random, told.append)
     np.testing.assert_array_equal(kept.encoder_.weights, plain.encoder_.weights)
     np.testing.assert_array_equal(kept.predict(HELD_OUT).quality, plain.predict(HELD_OUT).quality)
     assert kept.tuning_.startswith("not fine-tuned: it changes the error on texts held back")

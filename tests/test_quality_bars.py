@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from beside import DATA
 
 from shared_core import KNNRouter, OutcomeTable, evaluate
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 BARS = {"zeroeval": 0.838, "mmlu_pro": 0.722, "llmrouter_mix": 0.634}
 ZERO = {"zeroeval": 0.8382, "mmlu_pro": 0.7039, "llmrouter_mix": 0.5874}
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from beside import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared_core import DataError, MissingExtra, OutcomeTable
-
-SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 tables = st.lists(
@@ -155,7 +154,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
         OutcomeTable.read(tmp_path / "t.parquet")
 
 
-FILES = sorted(SHARED.glob("*/outcomes.parquet"))
+FILES = sorted(DATA.glob("*/outcomes.parquet"))
 
 
 @pytest.mark.skipif(not FILES, reason="the data sets are not beside this checkout")

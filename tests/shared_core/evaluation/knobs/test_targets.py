@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from beside import DATA
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, texts, with_gaps
 
 from shared_core import (
@@ -23,8 +23,6 @@ from shared_core import (
     keep,
 )
 from shared_core.evaluation.knobs.targets import Against, Kind, kept, losses
-
-DATA = Path(__file__).parents[5] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from beside import DATA, SHARED
 
 from shared_core import (
     DataError,
@@ -20,8 +21,8 @@ from shared_core import (
     with_ties_broken,
 )
 
-FIXTURES = Path(__file__).parents[5] / "shared" / "fixtures"
-ROUTELLM = Path(__file__).parents[5] / "shared" / "data" / "routellm" / "outcomes.parquet"
+FIXTURES = SHARED / "fixtures"
+ROUTELLM = DATA / "routellm" / "outcomes.parquet"
 EXACT = {"rel": 0, "abs": 1e-9}
 
 needs_fixtures = pytest.mark.skipif(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from beside import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, score
@@ -40,8 +41,6 @@ from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.guard.trust import NEVER, Tried, threshold, tried
 from shared_core.routers.predictive.base import Progress
 from shared_core.routers.predictive.reading import Reading
-
-DATA = Path(__file__).parents[5] / "shared" / "data"
 
 
 def test_the_guard_falls_back_and_says_so() -> None:

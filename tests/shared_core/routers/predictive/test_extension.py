@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from beside import DATA
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, score
 
 from shared_core import (
@@ -28,7 +29,6 @@ from shared_core.encoders.base import unit
 from shared_core.evaluation.metrics import cost_metrics
 from shared_core.routers.predictive.extension import Additions, Extension, learn, together
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
 OLD = ("sums", "poems", "large")
 KINDS = [LinearRouter, KNNRouter, ClusterRouter, DomainRouter, EloRouter, AutoRouter]
 

@@ -62,8 +62,11 @@ def gain(
 
     An unknown outcome is estimated: as predicted, and corrected by what the predictions of that
     model miss where its outcome is known (the doubly robust estimator of Dudík, Langford and Li,
-    arXiv 1103.4601). Where all are known, nothing is estimated. The error is zero where fewer than
-    two rows have a known outcome.
+    arXiv 1103.4601). Where all are known, nothing is estimated.
+
+    The error allows for what the rows do not show: any two folds' routers were fitted on mostly the
+    same rows, and other rows would have made others (Nadeau and Bengio, 2003, Machine Learning 52).
+    It is zero where fewer than two rows have a known outcome.
 
     Args:
         predicted: of rows that they were not fitted on.
@@ -80,7 +83,9 @@ def gain(
         chance = np.maximum(known.mean(axis=0), 1 / len(known))
     outcomes = (np.where(known, score, 0.0), np.where(known, cost, 0.0), known / chance)
     each = np.mean([_gained(predicted, *outcomes, fold, w) for w in _COST_WEIGHTS], axis=0)
-    return Gain(float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))))
+    n_folds = len(np.unique(fold))
+    variance = each.var(ddof=1) / len(each) * (1 + n_folds / (n_folds - 1))
+    return Gain(float(each.mean()), float(np.sqrt(variance)))
 
 
 def chances(reading: Reading, known: NDArray[np.bool], fold: Folds) -> Matrix:

@@ -24,12 +24,13 @@ from llamaindex_llmrouter.capabilities import (
 )
 from llamaindex_llmrouter.delegation import Delegation
 from llamaindex_llmrouter.events import announce_decided
-from llamaindex_llmrouter.messages import query_of
+from llamaindex_llmrouter.messages import count_tokens, query_of
 from llamaindex_llmrouter.requests import PREFIX, Conversation, Request, provider_of, split
 from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
+from shared_core.query import Query
 from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode, StickyRouter, check_mode
@@ -54,7 +55,9 @@ _SET_ON_MODELS: Final = (
 )
 
 
-_WORKED_OUT: Final = ("_authors", "_known", "_providers", "_unable", "_deciding", "_delegation")
+_WORKED_OUT: Final = (
+    "_authors", "_known", "_windows", "_providers", "_unable", "_deciding", "_delegation",
+)  # fmt: skip
 
 
 class RouterBase(FunctionCallingLLM):
@@ -89,6 +92,12 @@ class RouterBase(FunctionCallingLLM):
     def _known(self) -> ModelPool:
         """The router's pool with what LlamaIndex knows of its models."""
         return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
+
+    @cached_property
+    def _windows(self) -> list[int]:
+        """The windows that are known, from the smallest to the largest."""
+        known = self._known.values()
+        return sorted(one.context_window for one in known if one.context_window is not None)
 
     @cached_property
     def _providers(self) -> dict[str, str]:
@@ -144,8 +153,8 @@ class RouterBase(FunctionCallingLLM):
         about |= _of_call(options) | own
         if about.get("tools"):  # whatever a candidate says of itself
             about["exclude"] = self._unable
-        query = conversation.query(**about)
-        return Request(self._known.narrowed(query), conversation.note), conversation, options
+        query = self._served(conversation.query(**about), messages, about.get("tools") or ())
+        return Request(query, conversation.note), conversation, options
 
     def _text_request(
         self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
@@ -154,7 +163,7 @@ class RouterBase(FunctionCallingLLM):
         self._lend_callbacks()
         own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
         query = query_of(prompt, **_of_call(options), **own)
-        return Request(self._known.narrowed(query)), options
+        return Request(self._served(query, prompt)), options
 
     def _prompt_request(
         self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
@@ -165,7 +174,19 @@ class RouterBase(FunctionCallingLLM):
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
             about["text"] = text
-        return Request(self._known.narrowed(query_of(messages, **about, **own))), args
+        return Request(self._served(query_of(messages, **about, **own), messages)), args
+
+    def _served(
+        self, query: Query, said: Sequence[ChatMessage] | str, tools: Sequence[Any] = ()
+    ) -> Query:
+        """The query for those who can serve it; its size is counted where an estimate may not do.
+
+        Prompts and histories that LlamaIndex packs fill a window to the last token.
+        """
+        size = query.input_tokens + (query.reserved_output or 0)
+        if self._windows and size > self._windows[0] and query.sure_tokens <= self._windows[-1]:
+            query = query.counted(count_tokens(said, tools))
+        return self._known.narrowed(query)
 
     def _structured_request(
         self,

@@ -18,8 +18,9 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.tools import BaseTool
+from llama_index.core.utils import get_tokenizer
 
-from shared_core.conversation import Role, Turn, query_from
+from shared_core.conversation import Role, Turn, query_from, tokens_of_media
 from shared_core.query import Query, estimate_tokens
 
 RECORD: Final = "llm_router"
@@ -68,6 +69,20 @@ def turns_of(messages: Sequence[ChatMessage]) -> list[Turn]:
             turn = turn._replace(role="tool")
         turns.append(turn)
     return turns
+
+
+def count_tokens(messages: Sequence[ChatMessage] | str, tools: Sequence[Any] = ()) -> int:
+    """Tokens of a conversation by LlamaIndex' tokenizer, which its prompts are packed by.
+
+    Pictures and the like count as estimated.
+    """
+    tokenize = get_tokenizer()
+    if isinstance(messages, str):
+        return len(tokenize(messages))
+    parts = [part for message in messages for block in message.blocks for part in _parts(block)]
+    texts = [part.text if isinstance(part, TextBlock) else _hidden_text(part) for part in parts]
+    said = sum(len(tokenize(text)) for text in (*texts, *map(shown_of, tools)))
+    return said + tokens_of_media(filter(None, map(_ability, parts)))
 
 
 def with_record(value: Value, record: Mapping[str, Any]) -> Value:

@@ -10,13 +10,16 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from shared_core.query import Query, estimate_tokens
+from shared_core.query import Query, estimate_tokens, fewest_tokens
 from shared_core.wording import goes_on, without_noise
 
 Role = Literal["system", "user", "assistant", "tool"]
 
 SAFETY: Final = 1.25
 """Conversations are taken to be this much larger than estimated: tokenizers differ."""
+
+_FEW_WORDS: Final = 40
+"""Characters of a request that may go on from another."""
 
 _TOKENS_OF_MEDIA: Final = {"vision": 1600, "audio": 2000, "pdf": 4000}
 """Rough upper size of one picture, one minute of sound, a short document."""
@@ -60,9 +63,7 @@ class Turn(NamedTuple):
     def size(self) -> int:
         """Rough upper estimate of its tokens."""
         size = estimate_tokens(self.text) if self.tokens is None else self.tokens
-        if self.abilities:
-            size += sum(_TOKENS_OF_MEDIA.get(part, 0) for part in self.abilities)
-        return size
+        return size + tokens_of_media(self.abilities) if self.abilities else size
 
 
 def query_from(
@@ -93,13 +94,20 @@ def query_from(
     return Query(
         needs=frozenset((*needs, *_content_needs(turns), *(("tools",) if shown else ()))),
         tokens=math.ceil(SAFETY * (sum(sizes) + sum(shown))),
+        least_tokens=fewest_tokens(sum(sizes) + sum(shown)),
         previous=last_model(turns) or previous,
         in_tool_loop=in_tool_loop(turns),
         is_follow_up=is_follow_up(turns),
+        context=_asked_before(turns),
         reserved_output=reserved_output,
         prefix_tokens=math.ceil(SAFETY * (sum(sizes[:read]) + sum(shown))),
         **others,
     )
+
+
+def tokens_of_media(abilities: Iterable[str]) -> int:
+    """Rough upper size of parts that are no text, each named by the ability it takes."""
+    return sum(_TOKENS_OF_MEDIA.get(part, 0) for part in abilities)
 
 
 def text_to_judge(turns: Sequence[Turn]) -> str:
@@ -115,6 +123,18 @@ def text_to_judge(turns: Sequence[Turn]) -> str:
         if not goes_on(request):
             return newest
     return newest or next((turn.text for turn in reversed(turns) if turn.text.strip()), "")
+
+
+def _asked_before(turns: Sequence[Turn]) -> str:
+    """The request before the newest; with those before that, while they are a few words."""
+    asked = (request for turn in reversed(turns) if (request := turn.request))
+    next(asked, None)
+    before = ""
+    for request in asked:
+        before = f"{request}\n{before}" if before else request
+        if len(request) > _FEW_WORDS:
+            break
+    return before
 
 
 def is_follow_up(turns: Sequence[Turn]) -> bool:

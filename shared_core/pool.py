@@ -67,11 +67,20 @@ class Candidate(BaseModel):
             return f"not cleared for {', '.join(sorted(forbidden))}"
         return self._too_long(query)
 
+    def sure_objection(self, query: Query) -> str | None:
+        """Why this model cannot serve the query, however small the input may turn out to be."""
+        told = self.objection(query)
+        if told is None or query.sure_tokens == query.input_tokens:
+            return told
+        return self.objection(replace(query, tokens=query.sure_tokens))
+
     def unsure(self, query: Query) -> tuple[str, ...]:
-        """Needs of the query of which nobody knows whether this model meets them."""
-        if self.abilities is None:
-            return tuple(sorted(query.needs))
-        return tuple(sorted((query.needs & self.unknown_abilities) - self.abilities))
+        """What nobody knows whether this model has: needs of the query, room for all of it."""
+        known = self.abilities
+        needs = query.needs if known is None else (query.needs & self.unknown_abilities) - known
+        if query.sure_tokens == query.input_tokens or self._too_long(query) is None:
+            return tuple(sorted(needs))
+        return (*sorted(needs), f"room for what may be {query.input_tokens} tokens")
 
     def completed(self, facts: Mapping[str, Any]) -> Candidate:
         """This candidate with ``facts`` for the fields that are not set on it."""
@@ -182,7 +191,19 @@ class ModelPool(Mapping[str, Candidate]):
         for name, member in self._members.items():
             if (why := member.objection(query)) is not None:
                 found[name] = why
+        if len(found) == len(self):
+            for name in self._roomiest(query):
+                del found[name]
         return found
+
+    def _roomiest(self, query: Query) -> list[str]:
+        """Who may have room for an input whose size is an estimate: those with the most.
+
+        The estimate is rather too high, and an answer that may fail beats none.
+        """
+        able = [one for one in self.values() if one.sure_objection(query) is None]
+        most = max((one.context_window or 0 for one in able), default=0)
+        return [one.name for one in able if (one.context_window or 0) == most]
 
     def by_price(self) -> tuple[str, ...]:
         """Names from cheapest to dearest (one input plus one output token); needs all prices."""

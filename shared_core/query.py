@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared_core.errors import ConfigError
@@ -15,6 +16,10 @@ ABILITIES: Final = frozenset(
 
 _BYTES_PER_TOKEN: Final = 3.0
 """Deliberately low: counting UTF-8 bytes at 4 a token under-counts code and non-Latin scripts."""
+_MOST_BYTES_PER_TOKEN: Final = 6.0
+"""Few texts have more."""
+_FEW_TOKENS: Final = 256
+"""Of so few, what they are taken for too high is no matter."""
 
 
 def check_abilities(abilities: Iterable[str]) -> frozenset[str]:
@@ -31,6 +36,12 @@ def estimate_tokens(text: str) -> int:
     return 1 + int(size / _BYTES_PER_TOKEN)
 
 
+def fewest_tokens(estimated: float) -> int:
+    """What a text has at least, of which ``estimate_tokens`` says so many."""
+    least = int(estimated * _BYTES_PER_TOKEN / _MOST_BYTES_PER_TOKEN)
+    return least if estimated > _FEW_TOKENS else math.ceil(estimated)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked, as far as choosing a model goes.
@@ -39,7 +50,8 @@ class Query:
         text: the text to judge; may be empty, long, or ill-formed Unicode.
         needs: abilities the answer takes, out of ``ABILITIES``.
         tokens: size of the whole input in tokens (history, documents); estimated from ``text``
-            when not given.
+            when not given, rather too high than too low.
+        least_tokens: what that size is at least, where ``tokens`` is an estimate.
         conversation: id of the conversation this query belongs to, if any.
         tags: data tags, such as ``"personal"``; only candidates that carry them all may serve.
         exclude: models the caller rules out, each with the reason.
@@ -53,6 +65,7 @@ class Query:
         prefix_tokens: part of the input that the previous candidate has read already.
         cost_weight: the trade-off of cost against quality for this query alone, in place of the
             policy's; see ``CostQuality``.
+        context: what was asked before in the conversation, which few words may go on from.
     """
 
     text: str
@@ -70,6 +83,8 @@ class Query:
     reserved_output: int | None = None
     prefix_tokens: int = 0
     cost_weight: float | None = None
+    context: str = field(default="", repr=False)
+    least_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -90,6 +105,17 @@ class Query:
     def input_tokens(self) -> int:
         """Tokens of the whole input: as given, else estimated from the text."""
         return self.tokens if self.tokens is not None else estimate_tokens(self.text)
+
+    def counted(self, tokens: int) -> Query:
+        """The query with the size of its input counted, where it was an estimate."""
+        return replace(self, tokens=tokens, least_tokens=None)
+
+    @property
+    def sure_tokens(self) -> int:
+        """Tokens that the input has for certain: all, where they are known."""
+        if self.least_tokens is not None:
+            return self.least_tokens
+        return fewest_tokens(self.input_tokens) if self.tokens is None else self.tokens
 
     @classmethod
     def of(cls, query: Query | str) -> Query:

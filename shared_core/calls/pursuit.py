@@ -142,8 +142,8 @@ class Pursuit:
         """What the model is to be asked, if the pool's rules let it see and serve that."""
         query = self.query
         if prompt is not None:
-            query = replace(query, text=prompt, needs=frozenset(), tokens=None)
-        if objection := self.router.pool[model].objection(query):
+            query = replace(query, text=prompt, needs=frozenset(), tokens=None, least_tokens=None)
+        if objection := self.router.pool[model].sure_objection(query):
             raise ConfigError(f"{self.router!r} asks {model}, which cannot serve: {objection}")
         return query
 

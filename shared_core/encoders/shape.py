@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 _READ: Final = 4000
 _WORD: Final = re.compile(r"\w+")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
-_OPTION: Final = re.compile(r"(?m)^\s*\(?[A-Ja-j][).:]\s")
+_OPTION: Final = re.compile(r"(?m)^[^\S\n]*\(?[A-Ja-j][).:]\s")
 _KEYWORDS: Final = frozenset(
     {"def", "return", "import", "class", "function", "assert", "SELECT", "print"}
 )

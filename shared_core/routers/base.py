@@ -92,7 +92,7 @@ class Router(ABC):
         return self.route(query) if self.is_quick else await asyncio.to_thread(self.route, query)
 
     def _obey(self, query: Query, model: str) -> Flow:
-        if objection := self.pool[model].objection(query):
+        if objection := self.pool[model].sure_objection(query):
             raise NoEligibleModel(
                 f"the model asked for cannot serve this query: {model} {objection}"
             )

@@ -289,6 +289,15 @@ def test_the_window_counts_tools_and_reserved_output() -> None:
         chat.invoke("hi", max_tokens=9000)
 
 
+def test_a_history_that_may_fit_is_asked_rather_than_refused() -> None:
+    chat = make(models={name: profiled(max_input_tokens=8000) for name in "ab"})
+    history = [HumanMessage("The boat sails on, and nobody is at the helm. " * 700)]
+    assert len(history[0].text) / 5 < 8000 < chat.get_num_tokens_from_messages(history)
+    record = routing_record(chat.invoke(history))
+    assert record is not None
+    assert "not known whether a has room" in record["reason"]
+
+
 def test_failover_never_reaches_a_model_that_cannot_serve() -> None:
     models = {
         "a": FakeProvider(

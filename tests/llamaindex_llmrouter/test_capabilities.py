@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import AudioBlock, ChatMessage, DocumentBlock, ImageBlock
 from llama_index.core.llms import MockLLM
+from llama_index.core.response_synthesizers import get_response_synthesizer
+from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import FunctionTool
 
 from llamaindex_llmrouter import (
@@ -53,6 +55,17 @@ def test_the_largest_window_is_legal_because_only_models_that_fit_are_asked(make
     assert llm.chat([ChatMessage("hi")]).message.content == "hello from a"
     with pytest.raises(NoEligibleModel, match="exceed its window of 9000"):
         llm.chat([ChatMessage("word " * 9000)])
+
+
+@pytest.mark.parametrize("words", ["the boat sails on ", "o barco não está aí ", "船在海上航行"])
+def test_a_window_that_llama_index_fills_is_not_too_small(make: Any, words: str) -> None:
+    llm = make(a={"window": 4000}, b={"window": 4000})
+    nodes = [NodeWithScore(node=TextNode(text=words * 400)) for _ in range(6)]
+    packed = get_response_synthesizer(llm=llm, response_mode="compact").synthesize("where?", nodes)
+    alone = get_response_synthesizer(llm=llm.models["a"], response_mode="compact")
+    asked = len(llm.models["a"].calls)
+    assert str(packed) == str(alone.synthesize("where?", nodes)) == "hello from a"
+    assert asked == len(llm.models["a"].calls) - asked > 1
 
 
 def test_room_for_the_answer_counts(make: Any) -> None:

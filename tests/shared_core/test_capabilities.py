@@ -47,7 +47,7 @@ def test_an_objection_is_a_known_fact(candidate: Candidate, query: Query) -> Non
 @given(candidates, queries)
 def test_unsure_is_what_is_neither_had_nor_lacked(candidate: Candidate, query: Query) -> None:
     unsure = set(candidate.unsure(query))
-    assert unsure <= query.needs
+    assert unsure <= query.needs  # the size is known
     assert not unsure & (candidate.abilities or frozenset())
     if candidate.abilities is None:
         assert unsure == query.needs

@@ -69,6 +69,13 @@ def test_a_new_request_is_no_follow_up(text: str) -> None:
     assert text_to_judge([ASKED, SAID, Turn("user", text)]) == text
 
 
+def test_what_was_asked_before_is_known_as_far_as_the_last_that_says_something() -> None:
+    more = [Turn("user", "and in Python?"), SAID, Turn("user", "are you sure?")]
+    long = Turn("user", "Prove that there are infinitely many primes.")
+    assert query_from([ASKED, long, SAID, *more]).context == f"{long.text}\nand in Python?"
+    assert query_from([ASKED]).context == query_from([]).context == ""
+
+
 def test_a_yes_to_nobody_or_with_a_picture_is_a_request() -> None:
     assert not is_follow_up([Turn("user", "yes")])
     assert not is_follow_up([ASKED, SAID, Turn("user", "this", abilities=("vision",))])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared_core import Candidate, ConfigError, ModelPool, NoEligibleModel, PoolError, Query
+from shared_core import Always, Candidate, ConfigError, ModelPool, NoEligibleModel, PoolError, Query
 
 prices = st.none() | st.floats(0, 1000)
 candidates = st.builds(
@@ -135,6 +135,24 @@ def test_nobody_can_serve_tells_every_objection() -> None:
     query = Query("hello", needs=frozenset({"tools"}))
     with pytest.raises(NoEligibleModel, match=r"a lacks tools; b 2 input tokens exceed its window"):
         pool.eligible(query)
+
+
+def test_where_only_an_estimate_is_against_them_the_roomiest_is_asked() -> None:
+    pool = ModelPool(
+        [
+            Candidate(name="a", context_window=900),
+            Candidate(name="b", context_window=1000),
+            Candidate(name="blind", context_window=2000, abilities=set()),
+        ]
+    )
+    text = "word " * 1000
+    assert pool.eligible(Query(text, needs=frozenset({"vision"})))[0] == ("b",)
+    assert "1667 tokens" in pool["b"].unsure(Query(text))[0]
+    assert pool.eligible(Query(text))[0] == ("blind",)
+    assert Always(pool).route(Query(text, model="b")).model == "b"
+    for sure in (Query(text, tokens=2001), Query(text * 3), Query("hi", reserved_output=2000)):
+        with pytest.raises(NoEligibleModel):
+            pool.eligible(sure)
 
 
 def test_eligible_keeps_the_order_and_says_who_is_out() -> None:

@@ -6,7 +6,7 @@ own prompts and from the outcomes that come with this package.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,14 +18,18 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.no_data.demand import demand
-from shared_core.routers.no_data.topics import topics
+from shared_core.routers.no_data.abilities import abilities, fitting, prices_tell, typical_costs
+from shared_core.routers.no_data.asked import asked
+from shared_core.routers.no_data.demand import demand, is_trivial
+from shared_core.routers.no_data.strength import strength
 
 _STEEPNESS: Final = 8.0
-_WEAKEST: Final = 0.3
 _HEADROOM: Final = 0.45
 _FITS: Final = 0.1
-_OUT_TOKENS: Final = 400
+_DEAREST: Final = 10.0
+"""Times the middle cost above which a price no longer sets the unit of cost."""
+_LONGEST_REPLY: Final = 40
+"""Characters up to which a request is read with the one it goes on from."""
 
 Vector = NDArray[np.float64]
 
@@ -33,8 +37,11 @@ Vector = NDArray[np.float64]
 class ColdStartRouter(Router):
     """The model whose price suggests that it can do what the query seems to demand.
 
+    Where no prices tell the models apart, their names and descriptions do: "8b", "mini", "for hard
+    problems". In a conversation, a few words demand what the request before them did.
+
     Args:
-        pool: the candidates; prices and descriptions are all that is known of them.
+        pool: the candidates; prices, names and descriptions are all that is known of them.
         policy: what is worth it.
     """
 
@@ -48,51 +55,65 @@ class ColdStartRouter(Router):
 
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
-        wanted = demand(query.text)
-        predicted = self._predicted(query, wanted).of(eligible)
+        models = [self.pool[name] for name in eligible]
+        text = asked(query.text)
+        wanted, told = _wanted(text, query.context)
+        cost = typical_costs(models, query.input_tokens)
+        fits = fitting(models, text)
+        able = abilities(models, cost) + _FITS * fits
+        quality = 1 / (1 + np.exp(-_STEEPNESS * (able + _HEADROOM - wanted)))
+        paid = _filled(cost)
+        predicted = Predictions(eligible, quality[None], paid[None], _unit(paid))
         utility = self.policy.weighing(query.cost_weight)(predicted)[0]
-        order = np.lexsort((predicted.cost[0], -utility))
+        order = np.lexsort((paid, -utility))
         return RoutingDecision(
-            tuple(eligible[i] for i in order), "ColdStartRouter", "policy",
-            f"no outcomes known: demand {wanted:.2f} against {self._told_apart(query)}",
-            quality=dict(zip(eligible, predicted.quality[0].tolist(), strict=True)),
-            cost=dict(zip(eligible, predicted.cost[0].tolist(), strict=True)),
+            tuple(eligible[i] for i in order),
+            "ColdStartRouter",
+            "policy" if len(eligible) > 1 else "only_candidate",
+            f"no outcomes known: {told} against {_told_apart(models, cost, fits)}",
+            quality=dict(zip(eligible, quality.tolist(), strict=True)),
+            cost={one.name: float(paid[i]) for i, one in enumerate(models) if _is_priced(one)},
             rejected=rejected,
-        )  # fmt: skip
+        )
         yield
 
-    def _told_apart(self, query: Query) -> str:
-        """What tells the models apart; where nothing does, what would."""
-        costs = {one.cost(query.input_tokens, _OUT_TOKENS) for one in self.pool.values()}
-        if len(costs - {None}) > 1 or len(self.pool) == 1:
-            return "abilities read off prices"
-        if any(one.description for one in self.pool.values()):
-            return "descriptions alone, as no two prices differ"
-        return "nothing: give the candidates prices, or descriptions, to choose by"
 
-    def _predicted(self, query: Query, wanted: float) -> Predictions:
-        costs = [one.cost(query.input_tokens, _OUT_TOKENS) for one in self.pool.values()]
-        known = np.array([np.nan if cost is None else cost for cost in costs], float)
-        middle = float(np.nanmean(known)) if np.isfinite(known).any() else 0.0
-        cost = np.where(np.isfinite(known), known, middle)
-        able = abilities(known) + _FITS * self._fitting(query.text)
-        logit = _STEEPNESS * (able + _HEADROOM - wanted)
-        quality = 1 / (1 + np.exp(-logit))
-        return Predictions(self.pool.names, quality[None], cost[None], float(cost.max()) or 1.0)
-
-    def _fitting(self, text: str) -> Vector:
-        """1 for the models whose description names a topic of the text, else 0."""
-        about = {topic for topic, count in topics(text).items() if count}
-        told = [topics(one.description) for one in self.pool.values()]
-        return np.array([float(any(one[topic] for topic in about)) for one in told])
+def _wanted(text: str, context: str) -> tuple[float, str]:
+    """How much is demanded by a text in its context, and what to say of it."""
+    wanted = demand(text)
+    if context and len(text) <= _LONGEST_REPLY and not is_trivial(text):
+        before = demand(asked(context))
+        if before > wanted:
+            return before, f"demand {before:.2f}, that of the request it goes on from,"
+    return wanted, f"demand {wanted:.2f}"
 
 
-def abilities(cost: Vector) -> Vector:
-    """Abilities (m,) from the cost (m,) of the same call: the dearest 1; unknown ones between."""
-    priced = np.log(np.maximum(cost, 1e-12))
-    known = priced[np.isfinite(priced)]
-    if not len(known) or known.max() - known.min() < 1e-9:
-        return np.full(len(cost), (1 + _WEAKEST) / 2)
-    height = (priced - known.min()) / (known.max() - known.min())
-    able: Vector = _WEAKEST + (1 - _WEAKEST) * np.where(np.isfinite(height), height, 0.5)
-    return able
+def _filled(cost: Vector) -> Vector:
+    """The costs (m,), unknown ones taken for the mean of the others."""
+    known = cost[np.isfinite(cost)]
+    filled: Vector = np.where(np.isfinite(cost), cost, known.mean() if len(known) else 0.0)
+    return filled
+
+
+def _unit(paid: Vector) -> float:
+    """What counts as one unit of cost: the dearest call, if it is not out of all proportion."""
+    return float(min(paid.max(), _DEAREST * np.median(paid))) or 1.0
+
+
+def _is_priced(model: Candidate) -> bool:
+    return model.cost(1, 1) is not None
+
+
+def _told_apart(models: Sequence[Candidate], cost: Vector, fits: Vector) -> str:
+    """What tells the models apart; where nothing does, what would."""
+    if len(models) == 1:
+        return "the only model that can serve"
+    about = ", and descriptions that fit" if 0 < fits.sum() < len(fits) else ""
+    if prices_tell(cost):
+        return f"abilities read off prices{about}"
+    if any(strength(one) is not None for one in models):
+        return f"what names and descriptions say of strength, as no two prices differ{about}"
+    if any(one.description for one in models):
+        fit = "" if about else ", none of which fits better"
+        return f"descriptions alone{fit}, as no two prices differ"
+    return "nothing, so the first of the pool: give the candidates prices, or descriptions that fit"

@@ -22,14 +22,16 @@ in 90 of the easy ones lies above .62. See ``examples/demand_prior``."""
 _DESPAIR: Final = 0.72
 """Where somebody's life may depend on the answer, at least; however plain the words."""
 
-_SMALL_TALK: Final = re.compile(
-    r"[\W_]*(?:(?:"
-    + "|".join(one.replace("_", r"\W+") for one in entries("small_talk.txt")["small_talk"])
-    + r")\b[\W_]*)+"
-)
+_LONGEST_FIRST: Final = sorted(entries("small_talk.txt")["small_talk"], key=len, reverse=True)
+_PHRASES: Final = "|".join(plain(one).replace("_", r"\W+") for one in _LONGEST_FIRST)
+_SMALL_TALK: Final = re.compile(rf"[\W_]*+(?:(?>(?:{_PHRASES})\b)[\W_]*+)++")
+"""The longest phrase at each place, never taken back: so any text takes linear time."""
+_LETTER: Final = re.compile(r"[^\W_]")
+_LONGEST_TRIVIAL: Final = 400
+"""Characters; more is no small talk, whatever its words."""
 _NUMBER: Final = r"\(?\d{1,4}(?:[.,]\d{1,2})?\)?"
 _SUM: Final = re.compile(
-    r"(?:what(?:'?s| is)|how much is|quanto e|cuanto es|calcul\w*|compute|=|[\s?¿.!])*"
+    r"(?:what(?:'?s| is)|how much is|quanto e|cuanto es|calcul\w*+|compute|=|[\s?¿.!])*+"
     rf"(?:{_NUMBER}(?:\s*(?:[-+*/x×÷]|plus|minus|times|mais|menos|vezes|por|mas)\s*{_NUMBER}){{1,3}}|"
     rf"(?:half|double|twice|metade|dobro|mitad|doble|sqrt|square root)(?: of| de| the)? {_NUMBER}|"
     rf"{_NUMBER}\s*(?:%|percent|por ?cento|por ?ciento) (?:of|de) {_NUMBER})[\s=?.!]*"
@@ -52,9 +54,12 @@ def demand(text: str) -> float:
 
 def is_trivial(text: str) -> bool:
     """Whether it is small talk, nothing that has letters, or a sum of a few small numbers."""
-    told = plain(text).strip()
-    if not any(map(str.isalnum, told)):
+    if not _LETTER.search(text):
         return not _RELATION.search(text)
+    told = text.strip()
+    if len(told) > _LONGEST_TRIVIAL:
+        return False
+    told = plain(told)
     return bool(_SMALL_TALK.fullmatch(told) or _SUM.fullmatch(told))
 
 

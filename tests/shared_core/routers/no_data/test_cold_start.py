@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_core import Candidate, ColdStartRouter, ModelPool, ZeroShotRouter
+from shared_core import Candidate, ColdStartRouter, ModelPool, Query, ZeroShotRouter
 from shared_core.routers.no_data.demand import demand
 
 POOL = ModelPool(
@@ -289,3 +290,99 @@ def test_few_plain_words_are_simple_only_where_they_ask_for_something_simple() -
 
 def test_no_letters_are_small_talk() -> None:
     assert demand("?!") == demand("🎉🎉") == demand("hi") < demand("∀∃")
+
+
+@pytest.mark.parametrize(
+    "text", ["Thank you! " * 3000 + "Bob", "calcul" * 5000, "calculate" * 20 + " z", "hi " * 9000]
+)
+def test_no_text_is_looked_at_for_long(text: str) -> None:
+    assert 0.05 <= demand(text) <= 1  # went on for hours when patterns could be read in many ways
+
+
+@pytest.mark.parametrize("before", ["\n" * 9000, "hi " * 3000, "🎉" * 9000, "|---|" * 2000])
+def test_what_comes_late_is_read_too(before: str) -> None:
+    assert demand(before + "My father has ST elevation and chest pain; alteplase dose?") > 0.48
+
+
+STEMI = HARD[0]
+
+
+def priced(name: str, price: float | None, **others: Any) -> Candidate:
+    return Candidate(name=name, input_price=price and price / 4, output_price=price, **others)
+
+
+@pytest.mark.parametrize("free", [0.0, 1e-9])
+def test_a_free_model_takes_nothing_from_the_strongest(free: float) -> None:
+    router = ColdStartRouter([priced("local", free), priced("mini", 0.6), priced("max", 10)])
+    assert router.route(STEMI).model == "max"
+    assert router.route("hi").model == "local"
+
+
+def test_who_cannot_serve_changes_nothing() -> None:
+    pool = [priced("mini", 0.4), priced("max", 10)]
+    with_gold = ColdStartRouter([*pool, priced("gold", 2000)])
+    for text in (*HARD, *EASY):
+        query = Query(text, exclude={"gold": "too dear"})
+        assert with_gold.route(query).ranking == ColdStartRouter(pool).route(text).ranking
+    assert with_gold.route("hi").model == "mini"
+
+
+def test_one_known_price_tells_too_and_unknown_costs_are_not_made_up() -> None:
+    mini, grand = (Candidate(name=name, output_price=p) for name, p in (("mini", 0.4), ("max", 10)))
+    decision = ColdStartRouter([mini, grand, priced("known", 0.5)]).route(STEMI)
+    assert decision.model == "max"
+    assert set(decision.cost) == {"known"}
+    assert ColdStartRouter([grand, mini]).route("hi").model == "mini"
+
+
+@pytest.mark.parametrize(
+    ("weak", "strong"),
+    [
+        (Candidate(name="llama-8b"), Candidate(name="llama-70b")),
+        (Candidate(name="gpt-mini"), Candidate(name="gpt")),
+        (Candidate(name="a", description="quick, for simple chat"),
+         Candidate(name="b", description="our strongest, for hard problems")),
+        (Candidate(name="a", description="modelo pequeno e rápido"),
+         Candidate(name="b", description="o mais forte, raciocínio complexo")),
+        (Candidate(name="a", description="kleines, schnelles Modell"),
+         Candidate(name="b", description="das stärkste Modell")),
+    ],
+)  # fmt: skip
+def test_without_prices_names_and_descriptions_tell(weak: Candidate, strong: Candidate) -> None:
+    for pool in ([weak, strong], [strong, weak]):
+        decision = ColdStartRouter(pool).route(STEMI)
+        assert decision.model == strong.name
+        assert "names and descriptions" in decision.reason
+
+
+@pytest.mark.parametrize("first", [STEMI, "i dont want to be here anymore", "prove that 2^n > n"])
+@pytest.mark.parametrize(
+    "text", ["are you sure?", "how?", "in simple words", "tem certeza?", "yes I have a plan"]
+)
+def test_a_few_words_demand_what_was_asked_before(first: str, text: str) -> None:
+    asked = ColdStartRouter(TWO).route(Query(text, context=first))
+    assert asked.model == "grand"
+    assert "goes on from" in asked.reason
+    assert ColdStartRouter(TWO).route(Query("thanks!", context=first)).model == "nano"
+    assert ColdStartRouter(TWO).route(Query(text, context="capital of Peru?")).model == "nano"
+
+
+TEMPLATES = {
+    "rag": "You are an assistant for question-answering tasks. Use the following pieces of "
+    "retrieved context to answer the question. If you don't know the answer, just say that you "
+    "don't know. Use three sentences maximum.\nQuestion: {}\nContext: {}\nAnswer:",
+    "stuff": "Use the following pieces of context to answer the question at the end.\n\n{1}\n\n"
+    "Question: {0}\nHelpful Answer:",
+    "tags": "<context>{1}</context>\n<user_query>\n{0}\n</user_query>",
+    "role": "You are a helpful assistant. Answer the following question.\n{0}",
+    "quoted": "> {0}",
+}
+SHOP = "The shop opens at nine. Parcels are handed out at the side entrance until five."
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+@pytest.mark.parametrize("context", [SHOP, "The court heard of warfarin and a theorem. " * 20])
+def test_a_template_changes_nothing(template: str, context: str) -> None:
+    for text in (*HARD, *EASY):
+        wrapped = ColdStartRouter(TWO).route(template.format(text, context))
+        assert wrapped.model == ColdStartRouter(TWO).route(text).model

@@ -112,13 +112,19 @@ class ModelPool(Mapping[str, Candidate]):
     """An ordered set of candidates, by name.
 
     Args:
-        candidates: candidates, names, or dicts of a candidate's fields; at least one, none twice.
+        candidates: candidates, names, or dicts of a candidate's fields; or all of them by name, as
+            in a pool's file; at least one, none twice.
     """
 
-    def __init__(self, candidates: Iterable[Candidate | str | Mapping[str, Any]]) -> None:
-        if isinstance(candidates, str):
-            raise PoolError(f"a pool takes a list of candidates, not the string {candidates!r}")
-        members = [_candidate(item) for item in candidates]
+    def __init__(
+        self,
+        candidates: Iterable[Candidate | str | Mapping[str, Any]]
+        | Mapping[str, Candidate | Mapping[str, Any]],
+    ) -> None:
+        if isinstance(candidates, str) or not isinstance(candidates, Iterable):
+            kind = type(candidates).__name__.replace("str", "string")
+            raise PoolError(f"a pool takes a list of candidates, not the {kind} {candidates!r}")
+        members = [_candidate(item) for item in _listed(candidates)]
         if not members:
             raise PoolError("the pool is empty: give at least one Candidate")
         self._members = {member.name: member for member in members}
@@ -234,6 +240,20 @@ class ModelPool(Mapping[str, Candidate]):
         if not isinstance(read, dict) or not all(isinstance(v, dict) for v in read.values()):
             raise PoolError(f"{path} holds neither a list of candidates nor an object of them")
         return cls({"name": name, **_known(fields)} for name, fields in read.items())
+
+
+def _listed(candidates: Iterable[Any]) -> Iterable[Any]:
+    """The candidates of a list, or of a mapping by name."""
+    if not isinstance(candidates, Mapping):
+        return candidates
+    if odd := [
+        name for name, one in candidates.items() if not isinstance(one, Candidate | Mapping)
+    ]:
+        raise PoolError(f"{odd[0]} is neither a Candidate nor a dict of its fields")
+    return [
+        one if isinstance(one, Candidate) else {"name": name, **one}
+        for name, one in candidates.items()
+    ]
 
 
 def _known(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from shared_core.checks import is_number
 from shared_core.errors import ConfigError
 
 ABILITIES: Final = frozenset(
@@ -91,8 +92,8 @@ class Query:
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
         if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
             raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
-        if self.deadline is not None or self.max_cost is not None:
-            _check_limits(self.deadline, self.max_cost)
+        if self.deadline is not None or self.max_cost is not None or self.cost_weight is not None:
+            _check_numbers(self)
         for name, value in (("needs", self.needs), ("tags", self.tags)):
             if isinstance(value, str):
                 raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
@@ -123,7 +124,10 @@ class Query:
         return query if isinstance(query, Query) else cls(query)
 
 
-def _check_limits(deadline: float | None, max_cost: float | None) -> None:
-    for name, given in (("deadline", deadline), ("max_cost", max_cost)):
-        if given is not None and not given > 0:
+def _check_numbers(query: Query) -> None:
+    for name, given in (("deadline", query.deadline), ("max_cost", query.max_cost)):
+        if not (given is None or (is_number(given) and given > 0)):
             raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
+    weight = query.cost_weight
+    if not (weight is None or (is_number(weight) and weight >= 0)):
+        raise ConfigError(f"cost_weight is a number from 0 up, not {weight!r}")

@@ -248,6 +248,10 @@ def test_the_same_through_the_api(saved: Path) -> None:
         KNNRouter("abc")
     with pytest.raises(DataError, match="the table has no rows"):
         KNNRouter(POOL).fit(outcomes().rows([]))
+    with pytest.raises(DataError, match=r"not a str: OutcomeTable\.read"):
+        KNNRouter(POOL).fit("outcomes.csv")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="an encoder is one like"):
+        KNNRouter(POOL, encoder="all-MiniLM-L6-v2")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="5 different queries"):
         match_best_single(KNNRouter, outcomes().rows([0]), POOL)
     with pytest.raises(DataError, match="no outcomes of code, large"):

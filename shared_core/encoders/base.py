@@ -51,6 +51,15 @@ class VectorCache:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def check_encoder(encoder: object) -> None:
+    """ConfigError where something else was given for an encoder, such as a folder's name."""
+    if not (encoder is None or isinstance(encoder, Encoder)):
+        raise ConfigError(
+            f"an encoder is one like OnnxEncoder(folder) or FunctionEncoder(function), not "
+            f"{encoder!r}"
+        )
+
+
 class Encoder(ABC):
     """Texts -> unit vectors. Subclasses write ``_encode``, and ``fit`` if they learn.
 

@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 from shared_core.errors import DataError
 
 _WORD: Final = re.compile(r"\w+")
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+)
+"""Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+_RUN: Final = re.compile(rf"{_UNSPACED.pattern}+|(?:(?!{_UNSPACED.pattern})\w)+")
 _CHARACTERS: Final = (3, 4, 5)
 _BLOCKS: Final = 2
 _KEPT_LENGTH: Final = 40
@@ -85,6 +90,14 @@ class _Piece(NamedTuple):
     last_word: int
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a text; where a script puts no space between them, each two characters."""
+    found = _WORD.findall(text)
+    if text.isascii() or not _UNSPACED.search(text):
+        return found
+    return [part for word in found for run in _RUN.findall(word) for part in _pairs(run)]
+
+
 def count(text: str) -> Counted:
     """The n-grams of a text, lower case."""
     pieces = [_piece(piece) for piece in text.lower().split()]
@@ -109,7 +122,7 @@ def _piece(piece: str) -> _Piece:
 
 
 def _read(piece: str) -> _Piece:
-    words = _WORD.findall(piece)
+    words = words_of(piece)
     own = [_id(f"w{word}") for word in words] + [_id(f"b{a} {b}") for a, b in pairwise(words)]
     characters = [_id(f"c{gram}") for gram in _grams(f" {piece} ")]
     first, last = (words[0], words[-1]) if words else ("", "")
@@ -117,6 +130,14 @@ def _read(piece: str) -> _Piece:
 
 
 _remembered = lru_cache(65_536)(_read)
+
+
+def _pairs(run: str) -> Iterator[str]:
+    if len(run) == 1 or not _UNSPACED.match(run):
+        yield run
+        return
+    for start in range(len(run) - 1):
+        yield run[start : start + 2]
 
 
 def _id(gram: str) -> int:

@@ -69,3 +69,9 @@ class Policy(ABC):
     def explain(self) -> str:
         """How it weighs, in a few words, for a decision's reason."""
         return type(self).__name__
+
+
+def check_policy(policy: object) -> None:
+    """ConfigError where something else was given for a policy, such as its weight alone."""
+    if not isinstance(policy, Policy):
+        raise ConfigError(f"a policy is one like CostQuality(cost_weight=0.1), not {policy!r}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from shared_core.checks import is_number
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy, Predictions
 
@@ -23,7 +22,7 @@ class CostQuality(Policy):
     cost_weight: float = 0.1
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.cost_weight) and self.cost_weight >= 0):
+        if not (is_number(self.cost_weight) and self.cost_weight >= 0):
             raise ConfigError(f"cost_weight is a number from 0 up, not {self.cost_weight!r}")
 
     def __call__(self, predictions: Predictions) -> Matrix:

@@ -13,7 +13,7 @@ from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Policy, Predictions
+from shared_core.policies.base import Policy, Predictions, check_policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
@@ -97,6 +97,7 @@ class Oracle(Baseline):
 
     def __init__(self, pool: Pool, policy: Policy = CostQuality(cost_weight=1e-6)) -> None:
         super().__init__(pool)
+        check_policy(policy)
         self.policy = policy
 
     def fit(self, outcomes: OutcomeTable) -> Oracle:

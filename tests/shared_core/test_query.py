@@ -53,6 +53,13 @@ def test_a_size_is_a_count(tokens: object) -> None:
         Query("hi", tokens=tokens)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("limit", ["deadline", "max_cost"])
+@pytest.mark.parametrize("value", [0, -1.0, "5", float("nan"), float("inf"), True])
+def test_a_limit_is_a_number_above_0(limit: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"{limit} is a number above 0"):
+        Query("hi", **{limit: value})  # type: ignore[arg-type]
+
+
 def test_the_size_is_the_callers_or_an_estimate() -> None:
     assert Query("hi", tokens=9000).input_tokens == 9000
     assert Query("hi", tokens=0).input_tokens == 0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.policies.base import Policy, Predictions
+from shared_core.policies.base import Policy, Predictions, check_policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
@@ -51,6 +51,7 @@ class ColdStartRouter(Router):
         policy: Policy = CostQuality(),
     ) -> None:
         super().__init__(pool)
+        check_policy(policy)
         self.policy = policy
 
     def flow(self, query: Query) -> Flow:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Encoder, Vectors, check_encoder
 from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
@@ -55,6 +55,7 @@ class DescriptionRouter(Router):
     ) -> None:
         super().__init__(pool)
         _check(self.pool, encoder, examples or {})
+        check_encoder(encoder)
         self.encoder = encoder
         self.examples = {name: list(texts) for name, texts in (examples or {}).items()}
 

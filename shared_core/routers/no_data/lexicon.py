@@ -16,7 +16,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-_WORD: Final = re.compile(r"[^\W_]+")
+from shared_core.encoders.ngrams import words_of
+
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _EXPRESSION: Final = re.compile(r"\d\s?[-+*/%^x]\s?\d")
 _IDENTIFIER: Final = re.compile(r"\b[A-Z]{1,4}-?\d+\b")
@@ -50,7 +51,8 @@ def features(text: str) -> dict[str, float]:
 def _words(text: str) -> list[str]:
     split = _CAMEL.sub(" ", text)
     plain = unicodedata.normalize("NFKD", split.casefold())
-    return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return words_of(plain.replace("_", " "))
 
 
 @lru_cache(65_536)

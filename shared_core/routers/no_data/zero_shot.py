@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder
+from shared_core.encoders.base import Encoder, check_encoder
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
@@ -31,6 +31,7 @@ class ZeroShotRouter(Router):
         self, pool: ModelPool | Iterable[Candidate | str], encoder: Encoder | None = None
     ) -> None:
         super().__init__(pool)
+        check_encoder(encoder)
         self.encoder = encoder
 
     def flow(self, query: Query) -> Flow:

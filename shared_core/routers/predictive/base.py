@@ -13,11 +13,11 @@ import numpy as np
 
 from shared_core.artifacts import Artifact
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Encoder, Vectors, check_encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix, Policy, Predictions
+from shared_core.policies.base import Matrix, Policy, Predictions, check_policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
@@ -53,7 +53,9 @@ class PredictiveRouter(Router):
         seed: int = 0,
     ) -> None:
         super().__init__(pool)
+        check_policy(policy)
         self.policy = policy
+        check_encoder(encoder)
         self.encoder = encoder
         self.seed = seed
 

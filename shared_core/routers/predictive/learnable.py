@@ -18,6 +18,11 @@ def learnable(outcomes: OutcomeTable, pool: ModelPool) -> OutcomeTable:
     Raises:
         DataError: models missing here or there, or nothing to learn from.
     """
+    if not isinstance(outcomes, OutcomeTable):
+        raise DataError(
+            f"a router learns from an OutcomeTable, not a {type(outcomes).__name__}: "
+            "OutcomeTable.read('outcomes.csv') makes one"
+        )
     if not len(outcomes):
         raise DataError("the table has no rows: nothing to learn from")
     if unknown := [name for name in outcomes.models if name not in pool]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shared_core import ConfigError, CostQuality, Predictions
+from shared_core import ColdStartRouter, ConfigError, CostQuality, KNNRouter, Predictions, Query
 
 shares = arrays(float, (4, 3), elements=st.floats(0, 1))
 
@@ -47,10 +48,19 @@ def test_the_currency_does_not_matter(
     )
 
 
-@pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
-def test_weights_that_make_no_sense_are_refused(weight: float) -> None:
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf"), "high", "0.1", True])
+def test_weights_that_make_no_sense_are_refused(weight: Any) -> None:
     with pytest.raises(ConfigError, match="cost_weight is a number from 0 up"):
         CostQuality(weight)
+    with pytest.raises(ConfigError, match="cost_weight is a number from 0 up"):
+        Query("hi", cost_weight=weight)
+
+
+@pytest.mark.parametrize("policy", [0.3, "cheap", None])
+def test_a_weight_alone_is_no_policy(policy: Any) -> None:
+    for router in (ColdStartRouter, KNNRouter):
+        with pytest.raises(ConfigError, match=r"like CostQuality\(cost_weight=0.1\)"):
+            router(["a", "b"], policy=policy)
 
 
 def test_a_policy_is_frozen_and_explains_itself() -> None:

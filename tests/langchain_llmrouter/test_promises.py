@@ -195,10 +195,51 @@ PICTURE = {"type": "image", "base64": "aaaa", "mime_type": "image/png"}
         ([{"type": "file", "base64": "a", "mime_type": "text/plain"}], ()),
         ([{"type": "document", "source": {"media_type": "application/pdf"}}], ("pdf",)),
         ([{"type": "tool_result", "tool_use_id": "1", "content": [PICTURE]}], ("vision",)),
+        ([{"type": "video", "base64": "a", "mime_type": "video/mp4"}], ("vision",)),
+        ([{"type": "media", "data": "a", "mime_type": "image/png"}], ("vision",)),
+        ([{"type": "media", "data": "a", "mime_type": "application/pdf"}], ("pdf",)),
+        ([{"image": {"format": "png", "source": {"bytes": b"a"}}}], ("vision",)),
+        ([{"type": "non_standard", "value": PICTURE}], ("vision",)),
+        ([{"type": "image_generation_call", "result": "a"}], ("vision",)),
     ],
 )
 def test_what_content_needs(content: Any, abilities: tuple[str, ...]) -> None:
     assert turn_of(HumanMessage(content)).abilities == abilities
+
+
+LONG = "A" * 100_000
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "video", "base64": LONG, "mime_type": "video/mp4"},
+        {"type": "media", "data": LONG, "mime_type": "image/png"},
+        {"image": {"format": "png", "source": {"bytes": LONG.encode()}}},
+        {"type": "non_standard", "value": {"type": "new", "inside": [{"data": LONG}]}},
+        {"type": "new", "url": f"data:image/png;base64,{LONG}"},
+        {"type": "image_generation_call", "result": LONG, "id": "ig", "status": "completed"},
+    ],
+)
+def test_media_are_never_sized_as_text(block: dict[str, Any]) -> None:
+    assert turn_of(HumanMessage([block])).size < 5_000
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "file", "base64": LONG, "mime_type": "text/plain"},
+        {"type": "text-plain", "base64": LONG, "mime_type": "text/plain"},
+        {"type": "document", "source": {"media_type": "text/plain", "data": LONG}},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain",
+                                        "data": LONG[:75_000]}},
+        {"type": "file", "source_type": "text", "mime_type": "text/plain", "text": LONG[:75_000]},
+    ],
+)  # fmt: skip
+def test_a_text_file_is_as_large_as_its_text(block: dict[str, Any]) -> None:
+    turn = turn_of(HumanMessage([block]))
+    assert (turn.abilities, turn.text) == ((), "")
+    assert turn.size == turn_of(HumanMessage(LONG[:75_000])).size
 
 
 def test_roles_calls_and_results_are_read_in_either_providers_format() -> None:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, PrivateAttr
 from langchain_llmrouter.delegation import as_chunk, chunk_of
 from langchain_llmrouter.exchange import Exchange
 from langchain_llmrouter.structured import StructuredOutput
-from langchain_llmrouter.tools import BOUND, BoundTools, shown
+from langchain_llmrouter.tools import BOUND, BoundTools
 
 
 class ChatMethods(BaseChatModel):
@@ -145,7 +145,7 @@ class ChatMethods(BaseChatModel):
         """Tools for whichever model is chosen, which binds them its own way."""
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         bound = BoundTools(tools, {**choice, **kwargs})
-        return self.bind(tools=shown(tools), **choice, **{BOUND: bound})
+        return self.bind(**bound.shown, **{BOUND: bound})
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any

@@ -175,7 +175,7 @@ class Exchange:
     ) -> Query:
         options = {**self._defaults(), **kwargs}
         if (tools := options.get(BOUND)) is not None:
-            options |= tools.options
+            options = {**tools.options, **options}
         about = wishes_of(config)
         if kwargs.get("model"):
             about["model"] = kwargs["model"]
@@ -200,8 +200,7 @@ class Exchange:
         options.pop("model", None)
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:
-            options.pop("tools", None)
-            options.pop("tool_choice", None)
+            options = tools.added_to(options)
         query = self._query(messages, config, kwargs, derive)
         models, limiter = self.routing.models, self._chat.rate_limiter
         delegation = Delegation(models, messages, run.config, options, derive or tools, limiter)

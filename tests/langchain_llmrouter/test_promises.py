@@ -162,6 +162,25 @@ def test_tools_reach_the_model_as_they_were_given() -> None:
     assert models["b"].calls == []
 
 
+@pytest.mark.parametrize(
+    "later", [{}, {"tool_choice": "none"}, {"tool_choice": None}, {"tools": []}, {"stop": ["."]}]
+)
+def test_what_is_given_after_tools_were_bound_comes_first(later: dict[str, Any]) -> None:
+    routed, direct = FullFake(model="m"), FullFake(model="m")
+    for chat in (make(Always(["m"]), models={"m": routed}), direct):
+        chat.bind_tools([add], tool_choice="any").bind(**later).invoke("hi")
+    assert routed.asked == direct.asked
+
+
+def test_a_later_tool_choice_is_what_the_call_needs() -> None:
+    able = {"tools"}
+    pool = ModelPool([Candidate(name=name, abilities=able) for name in ("a", "b")])
+    bound = make(Always(pool)).bind_tools([add], tool_choice="any")
+    with pytest.raises(NoEligibleModel, match="lacks tool_choice"):
+        bound.invoke("hi")
+    assert bound.invoke("hi", tool_choice="auto").text == "hello from a"
+
+
 def test_the_router_is_a_good_member_of_fallbacks() -> None:
     down = {n: FakeProvider(name_of_model=n, fail=ValueError()) for n in ("a", "b")}
     backup = FakeProvider(name_of_model="backup")

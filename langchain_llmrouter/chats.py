@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel
 
 from langchain_llmrouter.delegation import as_chunk, chunk_of
 from langchain_llmrouter.exchange import Exchange
@@ -27,7 +27,10 @@ from langchain_llmrouter.tools import BOUND, BoundTools
 class ChatMethods(BaseChatModel):
     """Answers, whole and streamed, with tools and with structure."""
 
-    _exchange: Exchange = PrivateAttr()
+    @property
+    def _exchange(self) -> Exchange:
+        """What carries calls out."""
+        raise NotImplementedError
 
     def invoke(
         self,

@@ -16,7 +16,8 @@ from langchain_llmrouter.delegation import AnyRunnable
 from shared_core.errors import ConfigError
 from shared_core.reliability import Limits, Reliability, Retry
 
-_SET_ON_EACH: Final = ("cache", "output_version", "streaming")
+SET_ON_EACH: Final = ("cache", "output_version", "streaming")
+"""Options of a chat model that are set on the pool's models."""
 
 
 def check_options(model_class: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,14 +33,13 @@ def check_options(model_class: type[BaseModel], options: Mapping[str, Any]) -> d
 
 
 def configured(
-    models: Mapping[str, AnyRunnable], options: Mapping[str, Any]
+    models: Mapping[str, AnyRunnable], wanted: Mapping[str, Any]
 ) -> dict[str, AnyRunnable]:
     """The models as they are to be called: with the router's cache, output version, streaming.
 
     A model's own cache stays. Models that a cache would take for the same get a corner each, so
     that none is answered for by another.
     """
-    wanted = {name: options[name] for name in _SET_ON_EACH if options.get(name) is not None}
     changed = {name: _with_options(name, model, wanted) for name, model in models.items()}
     twins = _twins(changed)
     return {

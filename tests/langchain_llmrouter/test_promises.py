@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import pickle
 import typing
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
-from langchain_core.runnables import RunnableLambda, RunnableWithFallbacks
+from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnableWithFallbacks
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_fakes import FakeProvider
@@ -36,6 +38,7 @@ from langchain_llmrouter import (
 )
 from langchain_llmrouter.messages import turn_of
 from langchain_llmrouter.profiles import facts_of, pool_profile
+from shared_core.reliability import BreakerRule, Limits, Reliability
 
 
 def make(router: Any = None, **options: Any) -> ChatLLMRouter:
@@ -409,6 +412,96 @@ def test_inherited_options_do_what_they_say() -> None:
     assert limiter.available_tokens < 1
     with pytest.raises(ConfigError, match="output_version cannot be set on a, a RunnableLambda"):
         make(models=dict.fromkeys(("a", "b"), RunnableLambda(str)), output_version="v1")
+
+
+def copied(chat: ChatLLMRouter, **changed: Any) -> ChatLLMRouter:
+    return chat.model_copy(update=changed)
+
+
+def assigned(chat: ChatLLMRouter, **changed: Any) -> ChatLLMRouter:
+    for name, value in changed.items():
+        setattr(chat, name, value)
+    return chat
+
+
+def configured(chat: ChatLLMRouter, **changed: Any) -> Any:
+    fields = {name: ConfigurableField(id=name) for name in changed}
+    return chat.configurable_fields(**fields).with_config(configurable=changed)
+
+
+CHANGING = pytest.mark.parametrize("change", [copied, assigned, configured])
+
+
+@CHANGING
+def test_changed_options_have_their_effect(change: Any) -> None:
+    runs = Traces()
+    models = {"a": FakeProvider(name_of_model="a", fail=ValueError("down"))}
+    models["b"] = FakeProvider(name_of_model="b")
+    chat = make(models=models, temperature=0.1)
+    changed = change(chat, temperature=0.9, record=False, tags=["new"], metadata={"m": 1})
+    answer = changed.invoke("hi", {"callbacks": [runs]})
+    assert routing_record(answer) is None
+    assert models["b"].calls[-1]["temperature"] == 0.9
+    assert runs.roots[0].tags == ["new"]
+    assert runs.roots[0].extra["metadata"]["m"] == 1
+    with pytest.raises(ValueError, match="down"):
+        change(chat, failover=False).invoke("hi")
+
+
+def test_a_copy_leaves_the_original_as_it_was() -> None:
+    chat = make(temperature=0.1)
+    copied(chat, temperature=0.9, record=False, failover=False)
+    assert routing_record(chat.invoke("hi")) is not None
+    assert chat.models["a"].calls[-1]["temperature"] == 0.1
+
+
+@CHANGING
+def test_copies_share_breakers_and_conversations(change: Any) -> None:
+    models = {"a": FakeProvider(name_of_model="a", fail=ValueError("down"))}
+    models["b"] = FakeProvider(name_of_model="b")
+    limits = Limits(breaker=BreakerRule(failures=2))
+    chat = make(models=models, cache=InMemoryCache(), reliability=Reliability(limits=limits))
+    for place in range(4):
+        change(chat, temperature=place / 10).invoke(f"question {place}")
+    assert len(models["a"].calls) == 2
+    alternating = make(FirstTime(["a", "b"]), record=False)
+    said = change(alternating, temperature=0.5).invoke("Write a poem.")
+    asked = [HumanMessage("Write a poem."), said, HumanMessage("continue")]
+    assert change(alternating, temperature=0.6).invoke(asked).text == "hello from a"
+
+
+def test_a_changed_cache_reaches_the_models_also_of_a_router_within() -> None:
+    models = {"b": FakeProvider(name_of_model="b")}
+    inner = make(Always(["b"]), models=models)
+    for chat in (
+        make(Always(["inner"]), models={"inner": inner}, cache=InMemoryCache()),
+        copied(inner, cache=InMemoryCache()),
+    ):
+        models["b"].calls.clear()
+        assert [chat.invoke("hi").text for _ in range(2)] == ["hello from b"] * 2
+        assert len(models["b"].calls) == 1
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda chat: pickle.loads(pickle.dumps(chat))]
+)
+def test_a_router_whose_models_can_be_copied_can_be_copied(duplicate: Any) -> None:
+    chat = make(models={name: FullFake(model=name) for name in ("a", "b")}, temperature=0.5)
+    twin = duplicate(chat)
+    assert twin.invoke("hi").text == "hello from a"
+    assert twin.models["a"].asked[0]["temperature"] == 0.5
+    assert chat.models["a"].asked == []
+
+
+def test_models_are_given_once() -> None:
+    chat, others = make(), {name: FullFake(model=name) for name in ("a", "b")}
+    with pytest.raises(ValueError, match="frozen"):
+        chat.models = others
+    assert copied(chat, models=others).invoke("hi").response_metadata["model_provider"] == (
+        "full-fake"
+    )
+    with pytest.raises(ConfigError, match="give one model for each name"):
+        copied(chat, models={"a": others["a"]}).invoke("hi")
 
 
 def test_retries_and_timeouts_are_per_candidate() -> None:

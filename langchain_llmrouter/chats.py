@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from langchain_llmrouter.delegation import as_chunk, chunk_of
 from langchain_llmrouter.exchange import Exchange
+from langchain_llmrouter.messages import RECORD
 from langchain_llmrouter.structured import StructuredOutput
 from langchain_llmrouter.tools import BOUND, BoundTools
 
@@ -166,7 +167,7 @@ class ChatMethods(BaseChatModel):
         """Not reached from LangChain's public methods, which all delegate; for direct callers."""
         config: RunnableConfig = {"callbacks": run_manager.handlers} if run_manager else {}
         message = self.invoke(messages, config, stop=stop, **kwargs)
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return ChatResult(generations=[_generation(message)])
 
 
 def _stopped(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
@@ -184,4 +185,10 @@ def _config_of(
 
 
 def _llm_result(answers: Sequence[AIMessage]) -> LLMResult:
-    return LLMResult(generations=[[ChatGeneration(message=answer)] for answer in answers])
+    return LLMResult(generations=[[_generation(answer)] for answer in answers], llm_output={})
+
+
+def _generation(answer: AIMessage) -> ChatGeneration:
+    """The answer with what its model tells of it, which LangChain has put on the message."""
+    told = {name: about for name, about in answer.response_metadata.items() if name != RECORD}
+    return ChatGeneration(message=answer, generation_info=told)

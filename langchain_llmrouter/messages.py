@@ -65,7 +65,8 @@ def turn_of(message: BaseMessage) -> Turn:
     if isinstance(message, AIMessage):
         calls = tuple(str(call["id"]) for call in message.tool_calls)
         told = "".join(f"{call['name']}{call['args']}" for call in message.tool_calls)
-        model = message.response_metadata.get(RECORD, {}).get("model")
+        record = message.response_metadata.get(RECORD)
+        model = record.get("model") if isinstance(record, Mapping) else None
         provider = message.response_metadata.get("model_provider")
     answers = message.tool_call_id if isinstance(message, ToolMessage) else None
     if isinstance(message.content, str):

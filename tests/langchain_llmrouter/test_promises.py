@@ -264,6 +264,12 @@ def test_a_text_file_is_as_large_as_its_text(block: dict[str, Any]) -> None:
     assert turn.size == turn_of(HumanMessage(LONG[:75_000])).size
 
 
+@pytest.mark.parametrize("record", [None, "x", {}])
+def test_a_foreign_record_in_a_history_is_no_author(record: Any) -> None:
+    said = AIMessage("ho", response_metadata={"llm_router": record})
+    assert turn_of(said).model is None
+
+
 def test_roles_calls_and_results_are_read_in_either_providers_format() -> None:
     called = AIMessage([{"type": "tool_use", "id": "1", "name": "add", "input": {"a": 1}}])
     result = {"type": "tool_result", "tool_use_id": "1", "content": "three"}
@@ -603,6 +609,15 @@ def test_handlers_hear_every_token_once_in_generate() -> None:
     result = make().generate([[HumanMessage("hi")], [HumanMessage("ho")]], callbacks=[counting])
     assert [one[0].text for one in result.generations] == ["hello from a"] * 2
     assert counting.models == 2
+
+
+@pytest.mark.parametrize("form", ["generate", "agenerate"])
+async def test_generate_tells_what_the_model_told(form: str) -> None:
+    chat, asked = make(), [[HumanMessage("hi")]]
+    result = chat.generate(asked) if form == "generate" else await chat.agenerate(asked)
+    ((generation,),) = result.generations
+    assert generation.generation_info == {**chat.models["a"]._metadata(), "logprobs": None}
+    assert result.llm_output == {}
 
 
 @pytest.mark.parametrize("form", ["invoke", "stream"])

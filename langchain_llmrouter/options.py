@@ -88,8 +88,7 @@ def _twins(models: Mapping[str, AnyRunnable]) -> set[str]:
 
 def _with_corner(name: str, model: AnyRunnable) -> AnyRunnable:
     assert isinstance(model, BaseChatModel)  # noqa: S101 - only chat models are twins
-    own = model.cache if isinstance(model.cache, BaseCache) else None
-    return model.model_copy(update={"cache": Corner(name, own)})
+    return model.model_copy(update={"cache": Corner(name, model.cache)})
 
 
 class Corner(BaseCache):
@@ -97,16 +96,21 @@ class Corner(BaseCache):
 
     Args:
         name: the model's.
-        cache: shared with others; the global one when not given.
+        cache: shared with others; the global one when not given, and when ``True``, which takes
+            that there is one.
     """
 
-    def __init__(self, name: str, cache: BaseCache | None) -> None:
+    def __init__(self, name: str, cache: BaseCache | bool | None) -> None:
         self._name = name
         self._cache = cache
 
     @property
     def _shared(self) -> BaseCache | None:
-        return self._cache or get_llm_cache()
+        if isinstance(self._cache, BaseCache):
+            return self._cache
+        if (shared := get_llm_cache()) is None and self._cache:
+            raise ConfigError("cache=True is for the global cache: there is none; set_llm_cache()")
+        return shared
 
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """The cached answer of this model."""

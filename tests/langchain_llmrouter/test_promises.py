@@ -380,9 +380,25 @@ def test_tokens_are_counted_offline() -> None:
     assert counting.get_num_tokens("a b") == 2
 
 
+class Sized(InMemoryCache):
+    """A cache that is falsy while it is empty."""
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_a_global_cache_that_is_asked_for_must_be_there(same: bool) -> None:
+    models: Any = {
+        name: FakeProvider(name_of_model="same" if same else name) for name in ("a", "b")
+    }
+    with pytest.raises(ValueError, match="cache"):
+        make(models=models, cache=True).invoke("hi")
+
+
 @pytest.mark.parametrize("where", ["global", "own"])
 def test_a_cache_tells_twins_apart(where: str) -> None:
-    shared = InMemoryCache()
+    shared = Sized()
     models: Any = {
         name: FakeProvider(name_of_model="same", metadata={"at": name}) for name in ("a", "b")
     }

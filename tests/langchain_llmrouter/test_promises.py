@@ -504,6 +504,15 @@ def test_a_changed_cache_reaches_the_models_also_of_a_router_within() -> None:
         assert len(models["b"].calls) == 1
 
 
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("kind", [ChatLLMRouter, RunnableLLMRouter])
+async def test_a_model_that_is_named_is_none_of_a_router_within(kind: Any, form: str) -> None:
+    traces, within = Traces(), {"within": make(), "other": FakeProvider(name_of_model="c")}
+    config: Any = {"configurable": {"llmrouter_model": "within"}, "callbacks": [traces]}
+    await consume(kind(within, Always(["other", "within"])), form, config)
+    assert traces.roots[0].child_runs[0].outputs["llm_router"]["model"] == "a"
+
+
 @pytest.mark.parametrize(
     "duplicate", [copy.deepcopy, lambda chat: pickle.loads(pickle.dumps(chat))]
 )

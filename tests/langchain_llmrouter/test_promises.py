@@ -412,6 +412,14 @@ def test_a_cache_tells_twins_apart(where: str) -> None:
         set_llm_cache(None)
 
 
+def test_an_answer_from_a_cache_costs_nothing() -> None:
+    pool = ModelPool([Candidate(name="a", input_price=10, output_price=30)])
+    chat = make(Always(pool), models={"a": FakeProvider(name_of_model="a")}, cache=InMemoryCache())
+    paid, free = (chat.invoke("hi").response_metadata["llm_router"] for _ in range(2))
+    assert paid["attempts"][0]["cost"] > 0
+    assert free["attempts"][0]["cost"] == 0
+
+
 def test_a_models_own_cache_stays() -> None:
     own = InMemoryCache()
     models: Any = {"a": FakeProvider(name_of_model="a", cache=own), "b": FullFake(model="b")}

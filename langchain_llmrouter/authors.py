@@ -22,11 +22,12 @@ class Authors:
 
     Args:
         record: whether answers carry the decision.
+        memory: of authors, by the ids of their answers.
     """
 
-    def __init__(self, record: bool) -> None:
+    def __init__(self, record: bool, memory: Memory) -> None:
         self._record = record
-        self._memory = Memory(REMEMBERED, TTL)
+        self._memory = memory
 
     def signed(self, message: Message, decision: RoutingDecision) -> Message:
         """The answer with the decision, or as it is, its author remembered."""

@@ -18,13 +18,13 @@ from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.chats import ChatMethods
 from langchain_llmrouter.delegation import AnyRunnable
 from langchain_llmrouter.exchange import Exchange
+from langchain_llmrouter.members import Members
 from langchain_llmrouter.messages import turn_of
-from langchain_llmrouter.options import check_options, configured, reliability_of
+from langchain_llmrouter.options import SET_ON_EACH, check_options, reliability_of
 from langchain_llmrouter.profiles import ProfileMode, facts_of, pool_profile
-from langchain_llmrouter.routing import CONFIG_SPECS, Routing, check_models
+from langchain_llmrouter.routing import CONFIG_SPECS, check_models
 from langchain_llmrouter.tools import shown
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import twins_of
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.query import estimate_tokens
@@ -82,7 +82,7 @@ class ChatLLMRouter(ChatMethods):
         ConfigError: models and pool do not match, or an option does not exist.
     """
 
-    models: dict[str, Any] = Field(exclude=True, repr=False)
+    models: Members = Field(exclude=True, repr=False, frozen=True)
     router: Router = Field(exclude=True, repr=False)
     sticky: Mode = "turn"
     failover: bool = True
@@ -104,21 +104,32 @@ class ChatLLMRouter(ChatMethods):
     def __init__(self, models: Mapping[str, AnyRunnable], router: Router, **options: Any) -> None:
         check_models(models, router.pool)
         given = check_options(type(self), options)
-        super().__init__(models=configured(models, given), router=router, **given)
-        reliability = reliability_of(self.reliability, self.timeout, self.max_retries)
-        dispatching = {
-            **{name: getattr(self, name) for name in _OPTIONS},
-            "reliability": reliability,
-            "twins": twins_of(models),  # before a cache's corners made them different objects
-        }
-        routing = Routing(self.models, router, self.sticky, dispatching)
-        self._exchange = Exchange(self, routing, Authors(self.record), lambda: self.defaults)
+        super().__init__(models=Members.of(models, given), router=router, **given)
+        _ = self._exchange  # so that options that do not go together are told of here
 
     @model_validator(mode="after")
     def _note_llmrouter_version(self) -> Self:
         if hasattr(self, "_add_version"):
             self._add_version(_DISTRIBUTION, _VERSION)
         return self
+
+    @property
+    def _exchange(self) -> Exchange:
+        """What carries calls out, with the options as they are now."""
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        options["reliability"] = reliability_of(self.reliability, self.timeout, self.max_retries)
+        routing = self.models.routing(self.router, self.sticky, options)
+        authors = Authors(self.record, self.models.authors)
+        return Exchange(self, routing, authors, lambda: self.defaults)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other options; its breakers and conversations are this one's, unless deep."""
+        changed = dict(update or {})
+        wanted = self.models.wanted | {n: changed[n] for n in SET_ON_EACH if n in changed}
+        members = Members.of(changed.get("models", self.models), wanted)
+        if members is not self.models:
+            changed["models"] = members
+        return super().model_copy(update=changed, deep=deep)
 
     @classmethod
     def from_artifact(

@@ -16,18 +16,22 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel
 
 from langchain_llmrouter.delegation import as_chunk, chunk_of
 from langchain_llmrouter.exchange import Exchange
+from langchain_llmrouter.messages import RECORD
 from langchain_llmrouter.structured import StructuredOutput
-from langchain_llmrouter.tools import BOUND, BoundTools, shown
+from langchain_llmrouter.tools import BOUND, BoundTools
 
 
 class ChatMethods(BaseChatModel):
     """Answers, whole and streamed, with tools and with structure."""
 
-    _exchange: Exchange = PrivateAttr()
+    @property
+    def _exchange(self) -> Exchange:
+        """What carries calls out."""
+        raise NotImplementedError
 
     def invoke(
         self,
@@ -145,7 +149,7 @@ class ChatMethods(BaseChatModel):
         """Tools for whichever model is chosen, which binds them its own way."""
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         bound = BoundTools(tools, {**choice, **kwargs})
-        return self.bind(tools=shown(tools), **choice, **{BOUND: bound})
+        return self.bind(**bound.shown, **{BOUND: bound})
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
@@ -163,7 +167,7 @@ class ChatMethods(BaseChatModel):
         """Not reached from LangChain's public methods, which all delegate; for direct callers."""
         config: RunnableConfig = {"callbacks": run_manager.handlers} if run_manager else {}
         message = self.invoke(messages, config, stop=stop, **kwargs)
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return ChatResult(generations=[_generation(message)])
 
 
 def _stopped(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
@@ -181,4 +185,10 @@ def _config_of(
 
 
 def _llm_result(answers: Sequence[AIMessage]) -> LLMResult:
-    return LLMResult(generations=[[ChatGeneration(message=answer)] for answer in answers])
+    return LLMResult(generations=[[_generation(answer)] for answer in answers], llm_output={})
+
+
+def _generation(answer: AIMessage) -> ChatGeneration:
+    """The answer with what its model tells of it, which LangChain has put on the message."""
+    told = {name: about for name, about in answer.response_metadata.items() if name != RECORD}
+    return ChatGeneration(message=answer, generation_info=told)

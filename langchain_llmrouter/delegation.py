@@ -121,6 +121,8 @@ def answer_of(model: str, value: Any) -> Answer:
 
 def _counted(model: str, text: str, value: Any, message: AIMessage) -> Answer:
     usage = cast("dict[str, Any]", message.usage_metadata or {})
+    if usage.get("total_cost") == 0:  # from LangChain's cache: no model has read or written it
+        usage = {"input_tokens": 0, "output_tokens": 0}
     cached = (usage.get("input_token_details") or {}).get("cache_read")
     told = message.response_metadata.get("logprobs")  # as ChatOpenAI leaves them
     logprob, entropy = certainty_of(told.get("content") if isinstance(told, dict) else told)

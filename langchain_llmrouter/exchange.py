@@ -13,7 +13,7 @@ from langchain_core.runnables.config import ensure_config, merge_configs
 from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
-from langchain_llmrouter.routing import Routing, wishes_of
+from langchain_llmrouter.routing import Routing, wishes_of, without_model
 from langchain_llmrouter.runs import OwnRun, outlived_arun, outlived_run, own_arun, own_run
 from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
 from langchain_llmrouter.turnstile import my_turn
@@ -175,7 +175,7 @@ class Exchange:
     ) -> Query:
         options = {**self._defaults(), **kwargs}
         if (tools := options.get(BOUND)) is not None:
-            options |= tools.options
+            options = {**tools.options, **options}
         about = wishes_of(config)
         if kwargs.get("model"):
             about["model"] = kwargs["model"]
@@ -200,9 +200,9 @@ class Exchange:
         options.pop("model", None)
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:
-            options.pop("tools", None)
-            options.pop("tool_choice", None)
+            options = tools.added_to(options)
         query = self._query(messages, config, kwargs, derive)
         models, limiter = self.routing.models, self._chat.rate_limiter
-        delegation = Delegation(models, messages, run.config, options, derive or tools, limiter)
+        inner = without_model(run.config)
+        delegation = Delegation(models, messages, inner, options, derive or tools, limiter)
         return query, delegation

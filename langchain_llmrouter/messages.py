@@ -33,8 +33,15 @@ _ABILITY_OF: Final = {
     "file": "pdf",
     "input_file": "pdf",
     "document": "pdf",
+    "video": "vision",
+    "video_url": "vision",
+    "media": "pdf",  # Google's block for any of these, told apart by its MIME type
+    "image_generation_call": "vision",
 }
-_ABILITY_OF_MIME: Final = {"image": "vision", "audio": "audio", "text": None, "video": None}
+_ABILITY_OF_MIME: Final = {"image": "vision", "audio": "audio", "text": None, "video": "vision"}
+
+_PAYLOADS: Final = frozenset({"base64", "data", "bytes", "file_data"})
+"""Keys of what is no text to a model, however long it is."""
 
 Message = TypeVar("Message", bound=BaseMessage)
 
@@ -58,7 +65,8 @@ def turn_of(message: BaseMessage) -> Turn:
     if isinstance(message, AIMessage):
         calls = tuple(str(call["id"]) for call in message.tool_calls)
         told = "".join(f"{call['name']}{call['args']}" for call in message.tool_calls)
-        model = message.response_metadata.get(RECORD, {}).get("model")
+        record = message.response_metadata.get(RECORD)
+        model = record.get("model") if isinstance(record, Mapping) else None
         provider = message.response_metadata.get("model_provider")
     answers = message.tool_call_id if isinstance(message, ToolMessage) else None
     if isinstance(message.content, str):
@@ -98,12 +106,14 @@ def _parts(content: Sequence[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _parts_of(block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind = str(block.get("type"))
+    kind = str(block.get("type") or next(iter(block), ""))  # Bedrock's blocks have no type
     if kind == "text":
         yield "text", str(block.get("text", ""))
     elif kind in _ABILITY_OF:
-        if ability := _ability(kind, block):
-            yield "media", ability
+        ability = _ability(kind, block)
+        yield ("hidden", _text_of_file(block)) if ability is None else ("media", ability)
+    elif kind == "text-plain":
+        yield "hidden", _text_of_file(block)
     elif kind == "tool_use":
         yield "calls", str(block.get("id"))
         yield "hidden", f"{block.get('name')}{block.get('input')}"
@@ -112,14 +122,40 @@ def _parts_of(block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         result = block.get("content", ())
         for part, words in _parts([result] if isinstance(result, str) else result):
             yield ("hidden" if part == "text" else part), words
+    elif kind == "non_standard" and isinstance(inner := block.get("value"), Mapping):
+        yield from _parts_of(inner)
     elif kind != "tool_call":  # told of by the message's tool_calls
-        yield "hidden", str(block)
+        yield "hidden", str(_without_payloads(block))
 
 
 def _ability(kind: str, block: Mapping[str, Any]) -> str | None:
-    source = block.get("source")
-    inner = source if isinstance(source, Mapping) else {}
-    mime = block.get("mime_type") or inner.get("media_type")
+    about = _with_source(block)
+    mime = about.get("mime_type") or about.get("media_type")
     if isinstance(mime, str):
         return _ABILITY_OF_MIME.get(mime.partition("/")[0], _ABILITY_OF[kind])
     return _ABILITY_OF[kind]
+
+
+def _text_of_file(block: Mapping[str, Any]) -> str:
+    """A text file's text; for one in base64, as much of that as the text is long."""
+    about = _with_source(block)
+    payload = str(about.get("base64") or about.get("data") or "")
+    if about.get("type") == "text":
+        return payload
+    return str(about.get("text") or payload[: len(payload) * 3 // 4])
+
+
+def _with_source(block: Mapping[str, Any]) -> dict[str, Any]:
+    """The block, and what Anthropic's have in their ``source``."""
+    source = block.get("source")
+    return {**block, **(source if isinstance(source, Mapping) else {})}
+
+
+def _without_payloads(value: Any, name: str = "") -> Any:
+    """What a model may read in a block of an unknown kind."""
+    if isinstance(value, Mapping):
+        return {key: _without_payloads(part, key) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_payloads(part) for part in value]
+    is_text = isinstance(value, str) and name not in _PAYLOADS and not value.startswith("data:")
+    return "" if isinstance(value, str | bytes) and not is_text else value

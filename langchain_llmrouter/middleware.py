@@ -48,31 +48,32 @@ class _Step:
     """One step of an agent, which an outer middleware may run again.
 
     Args:
-        state: the step's, to know it by.
-        model: the agent's own model in it.
+        model: the model it began with.
         failed: models that failed in it.
     """
 
-    state: Any
     model: BaseChatModel
     failed: dict[str, str] = field(default_factory=dict)
 
 
 class _Steps:
-    """The steps under way, by their state; the oldest are forgotten."""
+    """The steps under way, by the graph's tasks; the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._by_state: OrderedDict[int, _Step] = OrderedDict()
+        self._by_task: OrderedDict[tuple[str, float | None], _Step] = OrderedDict()
         self._lock = threading.Lock()
 
     def entered(self, request: Request) -> _Step | None:
-        """The call's step; None where another middleware has chosen the model in it."""
-        key = id(request.state)  # held by the step, so nobody else has this id meanwhile
+        """The call's step; None where another middleware has changed the model since it began."""
+        task = request.runtime.execution_info if request.runtime else None
+        if task is None:  # outside a graph, no call is known to belong to another
+            return _Step(request.model)
+        key = (task.task_id, task.node_first_attempt_time)  # a task that is resumed keeps its id
         with self._lock:
-            step = self._by_state.setdefault(key, _Step(request.state, request.model))
-            self._by_state.move_to_end(key)
-            if len(self._by_state) > _REMEMBERED:
-                self._by_state.popitem(last=False)
+            step = self._by_task.setdefault(key, _Step(request.model))
+            self._by_task.move_to_end(key)
+            if len(self._by_task) > _REMEMBERED:
+                self._by_task.popitem(last=False)
         return step if request.model is step.model else None
 
 
@@ -92,9 +93,11 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         sticky: when to stay with a conversation's model; see ``StickyRouter``.
         options: ``failover``, ``failover_on``, ``reliability``, ``listeners``: see ``Dispatcher``.
 
-    Within a step, a model that failed is not asked again, and a model that an outer middleware put
-    in place of the agent's is left there, so that fallbacks work on either side. The decision is
-    on the message and, private, in the state.
+    Within a step, a model that failed is not asked again, and a model that an outer middleware
+    puts in place when it runs the step again is left there, so that fallbacks work on either side;
+    one put in place before the step's first call counts as the agent's own. The decision is on the
+    message and, private, in the state. It names whom the router chose: that an inner middleware
+    asked another model instead is not seen.
 
     Raises:
         ConfigError: models and pool do not match, or an option does not exist.

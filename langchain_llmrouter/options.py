@@ -16,7 +16,8 @@ from langchain_llmrouter.delegation import AnyRunnable
 from shared_core.errors import ConfigError
 from shared_core.reliability import Limits, Reliability, Retry
 
-_SET_ON_EACH: Final = ("cache", "output_version", "streaming")
+SET_ON_EACH: Final = ("cache", "output_version", "streaming")
+"""Options of a chat model that are set on the pool's models."""
 
 
 def check_options(model_class: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,14 +33,13 @@ def check_options(model_class: type[BaseModel], options: Mapping[str, Any]) -> d
 
 
 def configured(
-    models: Mapping[str, AnyRunnable], options: Mapping[str, Any]
+    models: Mapping[str, AnyRunnable], wanted: Mapping[str, Any]
 ) -> dict[str, AnyRunnable]:
     """The models as they are to be called: with the router's cache, output version, streaming.
 
     A model's own cache stays. Models that a cache would take for the same get a corner each, so
     that none is answered for by another.
     """
-    wanted = {name: options[name] for name in _SET_ON_EACH if options.get(name) is not None}
     changed = {name: _with_options(name, model, wanted) for name, model in models.items()}
     twins = _twins(changed)
     return {
@@ -88,8 +88,7 @@ def _twins(models: Mapping[str, AnyRunnable]) -> set[str]:
 
 def _with_corner(name: str, model: AnyRunnable) -> AnyRunnable:
     assert isinstance(model, BaseChatModel)  # noqa: S101 - only chat models are twins
-    own = model.cache if isinstance(model.cache, BaseCache) else None
-    return model.model_copy(update={"cache": Corner(name, own)})
+    return model.model_copy(update={"cache": Corner(name, model.cache)})
 
 
 class Corner(BaseCache):
@@ -97,16 +96,21 @@ class Corner(BaseCache):
 
     Args:
         name: the model's.
-        cache: shared with others; the global one when not given.
+        cache: shared with others; the global one when not given, and when ``True``, which takes
+            that there is one.
     """
 
-    def __init__(self, name: str, cache: BaseCache | None) -> None:
+    def __init__(self, name: str, cache: BaseCache | bool | None) -> None:
         self._name = name
         self._cache = cache
 
     @property
     def _shared(self) -> BaseCache | None:
-        return self._cache or get_llm_cache()
+        if isinstance(self._cache, BaseCache):
+            return self._cache
+        if (shared := get_llm_cache()) is None and self._cache:
+            raise ConfigError("cache=True is for the global cache: there is none; set_llm_cache()")
+        return shared
 
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """The cached answer of this model."""

@@ -113,3 +113,12 @@ def wishes_of(config: RunnableConfig) -> dict[str, Any]:
     if (thread := configurable.get("thread_id")) is not None:
         given["conversation"] = str(thread)
     return given
+
+
+def without_model(config: RunnableConfig) -> RunnableConfig:
+    """The config for whoever was chosen: the model it names is none of a router's within."""
+    configurable = config.get("configurable") or {}
+    if PREFIX + "model" not in configurable:
+        return config
+    rest = {name: value for name, value in configurable.items() if name != PREFIX + "model"}
+    return {**config, "configurable": rest}

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from langchain_llmrouter.bubble import carried, delivered
 from langchain_llmrouter.delegation import Delegation
 from langchain_llmrouter.inputs import query_of_input
-from langchain_llmrouter.routing import CONFIG_SPECS, Routing, wishes_of
+from langchain_llmrouter.routing import CONFIG_SPECS, Routing, wishes_of, without_model
 from langchain_llmrouter.runs import own_arun, own_run
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import Answer, RoutingDecision
@@ -158,7 +158,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         return self._routing.narrowed(query)
 
     def _passing(self, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any]) -> Passing:
-        return Passing(self.runnables, input, config, kwargs)
+        return Passing(self.runnables, input, without_model(config), kwargs)
 
 
 def _piece(streamed: Streamed[Any]) -> Any:

@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
+from shared_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from langchain_llmrouter.exchange import Exchange
@@ -22,12 +23,16 @@ class StructuredOutput(Runnable[Any, Any]):
         exchange: the chat model's.
         schema: what to answer in.
         options: further arguments of ``with_structured_output``.
+
+    Raises:
+        ConfigError: no model takes these.
     """
 
     def __init__(self, exchange: Exchange, schema: Any, options: Mapping[str, Any]) -> None:
         self._exchange = exchange
         self._schema = schema
         self._options = dict(options)
+        self._check(exchange.routing.models)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         decision, value = self._exchange.run(input, config, kwargs, self._derive)
@@ -62,6 +67,17 @@ class StructuredOutput(Runnable[Any, Any]):
         if isinstance(value, dict) and isinstance(raw := value.get("raw"), AIMessage):
             return {**value, "raw": self._exchange.authors.signed(raw, decision)}
         return value
+
+    def _check(self, models: Mapping[str, Any]) -> None:
+        told = []
+        for name, model in models.items():
+            try:
+                self._derive(model)
+            except Exception as error:  # noqa: BLE001 - any of theirs: another model may take it
+                told.append(f"{name}: {type(error).__name__}: {error}")
+            else:
+                return
+        raise ConfigError(f"no model answers in this structure: {'; '.join(told)}")
 
     def _derive(self, model: Any) -> Runnable[Any, Any]:
         derived: Runnable[Any, Any] = model.with_structured_output(self._schema, **self._options)

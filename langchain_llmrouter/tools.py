@@ -28,10 +28,17 @@ class BoundTools:
     def __init__(self, tools: Sequence[Tool], options: Mapping[str, Any]) -> None:
         self._tools = list(tools)
         self.options = dict(options)
+        choice = {name: value for name, value in options.items() if name == "tool_choice"}
+        self.shown: dict[str, Any] = {"tools": shown(tools), **choice}
         self._bound: dict[int, tuple[Runnable[Any, Any], Runnable[Any, Any]]] = {}
 
     def __repr__(self) -> str:
         return f"BoundTools({len(self._tools)})"
+
+    def added_to(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Of a call's options, those that aren't bound here anyway: what was given later stays."""
+        bound = self.shown
+        return {k: value for k, value in options.items() if k not in bound or value != bound[k]}
 
     def __call__(self, model: Any) -> Runnable[Any, Any]:
         """The model with the tools, bound by itself; bound once for each model."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
     BaseContentBlock,
@@ -146,13 +146,17 @@ def _hidden_text(block: BaseContentBlock) -> str:
         return block.content or ""
     if isinstance(block, ToolCallBlock):
         return f"{block.tool_name}{block.tool_kwargs}"
+    if _is_text_file(block) and isinstance(block.data, bytes):  # in base64: longer than its text
+        return block.data[: len(block.data) * 3 // 4].decode("ascii")
     return ""
 
 
 def _ability(block: BaseContentBlock) -> str | None:
-    if isinstance(block, DocumentBlock) and str(block.document_mimetype).startswith("text/"):
-        return None
-    return _ABILITY_OF.get(getattr(block, "block_type", ""))
+    return None if _is_text_file(block) else _ABILITY_OF.get(getattr(block, "block_type", ""))
+
+
+def _is_text_file(block: BaseContentBlock) -> TypeGuard[DocumentBlock]:
+    return isinstance(block, DocumentBlock) and str(block.document_mimetype).startswith("text/")
 
 
 def _parts(block: BaseContentBlock) -> Iterator[BaseContentBlock]:

@@ -27,6 +27,7 @@ class FullFake(BaseChatModel):
     model: str
     multimodal: bool = False
     calls: list[list[BaseMessage]] = Field(default_factory=list)
+    asked: list[dict[str, Any]] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
@@ -49,6 +50,7 @@ class FullFake(BaseChatModel):
         self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         self._look_at(messages)
+        self.asked.append({"stop": stop, **kwargs})
         usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
         about = {"model_name": self.model, "model_provider": "full-fake"}
         if kwargs.get("response_format"):

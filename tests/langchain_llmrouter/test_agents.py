@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +35,8 @@ from langchain.agents.middleware import (
     ContextEditingMiddleware,
     LLMToolSelectorMiddleware,
     ModelFallbackMiddleware,
+    ModelRequest,
+    ModelResponse,
     ModelRetryMiddleware,
     SummarizationMiddleware,
     wrap_model_call,
@@ -248,6 +252,31 @@ def test_a_failed_model_is_not_asked_again_in_a_step_unless_all_failed() -> None
     with pytest.raises(ValueError, match="down"):
         with_middleware(pool, Always(pool), retry, first=False).invoke(ASKED)
     assert [len(model.calls) for model in pool.values()] == [2, 2]
+
+
+def test_no_conversation_is_kept_after_its_steps() -> None:
+    pool = models()
+    agent = with_middleware(pool, Always(pool))
+    asked = HumanMessage("What about the weather in 'Rome'?")
+    kept = weakref.ref(asked)
+    agent.invoke({"messages": [asked]})
+    for model in pool.values():
+        model.calls.clear()
+    del asked
+    gc.collect()
+    assert kept() is None
+
+
+def test_the_middleware_serves_a_request_from_outside_a_graph() -> None:
+    pool = models(a=ValueError())
+    request: Any = ModelRequest(model=pool["a"], messages=[HumanMessage("hi")])
+
+    def handler(asked: Any) -> Any:
+        return ModelResponse(result=[asked.model.invoke(asked.messages)])
+
+    for _ in range(2):
+        response: Any = LLMRouterMiddleware(pool, Always(pool)).wrap_model_call(request, handler)
+        assert response.model_response.result[0].text == "hello from b"
 
 
 def test_an_interrupt_passes_through() -> None:

@@ -401,3 +401,9 @@ def test_structured_output_is_the_chosen_models_own() -> None:
     structured = chat.with_structured_output({"title": "T"}, method="json_mode")
     assert structured.invoke("hi") == {"by": "a", "include_raw": False, "method": "json_mode"}
     assert list(structured.stream("hi"))[-1]["by"] == "a"
+
+
+@pytest.mark.parametrize(("schema", "options"), [(5, {}), ("str", {}), (dict, {"bogus": 1})])
+def test_a_structure_that_no_model_takes_is_told_of_at_once(schema: Any, options: Any) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)in this structure: a: .*; b: "):
+        make().with_structured_output(schema, **options)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import pickle
 import typing
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
-from langchain_core.runnables import RunnableLambda, RunnableWithFallbacks
+from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnableWithFallbacks
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_fakes import FakeProvider
@@ -36,6 +38,7 @@ from langchain_llmrouter import (
 )
 from langchain_llmrouter.messages import turn_of
 from langchain_llmrouter.profiles import facts_of, pool_profile
+from shared_core.reliability import BreakerRule, Limits, Reliability
 
 
 def make(router: Any = None, **options: Any) -> ChatLLMRouter:
@@ -162,6 +165,25 @@ def test_tools_reach_the_model_as_they_were_given() -> None:
     assert models["b"].calls == []
 
 
+@pytest.mark.parametrize(
+    "later", [{}, {"tool_choice": "none"}, {"tool_choice": None}, {"tools": []}, {"stop": ["."]}]
+)
+def test_what_is_given_after_tools_were_bound_comes_first(later: dict[str, Any]) -> None:
+    routed, direct = FullFake(model="m"), FullFake(model="m")
+    for chat in (make(Always(["m"]), models={"m": routed}), direct):
+        chat.bind_tools([add], tool_choice="any").bind(**later).invoke("hi")
+    assert routed.asked == direct.asked
+
+
+def test_a_later_tool_choice_is_what_the_call_needs() -> None:
+    able = {"tools"}
+    pool = ModelPool([Candidate(name=name, abilities=able) for name in ("a", "b")])
+    bound = make(Always(pool)).bind_tools([add], tool_choice="any")
+    with pytest.raises(NoEligibleModel, match="lacks tool_choice"):
+        bound.invoke("hi")
+    assert bound.invoke("hi", tool_choice="auto").text == "hello from a"
+
+
 def test_the_router_is_a_good_member_of_fallbacks() -> None:
     down = {n: FakeProvider(name_of_model=n, fail=ValueError()) for n in ("a", "b")}
     backup = FakeProvider(name_of_model="backup")
@@ -195,10 +217,57 @@ PICTURE = {"type": "image", "base64": "aaaa", "mime_type": "image/png"}
         ([{"type": "file", "base64": "a", "mime_type": "text/plain"}], ()),
         ([{"type": "document", "source": {"media_type": "application/pdf"}}], ("pdf",)),
         ([{"type": "tool_result", "tool_use_id": "1", "content": [PICTURE]}], ("vision",)),
+        ([{"type": "video", "base64": "a", "mime_type": "video/mp4"}], ("vision",)),
+        ([{"type": "media", "data": "a", "mime_type": "image/png"}], ("vision",)),
+        ([{"type": "media", "data": "a", "mime_type": "application/pdf"}], ("pdf",)),
+        ([{"image": {"format": "png", "source": {"bytes": b"a"}}}], ("vision",)),
+        ([{"type": "non_standard", "value": PICTURE}], ("vision",)),
+        ([{"type": "image_generation_call", "result": "a"}], ("vision",)),
     ],
 )
 def test_what_content_needs(content: Any, abilities: tuple[str, ...]) -> None:
     assert turn_of(HumanMessage(content)).abilities == abilities
+
+
+LONG = "A" * 100_000
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "video", "base64": LONG, "mime_type": "video/mp4"},
+        {"type": "media", "data": LONG, "mime_type": "image/png"},
+        {"image": {"format": "png", "source": {"bytes": LONG.encode()}}},
+        {"type": "non_standard", "value": {"type": "new", "inside": [{"data": LONG}]}},
+        {"type": "new", "url": f"data:image/png;base64,{LONG}"},
+        {"type": "image_generation_call", "result": LONG, "id": "ig", "status": "completed"},
+    ],
+)
+def test_media_are_never_sized_as_text(block: dict[str, Any]) -> None:
+    assert turn_of(HumanMessage([block])).size < 5_000
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "file", "base64": LONG, "mime_type": "text/plain"},
+        {"type": "text-plain", "base64": LONG, "mime_type": "text/plain"},
+        {"type": "document", "source": {"media_type": "text/plain", "data": LONG}},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain",
+                                        "data": LONG[:75_000]}},
+        {"type": "file", "source_type": "text", "mime_type": "text/plain", "text": LONG[:75_000]},
+    ],
+)  # fmt: skip
+def test_a_text_file_is_as_large_as_its_text(block: dict[str, Any]) -> None:
+    turn = turn_of(HumanMessage([block]))
+    assert (turn.abilities, turn.text) == ((), "")
+    assert turn.size == turn_of(HumanMessage(LONG[:75_000])).size
+
+
+@pytest.mark.parametrize("record", [None, "x", {}])
+def test_a_foreign_record_in_a_history_is_no_author(record: Any) -> None:
+    said = AIMessage("ho", response_metadata={"llm_router": record})
+    assert turn_of(said).model is None
 
 
 def test_roles_calls_and_results_are_read_in_either_providers_format() -> None:
@@ -320,9 +389,25 @@ def test_tokens_are_counted_offline() -> None:
     assert counting.get_num_tokens("a b") == 2
 
 
+class Sized(InMemoryCache):
+    """A cache that is falsy while it is empty."""
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_a_global_cache_that_is_asked_for_must_be_there(same: bool) -> None:
+    models: Any = {
+        name: FakeProvider(name_of_model="same" if same else name) for name in ("a", "b")
+    }
+    with pytest.raises(ValueError, match="cache"):
+        make(models=models, cache=True).invoke("hi")
+
+
 @pytest.mark.parametrize("where", ["global", "own"])
 def test_a_cache_tells_twins_apart(where: str) -> None:
-    shared = InMemoryCache()
+    shared = Sized()
     models: Any = {
         name: FakeProvider(name_of_model="same", metadata={"at": name}) for name in ("a", "b")
     }
@@ -334,6 +419,14 @@ def test_a_cache_tells_twins_apart(where: str) -> None:
         assert [len(chat.models[name].calls) for name in ("a", "b")] == [1, 1]
     finally:
         set_llm_cache(None)
+
+
+def test_an_answer_from_a_cache_costs_nothing() -> None:
+    pool = ModelPool([Candidate(name="a", input_price=10, output_price=30)])
+    chat = make(Always(pool), models={"a": FakeProvider(name_of_model="a")}, cache=InMemoryCache())
+    paid, free = (chat.invoke("hi").response_metadata["llm_router"] for _ in range(2))
+    assert paid["attempts"][0]["cost"] > 0
+    assert free["attempts"][0]["cost"] == 0
 
 
 def test_a_models_own_cache_stays() -> None:
@@ -358,6 +451,105 @@ def test_inherited_options_do_what_they_say() -> None:
     assert limiter.available_tokens < 1
     with pytest.raises(ConfigError, match="output_version cannot be set on a, a RunnableLambda"):
         make(models=dict.fromkeys(("a", "b"), RunnableLambda(str)), output_version="v1")
+
+
+def copied(chat: ChatLLMRouter, **changed: Any) -> ChatLLMRouter:
+    return chat.model_copy(update=changed)
+
+
+def assigned(chat: ChatLLMRouter, **changed: Any) -> ChatLLMRouter:
+    for name, value in changed.items():
+        setattr(chat, name, value)
+    return chat
+
+
+def configured(chat: ChatLLMRouter, **changed: Any) -> Any:
+    fields = {name: ConfigurableField(id=name) for name in changed}
+    return chat.configurable_fields(**fields).with_config(configurable=changed)
+
+
+CHANGING = pytest.mark.parametrize("change", [copied, assigned, configured])
+
+
+@CHANGING
+def test_changed_options_have_their_effect(change: Any) -> None:
+    runs = Traces()
+    models = {"a": FakeProvider(name_of_model="a", fail=ValueError("down"))}
+    models["b"] = FakeProvider(name_of_model="b")
+    chat = make(models=models, temperature=0.1)
+    changed = change(chat, temperature=0.9, record=False, tags=["new"], metadata={"m": 1})
+    answer = changed.invoke("hi", {"callbacks": [runs]})
+    assert routing_record(answer) is None
+    assert models["b"].calls[-1]["temperature"] == 0.9
+    assert runs.roots[0].tags == ["new"]
+    assert runs.roots[0].extra["metadata"]["m"] == 1
+    with pytest.raises(ValueError, match="down"):
+        change(chat, failover=False).invoke("hi")
+
+
+def test_a_copy_leaves_the_original_as_it_was() -> None:
+    chat = make(temperature=0.1)
+    copied(chat, temperature=0.9, record=False, failover=False)
+    assert routing_record(chat.invoke("hi")) is not None
+    assert chat.models["a"].calls[-1]["temperature"] == 0.1
+
+
+@CHANGING
+def test_copies_share_breakers_and_conversations(change: Any) -> None:
+    models = {"a": FakeProvider(name_of_model="a", fail=ValueError("down"))}
+    models["b"] = FakeProvider(name_of_model="b")
+    limits = Limits(breaker=BreakerRule(failures=2))
+    chat = make(models=models, cache=InMemoryCache(), reliability=Reliability(limits=limits))
+    for place in range(4):
+        change(chat, temperature=place / 10).invoke(f"question {place}")
+    assert len(models["a"].calls) == 2
+    alternating = make(FirstTime(["a", "b"]), record=False)
+    said = change(alternating, temperature=0.5).invoke("Write a poem.")
+    asked = [HumanMessage("Write a poem."), said, HumanMessage("continue")]
+    assert change(alternating, temperature=0.6).invoke(asked).text == "hello from a"
+
+
+def test_a_changed_cache_reaches_the_models_also_of_a_router_within() -> None:
+    models = {"b": FakeProvider(name_of_model="b")}
+    inner = make(Always(["b"]), models=models)
+    for chat in (
+        make(Always(["inner"]), models={"inner": inner}, cache=InMemoryCache()),
+        copied(inner, cache=InMemoryCache()),
+    ):
+        models["b"].calls.clear()
+        assert [chat.invoke("hi").text for _ in range(2)] == ["hello from b"] * 2
+        assert len(models["b"].calls) == 1
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("kind", [ChatLLMRouter, RunnableLLMRouter])
+async def test_a_model_that_is_named_is_none_of_a_router_within(kind: Any, form: str) -> None:
+    traces, within = Traces(), {"within": make(), "other": FakeProvider(name_of_model="c")}
+    config: Any = {"configurable": {"llmrouter_model": "within"}, "callbacks": [traces]}
+    await consume(kind(within, Always(["other", "within"])), form, config)
+    assert traces.roots[0].child_runs[0].outputs["llm_router"]["model"] == "a"
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda chat: pickle.loads(pickle.dumps(chat))]
+)
+def test_a_router_whose_models_can_be_copied_can_be_copied(duplicate: Any) -> None:
+    chat = make(models={name: FullFake(model=name) for name in ("a", "b")}, temperature=0.5)
+    twin = duplicate(chat)
+    assert twin.invoke("hi").text == "hello from a"
+    assert twin.models["a"].asked[0]["temperature"] == 0.5
+    assert chat.models["a"].asked == []
+
+
+def test_models_are_given_once() -> None:
+    chat, others = make(), {name: FullFake(model=name) for name in ("a", "b")}
+    with pytest.raises(ValueError, match="frozen"):
+        chat.models = others
+    assert copied(chat, models=others).invoke("hi").response_metadata["model_provider"] == (
+        "full-fake"
+    )
+    with pytest.raises(ConfigError, match="give one model for each name"):
+        copied(chat, models={"a": others["a"]}).invoke("hi")
 
 
 def test_retries_and_timeouts_are_per_candidate() -> None:
@@ -459,6 +651,15 @@ def test_handlers_hear_every_token_once_in_generate() -> None:
     result = make().generate([[HumanMessage("hi")], [HumanMessage("ho")]], callbacks=[counting])
     assert [one[0].text for one in result.generations] == ["hello from a"] * 2
     assert counting.models == 2
+
+
+@pytest.mark.parametrize("form", ["generate", "agenerate"])
+async def test_generate_tells_what_the_model_told(form: str) -> None:
+    chat, asked = make(), [[HumanMessage("hi")]]
+    result = chat.generate(asked) if form == "generate" else await chat.agenerate(asked)
+    ((generation,),) = result.generations
+    assert generation.generation_info == {**chat.models["a"]._metadata(), "logprobs": None}
+    assert result.llm_output == {}
 
 
 @pytest.mark.parametrize("form", ["invoke", "stream"])

@@ -58,6 +58,13 @@ def test_blocks_become_needs_wherever_they_stand(block: ContentBlock, ability: s
     assert query_of(history).needs == {ability}
 
 
+def test_a_text_file_is_as_large_as_its_text() -> None:
+    file = DocumentBlock(data=b"word " * 600, document_mimetype="text/plain")
+    query = query_of([said("user", "read", file)])
+    assert (query.needs, query.text) == (frozenset(), "read")
+    assert query.input_tokens == pytest.approx(query_of("word " * 600).input_tokens, rel=0.01)
+
+
 def test_tokens_count_the_whole_conversation() -> None:
     newest = said("user", "ok")
     alone = query_of([newest]).input_tokens

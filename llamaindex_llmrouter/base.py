@@ -54,7 +54,15 @@ _SET_ON_MODELS: Final = (
 )
 
 
-_WORKED_OUT: Final = ("_authors", "_known", "_providers", "_unable", "_deciding", "_delegation")
+_WORKED_OUT: Final = (
+    "_authors",
+    "_known",
+    "_providers",
+    "_unable",
+    "_without_tool_chat",
+    "_deciding",
+    "_delegation",
+)
 
 
 class RouterBase(FunctionCallingLLM):
@@ -99,6 +107,15 @@ class RouterBase(FunctionCallingLLM):
         """Models that must not be given tools, and why."""
         models = self.models.items()
         return {name: "cannot call tools" for name, model in models if not can_call_tools(model)}
+
+    @cached_property
+    def _without_tool_chat(self) -> dict[str, str]:
+        """Models that have no chat with tools, even where there are none to give them; and why."""
+        return {
+            name: "has no chat with tools"
+            for name, model in self.models.items()
+            if not isinstance(model, FunctionCallingLLM)
+        }
 
     @cached_property
     def _deciding(self) -> Router:

@@ -155,12 +155,14 @@ class ToolMethods(RouterBase):
         newest = ChatMessage(user_msg) if isinstance(user_msg, str) else user_msg
         messages = [*(chat_history or ()), *([] if newest is None else [newest])]
         needs = ("tool_choice",) if kwargs.get("tool_required") else ()
-        request, told, options = self._chat_request(messages, kwargs, tools=tools, needs=needs)
+        request, told, options = self._chat_request(
+            messages, kwargs, tools=tools, needs=needs, exclude=self._without_tool_chat
+        )
         return _ToolCall(request, told, tools, user_msg, chat_history, args, options)
 
 
 def _caller(model: LLM) -> FunctionCallingLLM:
-    """The model as one that calls tools; queries with tools go to no other."""
+    """The model as one that has a chat with tools; such chats go to no other."""
     if not isinstance(model, FunctionCallingLLM):
         raise ConfigError(f"a {type(model).__name__} cannot call tools")
     return model

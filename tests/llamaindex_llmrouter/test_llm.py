@@ -240,6 +240,21 @@ def test_a_plain_llm_is_spared_tools_too(fake: Any) -> None:
         only.chat_with_tools([WEATHER], "hi")
 
 
+@pytest.mark.parametrize("form", TOOLS)
+async def test_a_plain_llm_is_spared_chats_with_no_tools_too(form: str, fake: Any) -> None:
+    llm = RouterLLM({"a": MockLLM(), "b": fake(name="b", calls_tools=False)}, Always(["a", "b"]))
+    for _ in range(6):  # as many failures as would keep ``a`` from being asked at all
+        record = routing_record((await replies(llm, form, [], "hi"))[-1])
+        assert record is not None
+        assert (record["model"], record["failed"]) == ("b", [])
+        assert record["rejected"] == {"a": "has no chat with tools"}
+    record = routing_record(llm.chat(HI))
+    assert record is not None
+    assert record["model"] == "a"
+    with pytest.raises(NoEligibleModel, match="a has no chat with tools"):
+        await replies(llm, form, [], "hi", llm_router_model="a")
+
+
 def test_tool_calls_are_read_by_the_model_that_made_them(make: Any) -> None:
     llm = make()
     response = llm.chat_with_tools([WEATHER], "hi", llm_router_model="b")

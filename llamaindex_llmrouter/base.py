@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any, Final, get_args
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import BasePromptTemplate
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from llamaindex_llmrouter.authors import Authors
+from llamaindex_llmrouter.callbacks import lend
 from llamaindex_llmrouter.capabilities import (
     MetadataMode,
     can_call_tools,
@@ -76,7 +76,6 @@ class RouterBase(FunctionCallingLLM):
     reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
     listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
     metadata_mode: MetadataMode = "conservative"
-    _lent: CallbackManager | None = PrivateAttr(default=None)
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
@@ -155,7 +154,7 @@ class RouterBase(FunctionCallingLLM):
         **about: Any,
     ) -> tuple[Request, Conversation, dict[str, Any]]:
         """A conversation to route, and the keyword arguments to hand on."""
-        self._lend_callbacks()
+        lend(self.callback_manager, self.models.values())
         own, options = split(kwargs)
         conversation = Conversation(messages, self._authors, self._providers)
         about |= _of_call(options) | own
@@ -168,7 +167,7 @@ class RouterBase(FunctionCallingLLM):
         self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
     ) -> tuple[Request, dict[str, Any]]:
         """A text to route, and the keyword arguments to hand on: those the caller gave."""
-        self._lend_callbacks()
+        lend(self.callback_manager, self.models.values())
         own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
         query = query_of(prompt, **_of_call(options), **own)
         return Request(self._known.narrowed(query)), options
@@ -177,7 +176,7 @@ class RouterBase(FunctionCallingLLM):
         self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
     ) -> tuple[Request, dict[str, Any]]:
         """A prompt to route, and its arguments to hand on."""
-        self._lend_callbacks()
+        lend(self.callback_manager, self.models.values())
         own, args = split(prompt_args)
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
@@ -196,17 +195,6 @@ class RouterBase(FunctionCallingLLM):
         needs = ["structured_output"]
         request, args = self._prompt_request(prompt, {**prompt_args, **ours}, needs=needs)
         return request, None if llm_kwargs is None else extra, args
-
-    def _lend_callbacks(self) -> None:
-        """Have models without handlers of their own report to the router's callback manager."""
-        own = self.callback_manager
-        strangers = [model for model in self.models.values() if model.callback_manager is not own]
-        if not strangers:
-            return
-        for model in strangers:
-            if not model.callback_manager.handlers or model.callback_manager is self._lent:
-                model.callback_manager = own
-        self._lent = own
 
 
 def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, get_args
+from typing import Any, Final, Self, get_args
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import BasePromptTemplate
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from llamaindex_llmrouter.authors import Authors
 from llamaindex_llmrouter.callbacks import lend
@@ -63,28 +65,61 @@ _WORKED_OUT: Final = (
     "_deciding",
     "_delegation",
 )
+_WORKED_OUT_FROM: Final[Mapping[str, Sequence[str]]] = {
+    "models": _WORKED_OUT,
+    "router": ("_known", "_deciding", "_delegation"),
+    "sticky": ("_deciding", "_delegation"),
+    **dict.fromkeys(("failover", "failover_on", "listeners", "reliability"), ("_delegation",)),
+}
+"""Field -> what is worked out from it."""
+
+_FILLED_IN: Final = {"completion_to_prompt": None, "messages_to_prompt": None}
+"""Said outright, so that LlamaIndex fills them in as it validates and not by assignment."""
 
 
 class RouterBase(FunctionCallingLLM):
     """The state of a ``RouterLLM``, and what its methods have in common."""
 
-    models: dict[str, LLM] = Field(exclude=True, repr=False)
-    router: Router = Field(exclude=True, repr=False)
+    models: SkipJsonSchema[dict[str, LLM]] = Field(exclude=True, repr=False)
+    router: SkipJsonSchema[Router] = Field(exclude=True, repr=False)
     sticky: Mode = "turn"
     failover: bool = True
-    failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
-    reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
-    listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
+    failover_on: SkipJsonSchema[tuple[type[Exception], ...]] = Field(
+        default=(Exception,), exclude=True, repr=False
+    )
+    reliability: SkipJsonSchema[Reliability] = Field(
+        default=Reliability(), exclude=True, repr=False
+    )
+    listeners: SkipJsonSchema[tuple[Listener, ...]] = Field(default=(), exclude=True, repr=False)
     metadata_mode: MetadataMode = "conservative"
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
         _check_models(models, router.pool)
         given = {name: value for name, value in options.items() if name in _OPTIONS}
-        super().__init__(models=dict(models), router=router, **given)
+        super().__init__(models=dict(models), router=router, **_FILLED_IN, **given)
         warn_of_undeclared_windows(router.pool, self.models)
         for name in _WORKED_OUT:
             getattr(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OPTIONS or name in _SET_ON_MODELS:
+            _check_options({name: value})
+        super().__setattr__(name, value)
+        for stale in _WORKED_OUT_FROM.get(name, ()):
+            vars(self).pop(stale, None)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The same models, router and listeners, which hold clients and locks; else independent."""
+        copied = copy.copy(self)
+        copied.models = dict(self.models)
+        return copied
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = copy.deepcopy(self) if deep else copy.copy(self)
+        for name, value in (update or {}).items():
+            setattr(copied, name, value)
+        return copied
 
     # Not PrivateAttr: pydantic takes 25 times as long to find one.
 
@@ -95,6 +130,7 @@ class RouterBase(FunctionCallingLLM):
     @cached_property
     def _known(self) -> ModelPool:
         """The router's pool with what LlamaIndex knows of its models."""
+        _check_models(self.models, self.router.pool)
         return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import json
 import threading
@@ -13,6 +14,7 @@ from typing import Any, get_type_hints
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
@@ -429,6 +431,75 @@ def test_models_are_kept_by_identity(fake: Any) -> None:
     llm = RouterLLM({"a": mine}, Always(["a"]))
     assert llm.models["a"] is mine
     assert llm.model_copy().models["a"] is mine
+
+
+def assigned(llm: RouterLLM, **fields: Any) -> RouterLLM:
+    for name, value in fields.items():
+        setattr(llm, name, value)
+    return llm
+
+
+def copied(llm: RouterLLM, **fields: Any) -> RouterLLM:
+    return llm.model_copy(update=fields)
+
+
+def copied_deep(llm: RouterLLM, **fields: Any) -> RouterLLM:
+    return llm.model_copy(update=fields, deep=True)
+
+
+changes = pytest.mark.parametrize("changed", [assigned, copied, copied_deep])
+
+
+@changes
+def test_a_field_changed_later_counts(changed: Any, make: Any, fake: Any) -> None:
+    llm = make(a={"fail": TimeoutError()})
+    assert llm.chat(HI).message.content == "hello from b"
+    told: list[RoutingEvent] = []
+    new = changed(llm, models={n: fake(name=f"new {n}") for n in "ab"}, listeners=(told.append,))
+    assert new.chat(HI).message.content == "hello from new a"
+    assert told
+    new = changed(new, router=Always(["b", "a"]))
+    assert new.chat(HI).message.content == "hello from new b"
+    assert new.route("hi").model == "b"
+    new.models["b"].fail = ValueError("down")
+    with pytest.raises(ValueError, match="down"):
+        changed(new, failover=False).chat(HI)
+
+
+@changes
+def test_a_change_is_checked_as_the_constructor_does(changed: Any, make: Any, fake: Any) -> None:
+    with pytest.raises(ConfigError, match="set system_prompt on the models"):
+        changed(make(), system_prompt="Be brief.")
+    with pytest.raises(ConfigError, match="mode is one of"):
+        changed(make(), sticky="always")
+    with pytest.raises(ConfigError, match="models has x"):
+        changed(make(), models={"x": fake(name="x")}).chat(HI)
+
+
+def test_a_change_forgets_no_more_than_it_must(make: Any) -> None:
+    llm = make()
+    kept = {name: getattr(llm, name) for name in ("_authors", "_known", "_deciding")}
+    llm.failover = False
+    llm.callback_manager = CallbackManager()
+    assert all(getattr(llm, name) is value for name, value in kept.items())
+
+
+def test_a_deep_copy_has_the_same_models_and_its_own_memory(make: Any) -> None:
+    llm = make(router=learned(by_verb))
+    llm.chat(HI)
+    other = copy.deepcopy(llm)
+    assert other.chat(HI) is not None
+    assert other.router is llm.router
+    assert other.models["a"] is llm.models["a"]
+    assert other.models is not llm.models
+    assert other._authors is not llm._authors
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.json_schema.PydanticJsonSchemaWarning")
+def test_it_has_a_json_schema_as_any_llm() -> None:
+    properties = RouterLLM.model_json_schema()["properties"]
+    assert {"sticky", "failover", "metadata_mode"} <= set(properties)
+    assert not {"models", "router"} & set(properties)
 
 
 def test_a_router_can_be_a_model_of_a_router(make: Any, fake: Any) -> None:

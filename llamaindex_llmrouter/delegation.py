@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -19,6 +20,7 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
 from pydantic import BaseModel
 
+from llamaindex_llmrouter.histories import calls_of
 from llamaindex_llmrouter.messages import RESPONSES, with_record
 from llamaindex_llmrouter.requests import Heard, Request
 from shared_core.decision import Answer
@@ -155,7 +157,7 @@ def _answer(model: str, value: Any) -> Answer:
     logprob, entropy = certainty_of(_tokens_of(value))
     return Answer(
         model,
-        _text_of(value),
+        _judged(value),
         value,
         in_tokens=counts.get("prompt_tokens"),
         out_tokens=counts.get("completion_tokens"),
@@ -179,6 +181,21 @@ def _tokens_of(response: ChatResponse | CompletionResponse) -> list[Any]:
         return list(content)
     tops = [top for top in response.logprobs or () if top]
     return [{"logprob": top[0].logprob, "top_logprobs": top} for top in tops]
+
+
+def _judged(response: ChatResponse | CompletionResponse) -> str:
+    """What scorers read: what is said, then the tool calls as JSON, arguments in order of names."""
+    said = _text_of(response)
+    calls = calls_of(response.message) if isinstance(response, ChatResponse) else ()
+    if not calls:
+        return said
+    told = json.dumps(
+        [{"name": name, "args": arguments} for name, arguments in calls],
+        sort_keys=True,
+        ensure_ascii=False,
+        default=str,
+    )
+    return f"{said}\n{told}" if said else told
 
 
 def _text_of(value: Any) -> str:

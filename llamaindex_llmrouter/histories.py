@@ -91,6 +91,12 @@ def _id_of(old: str, occurrence: int) -> str:
     return "".join(letters)
 
 
+def calls_of(message: ChatMessage) -> list[tuple[str, Any]]:
+    """Name and arguments of each tool call, also of those that stand beside the message only."""
+    blocks = (*_calls(message), *_legacy_calls(message))
+    return [(block.tool_name, _read(block.tool_kwargs)) for block in blocks]
+
+
 def _calls(message: ChatMessage) -> Iterator[ToolCallBlock]:
     return (block for block in message.blocks if isinstance(block, ToolCallBlock))
 
@@ -107,7 +113,7 @@ def _legacy_calls(message: ChatMessage) -> Iterator[ToolCallBlock]:
             yield ToolCallBlock(
                 tool_call_id=_field(call, "id"),
                 tool_name=name,
-                tool_kwargs=_parsed(arguments) if isinstance(arguments, str) else arguments or {},
+                tool_kwargs=_read(arguments),
             )
 
 
@@ -115,7 +121,10 @@ def _field(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
-def _parsed(arguments: str) -> dict[str, Any] | str:
+def _read(arguments: Any) -> dict[str, Any] | str:
+    """A call's arguments, read where they are JSON."""
+    if not isinstance(arguments, str):
+        return arguments or {}
     try:
         read = json.loads(arguments)
     except ValueError:

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ToolCallBlock,
+)
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -27,6 +33,7 @@ from llamaindex_llmrouter import (
     Ask,
     Candidate,
     ConfigError,
+    EnsembleRouter,
     Flow,
     FunctionEncoder,
     KNNRouter,
@@ -372,6 +379,30 @@ async def test_an_answer_heard_whole_is_streamed_as_one_piece(make: Any) -> None
     assert piece.delta == piece.message.content == "hello from a"
     (answer,) = router.heard
     assert (answer.in_tokens, answer.out_tokens) == (7, 3)
+
+
+def calling(fake: Any, beside: bool, arguments: str) -> Any:
+    """Says nothing and calls one tool, in a block or beside the message."""
+    block = ToolCallBlock(tool_call_id="1", tool_name="add", tool_kwargs=json.loads(arguments))
+    legacy = {"tool_calls": [{"id": "1", "function": {"name": "add", "arguments": arguments}}]}
+    told = {"additional_kwargs": legacy} if beside else {"blocks": [block]}
+
+    class Calling(fake):  # type: ignore[misc]
+        def _message(self, messages: Any, tools: Any) -> ChatMessage:
+            return ChatMessage(role=MessageRole.ASSISTANT, **told)
+
+    return Calling(name="x")
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_vote_over_tool_calls_is_won_by_the_call_that_most_make(beside: bool, fake: Any) -> None:
+    said = {"a": '{"x": 6, "y": 6}', "b": '{"x": 1, "y": 2}', "c": '{"y": 2, "x": 1}'}
+    models = {name: calling(fake, beside, arguments) for name, arguments in said.items()}
+    prices = [Candidate(name=n, input_price=i, output_price=i) for i, n in enumerate("abc")]
+    record = routing_record(RouterLLM(models, EnsembleRouter(prices)).chat(HI))
+    assert record is not None
+    assert record["model"] == "b"
+    assert record["quality"]["a"] < record["quality"]["b"] == record["quality"]["c"]
 
 
 async def test_dry_runs_call_nobody(make: Any) -> None:

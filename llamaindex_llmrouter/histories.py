@@ -21,6 +21,8 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from llamaindex_llmrouter.messages import field_of
+
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH: Final = 9
 """Letters and digits, nine of them: an id that every provider takes."""
@@ -106,19 +108,15 @@ def _legacy_calls(message: ChatMessage) -> Iterator[ToolCallBlock]:
     if any(_calls(message)):
         return
     for call in message.additional_kwargs.get(_LEGACY_CALLS) or ():
-        function = _field(call, "function")
-        name = _field(function, "name")
+        function = field_of(call, "function")
+        name = field_of(function, "name")
         if isinstance(name, str):
-            arguments = _field(function, "arguments")
+            arguments = field_of(function, "arguments")
             yield ToolCallBlock(
-                tool_call_id=_field(call, "id"),
+                tool_call_id=field_of(call, "id"),
                 tool_name=name,
                 tool_kwargs=_read(arguments),
             )
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
 def _read(arguments: Any) -> dict[str, Any] | str:

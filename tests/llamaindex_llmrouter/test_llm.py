@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import pytest
@@ -379,6 +380,42 @@ async def test_an_answer_heard_whole_is_streamed_as_one_piece(make: Any) -> None
     assert piece.delta == piece.message.content == "hello from a"
     (answer,) = router.heard
     assert (answer.in_tokens, answer.out_tokens) == (7, 3)
+
+
+OPENAI_USAGE = {"prompt_tokens": 11, "completion_tokens": 4}
+OTHER_USAGE = {"input_tokens": 11, "output_tokens": 4}
+
+
+@pytest.mark.parametrize("form", ["chat", "acomplete"])
+@pytest.mark.parametrize(
+    ("beside", "raw"),
+    [
+        (OPENAI_USAGE, None),
+        ({}, {"usage": OPENAI_USAGE}),
+        ({}, {"usage": OTHER_USAGE}),
+        ({}, SimpleNamespace(usage=SimpleNamespace(**OTHER_USAGE))),
+        ({"prompt_tokens": None}, {"usage": OTHER_USAGE}),
+    ],
+)
+async def test_tokens_are_counted_wherever_an_integration_leaves_them(
+    form: str, beside: Any, raw: Any, fake: Any
+) -> None:
+    class Counting(fake):  # type: ignore[misc]
+        def _chat(self, *args: Any, **kwargs: Any) -> Any:
+            response = super()._chat(*args, **kwargs)
+            return response.model_copy(update={"raw": raw, "additional_kwargs": beside})
+
+        def _complete(self, *args: Any, **kwargs: Any) -> Any:
+            response = super()._complete(*args, **kwargs)
+            return response.model_copy(update={"raw": raw, "additional_kwargs": beside})
+
+    pool = ModelPool([Candidate(name="a", input_price=1.0, output_price=2.0)])
+    (reply,) = await replies(
+        RouterLLM({"a": Counting(name="a")}, Always(pool)), form, *arguments(form)[0]
+    )
+    record = routing_record(reply)
+    assert record is not None
+    assert record["usage"] == {"in_tokens": 11, "out_tokens": 4, "cost": pytest.approx(19e-6)}
 
 
 def calling(fake: Any, beside: bool, arguments: str) -> Any:

@@ -38,6 +38,12 @@ def has_strange_calls(message: ChatMessage) -> bool:
     return any(not _SAFE_ID.fullmatch(str(block.tool_call_id)) for block in _calls(message))
 
 
+def has_signed_thoughts(message: ChatMessage) -> bool:
+    """Whether its provider left with its thoughts what only that provider can read."""
+    thoughts = (block for block in message.blocks if isinstance(block, ThinkingBlock))
+    return any(thought.additional_information for thought in thoughts)
+
+
 def readable(messages: Sequence[ChatMessage], foreign: Sequence[bool]) -> list[ChatMessage]:
     """The messages, those of another provider repaired: new ids for tool calls and for their
     results, no thinking, nothing provider-specific.

@@ -36,11 +36,13 @@ class _ToolCall:
     options: Mapping[str, Any]
 
     def told_to(self, model: LLM) -> tuple[Any, ...]:
-        """The positional arguments, with the history as this model can read it."""
-        history = self.chat_history
+        """The positional arguments, with the conversation as this model can read it."""
+        history, newest = self.chat_history, self.user_msg
         if history:
-            history = list(self.conversation.told_to(model)[: len(history)])
-        return (self.tools, self.user_msg, history, *self.args)
+            told = self.conversation.told_to(model)
+            history = list(told[: len(history)])
+            newest = told[-1] if isinstance(newest, ChatMessage) else newest
+        return (self.tools, newest, history, *self.args)
 
 
 class ToolMethods(RouterBase):

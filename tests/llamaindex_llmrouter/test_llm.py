@@ -301,6 +301,22 @@ def test_structured_output_is_the_models_own(fake: Any) -> None:
     assert song == Song(title="native")
 
 
+@pytest.mark.parametrize("form", STRUCTURED)
+async def test_integrations_may_take_their_keywords_by_name_only(form: str, fake: Any) -> None:
+    class Older(fake):  # type: ignore[misc]
+        pass
+
+    def by_name(self: Any, *args: Any, llm_kwargs: Any = None, **kwargs: Any) -> Any:
+        return getattr(fake, form)(self, *args, llm_kwargs={**llm_kwargs, "more": 1}, **kwargs)
+
+    setattr(Older, form, by_name)
+    llm = RouterLLM({"a": Older(name="a")}, Always(["a"]))
+    args, kwargs = arguments(form)
+    await replies(llm, form, *args, llm_kwargs={"temperature": 0.5}, **kwargs)
+    (call,) = llm.models["a"].calls
+    assert (call["temperature"], call["more"]) == (0.5, 1)
+
+
 async def test_the_question_in_a_prompt_is_what_is_judged(make: Any) -> None:
     judged: list[Query] = []
 

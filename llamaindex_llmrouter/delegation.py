@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -97,7 +97,8 @@ class Delegation:
         """``stream`` for coroutines that return asynchronous generators."""
 
         async def pieces_of(model: str) -> AsyncGenerator[Value, None]:
-            async with aclosing(await stream(self.models[model])) as pieces:
+            pieces = await stream(self.models[model])
+            async with aclosing(pieces) if hasattr(pieces, "aclose") else nullcontext():
                 async for piece in pieces:
                     yield piece
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -21,6 +21,9 @@ from llamaindex_llmrouter.base import RouterBase
 from llamaindex_llmrouter.messages import routing_record, without_record
 from llamaindex_llmrouter.requests import FORCE, Conversation, Request
 from shared_core.errors import ConfigError
+
+_POSITIONAL: Final = ("verbose", "allow_parallel_tool_calls", "tool_required")
+"""What LlamaIndex calls the arguments after the history."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ class ToolMethods(RouterBase):
     ) -> _ToolCall:
         newest = ChatMessage(user_msg) if isinstance(user_msg, str) else user_msg
         messages = [*(chat_history or ()), *([] if newest is None else [newest])]
-        needs = ("tool_choice",) if kwargs.get("tool_required") else ()
+        named = {**dict(zip(_POSITIONAL, args, strict=False)), **kwargs}
+        needs = ("tool_choice",) if named.get("tool_required") else ()
         request, told, options = self._chat_request(
             messages, kwargs, tools=tools, needs=needs, exclude=self._without_tool_chat
         )

@@ -145,6 +145,35 @@ async def test_streams_have_several_pieces(make: Any) -> None:
         assert [r.delta for r in await replies(make(), form, *args)] == ["hello", " from", " a"]
 
 
+class Pieces:
+    """An asynchronous iterator, and no more than that."""
+
+    def __init__(self, pieces: list[Any]) -> None:
+        self.pieces = iter(pieces)
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self.pieces)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+async def test_a_stream_may_be_a_mere_iterator(fake: Any) -> None:
+    class Iterating(fake):  # type: ignore[misc]
+        async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
+            return Pieces([piece async for piece in await super().astream_chat(messages)])
+
+    llm = RouterLLM({"a": Iterating(name="a")}, Always(["a"]))
+    assert [piece.delta for piece in await replies(llm, "astream_chat", HI)] == [
+        "hello",
+        " from",
+        " a",
+    ]
+
+
 @pytest.mark.parametrize("form", ALL_FORMS)
 async def test_failover_before_the_first_piece(form: str, make: Any) -> None:
     args, kwargs = arguments(form)
@@ -248,6 +277,21 @@ def test_a_plain_llm_is_spared_tools_too(fake: Any) -> None:
     assert not only.metadata.is_function_calling_model
     with pytest.raises(NoEligibleModel, match="a cannot call tools"):
         only.chat_with_tools([WEATHER], "hi")
+
+
+@pytest.mark.parametrize("form", TOOLS)
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((), {"tool_required": True}), ((None, False, False, True), {})]
+)
+async def test_a_required_tool_call_goes_to_a_model_that_can_be_made_to(
+    form: str, args: tuple[Any, ...], kwargs: dict[str, Any], make: Any
+) -> None:
+    able = {"a": ["tools"], "b": ["tools", "tool_choice"]}
+    llm = make(router=Always([Candidate(name=n, abilities=can) for n, can in able.items()]))
+    record = routing_record((await replies(llm, form, [WEATHER], "hi", *args, **kwargs))[-1])
+    assert record is not None
+    assert record["rejected"] == {"a": "lacks tool_choice"}
+    assert llm.models["b"].calls[0]["tool_required"] is True
 
 
 @pytest.mark.parametrize("form", TOOLS)

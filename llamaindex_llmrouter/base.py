@@ -234,8 +234,12 @@ class RouterBase(FunctionCallingLLM):
 
 
 def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the keyword arguments of a call say about the query."""
-    said = {"reserved_output": options.get("max_tokens"), "tools": options.get("tools")}
+    """What the keyword arguments of a call say about the query; a limit only if it is a number."""
+    limit = options.get("max_tokens")
+    said = {
+        "reserved_output": limit if isinstance(limit, int) else None,
+        "tools": options.get("tools"),
+    }
     return {name: value for name, value in said.items() if value}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -115,8 +116,22 @@ def answer_of(model: str, value: Any) -> Answer:
         return _counted(model, str(value.get("parsed")), value, value["raw"])
     if not isinstance(value, AIMessage):
         return Answer(model, str(value), value)
-    text = value.content if isinstance(value.content, str) else str(value.text)
-    return _counted(model, text, value, value)
+    return _counted(model, _judged(value), value, value)
+
+
+def _judged(message: AIMessage) -> str:
+    """What scorers read: what is said, then the tool calls as JSON, arguments in order of names."""
+    said = message.content if isinstance(message.content, str) else str(message.text)
+    calls = (*message.tool_calls, *message.invalid_tool_calls)
+    if not calls:
+        return said
+    told = json.dumps(
+        [{"name": call["name"], "args": call["args"]} for call in calls],
+        sort_keys=True,
+        ensure_ascii=False,
+        default=str,
+    )
+    return f"{said}\n{told}" if said else told
 
 
 def _counted(model: str, text: str, value: Any, message: AIMessage) -> Answer:

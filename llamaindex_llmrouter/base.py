@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, get_args
+from typing import Any, Final, Self, get_args
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import BasePromptTemplate
-from pydantic import Field, PrivateAttr
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from llamaindex_llmrouter.authors import Authors
+from llamaindex_llmrouter.callbacks import lend
 from llamaindex_llmrouter.capabilities import (
     MetadataMode,
     can_call_tools,
@@ -56,31 +58,70 @@ _SET_ON_MODELS: Final = (
 
 
 _WORKED_OUT: Final = (
-    "_authors", "_known", "_windows", "_providers", "_unable", "_deciding", "_delegation",
-)  # fmt: skip
+    "_authors",
+    "_known",
+    "_windows",
+    "_providers",
+    "_unable",
+    "_without_tool_chat",
+    "_deciding",
+    "_delegation",
+)
+_WORKED_OUT_FROM: Final[Mapping[str, Sequence[str]]] = {
+    "models": _WORKED_OUT,
+    "router": ("_known", "_windows", "_deciding", "_delegation"),
+    "sticky": ("_deciding", "_delegation"),
+    **dict.fromkeys(("failover", "failover_on", "listeners", "reliability"), ("_delegation",)),
+}
+"""Field -> what is worked out from it."""
+
+_FILLED_IN: Final = {"completion_to_prompt": None, "messages_to_prompt": None}
+"""Said outright, so that LlamaIndex fills them in as it validates and not by assignment."""
 
 
 class RouterBase(FunctionCallingLLM):
     """The state of a ``RouterLLM``, and what its methods have in common."""
 
-    models: dict[str, LLM] = Field(exclude=True, repr=False)
-    router: Router = Field(exclude=True, repr=False)
+    models: SkipJsonSchema[dict[str, LLM]] = Field(exclude=True, repr=False)
+    router: SkipJsonSchema[Router] = Field(exclude=True, repr=False)
     sticky: Mode = "turn"
     failover: bool = True
-    failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
-    reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
-    listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
+    failover_on: SkipJsonSchema[tuple[type[Exception], ...]] = Field(
+        default=(Exception,), exclude=True, repr=False
+    )
+    reliability: SkipJsonSchema[Reliability] = Field(
+        default=Reliability(), exclude=True, repr=False
+    )
+    listeners: SkipJsonSchema[tuple[Listener, ...]] = Field(default=(), exclude=True, repr=False)
     metadata_mode: MetadataMode = "conservative"
-    _lent: CallbackManager | None = PrivateAttr(default=None)
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
         _check_models(models, router.pool)
         given = {name: value for name, value in options.items() if name in _OPTIONS}
-        super().__init__(models=dict(models), router=router, **given)
+        super().__init__(models=dict(models), router=router, **_FILLED_IN, **given)
         warn_of_undeclared_windows(router.pool, self.models)
         for name in _WORKED_OUT:
             getattr(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OPTIONS or name in _SET_ON_MODELS:
+            _check_options({name: value})
+        super().__setattr__(name, value)
+        for stale in _WORKED_OUT_FROM.get(name, ()):
+            vars(self).pop(stale, None)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The same models, router and listeners, which hold clients and locks; else independent."""
+        copied = copy.copy(self)
+        copied.models = dict(self.models)
+        return copied
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = copy.deepcopy(self) if deep else copy.copy(self)
+        for name, value in (update or {}).items():
+            setattr(copied, name, value)
+        return copied
 
     # Not PrivateAttr: pydantic takes 25 times as long to find one.
 
@@ -91,6 +132,7 @@ class RouterBase(FunctionCallingLLM):
     @cached_property
     def _known(self) -> ModelPool:
         """The router's pool with what LlamaIndex knows of its models."""
+        _check_models(self.models, self.router.pool)
         return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
 
     @cached_property
@@ -108,6 +150,15 @@ class RouterBase(FunctionCallingLLM):
         """Models that must not be given tools, and why."""
         models = self.models.items()
         return {name: "cannot call tools" for name, model in models if not can_call_tools(model)}
+
+    @cached_property
+    def _without_tool_chat(self) -> dict[str, str]:
+        """Models that have no chat with tools, even where there are none to give them; and why."""
+        return {
+            name: "has no chat with tools"
+            for name, model in self.models.items()
+            if not isinstance(model, FunctionCallingLLM)
+        }
 
     @cached_property
     def _deciding(self) -> Router:
@@ -147,7 +198,7 @@ class RouterBase(FunctionCallingLLM):
         **about: Any,
     ) -> tuple[Request, Conversation, dict[str, Any]]:
         """A conversation to route, and the keyword arguments to hand on."""
-        self._lend_callbacks()
+        lend(self.callback_manager, self.models.values())
         own, options = split(kwargs)
         conversation = Conversation(messages, self._authors, self._providers)
         about |= _of_call(options) | own
@@ -160,7 +211,7 @@ class RouterBase(FunctionCallingLLM):
         self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
     ) -> tuple[Request, dict[str, Any]]:
         """A text to route, and the keyword arguments to hand on: those the caller gave."""
-        self._lend_callbacks()
+        lend(self.callback_manager, self.models.values())
         own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
         query = query_of(prompt, **_of_call(options), **own)
         return Request(self._served(query, prompt)), options
@@ -169,7 +220,7 @@ class RouterBase(FunctionCallingLLM):
         self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
     ) -> tuple[Request, dict[str, Any]]:
         """A prompt to route, and its arguments to hand on."""
-        self._lend_callbacks()
+        lend(self.callback_manager, self.models.values())
         own, args = split(prompt_args)
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
@@ -201,21 +252,14 @@ class RouterBase(FunctionCallingLLM):
         request, args = self._prompt_request(prompt, {**prompt_args, **ours}, needs=needs)
         return request, None if llm_kwargs is None else extra, args
 
-    def _lend_callbacks(self) -> None:
-        """Have models without handlers of their own report to the router's callback manager."""
-        own = self.callback_manager
-        strangers = [model for model in self.models.values() if model.callback_manager is not own]
-        if not strangers:
-            return
-        for model in strangers:
-            if not model.callback_manager.handlers or model.callback_manager is self._lent:
-                model.callback_manager = own
-        self._lent = own
-
 
 def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the keyword arguments of a call say about the query."""
-    said = {"reserved_output": options.get("max_tokens"), "tools": options.get("tools")}
+    """What the keyword arguments of a call say about the query; a limit only if it is a number."""
+    limit = options.get("max_tokens")
+    said = {
+        "reserved_output": limit if isinstance(limit, int) else None,
+        "tools": options.get("tools"),
+    }
     return {name: value for name, value in said.items() if value}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -10,21 +11,26 @@ from collections.abc import (
     Generator,
     Iterator,
     Mapping,
+    Sequence,
 )
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
 from pydantic import BaseModel
 
-from llamaindex_llmrouter.messages import RESPONSES, with_record
+from llamaindex_llmrouter.histories import calls_of
+from llamaindex_llmrouter.messages import RESPONSES, field_of, with_record
 from llamaindex_llmrouter.requests import Heard, Request
 from shared_core.decision import Answer
 from shared_core.dispatch import Dispatcher, Streamed
 from shared_core.errors import own_errors
 from shared_core.scorers.likelihood import certainty_of
+
+_TOKENS_READ: Final = ("prompt_tokens", "input_tokens")
+_TOKENS_WRITTEN: Final = ("completion_tokens", "output_tokens")
 
 Value = TypeVar("Value")
 
@@ -91,7 +97,8 @@ class Delegation:
         """``stream`` for coroutines that return asynchronous generators."""
 
         async def pieces_of(model: str) -> AsyncGenerator[Value, None]:
-            async with aclosing(await stream(self.models[model])) as pieces:
+            pieces = await stream(self.models[model])
+            async with aclosing(pieces) if hasattr(pieces, "aclose") else nullcontext():
                 async for piece in pieces:
                     yield piece
 
@@ -148,20 +155,26 @@ async def _aresumed(
 
 
 def _answer(model: str, value: Any) -> Answer:
-    """What a model answered, with the token counts that integrations put beside the message."""
+    """What a model answered, with the token counts that integrations leave with it."""
     if not isinstance(value, RESPONSES):
         return Answer(model, _text_of(value), value)
-    counts = value.additional_kwargs
     logprob, entropy = certainty_of(_tokens_of(value))
     return Answer(
         model,
-        _text_of(value),
+        _judged(value),
         value,
-        in_tokens=counts.get("prompt_tokens"),
-        out_tokens=counts.get("completion_tokens"),
+        in_tokens=_count(value, _TOKENS_READ),
+        out_tokens=_count(value, _TOKENS_WRITTEN),
         logprob=logprob,
         entropy=entropy,
     )
+
+
+def _count(response: ChatResponse | CompletionResponse, names: Sequence[str]) -> int | None:
+    """A count of tokens as told beside the message, else in the raw answer's usage."""
+    told = (response.additional_kwargs, field_of(response.raw, "usage"))
+    counts = (field_of(usage, name) for usage in told for name in names)
+    return next((count for count in counts if isinstance(count, int)), None)
 
 
 def _tokens_of(response: ChatResponse | CompletionResponse) -> list[Any]:
@@ -170,15 +183,27 @@ def _tokens_of(response: ChatResponse | CompletionResponse) -> list[Any]:
     The raw answer knows the token that was taken. ``logprobs`` keeps the likeliest only; the first
     of them stands for it, which is exact where nothing is sampled.
     """
-    raw = response.raw
-    choices = raw.get("choices") if isinstance(raw, dict) else getattr(raw, "choices", None)
+    choices = field_of(response.raw, "choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    told = first.get("logprobs") if isinstance(first, dict) else getattr(first, "logprobs", None)
-    content = told.get("content") if isinstance(told, dict) else getattr(told, "content", None)
-    if content:
+    if content := field_of(field_of(first, "logprobs"), "content"):
         return list(content)
     tops = [top for top in response.logprobs or () if top]
     return [{"logprob": top[0].logprob, "top_logprobs": top} for top in tops]
+
+
+def _judged(response: ChatResponse | CompletionResponse) -> str:
+    """What scorers read: what is said, then the tool calls as JSON, arguments in order of names."""
+    said = _text_of(response)
+    calls = calls_of(response.message) if isinstance(response, ChatResponse) else ()
+    if not calls:
+        return said
+    told = json.dumps(
+        [{"name": name, "args": arguments} for name, arguments in calls],
+        sort_keys=True,
+        ensure_ascii=False,
+        default=str,
+    )
+    return f"{said}\n{told}" if said else told
 
 
 def _text_of(value: Any) -> str:

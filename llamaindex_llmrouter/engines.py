@@ -1,4 +1,4 @@
-"""LlamaIndex' routing engines, put together without ``Settings.llm``, which wants an API key.
+"""LlamaIndex' routing engines, put together without its default LLM, which wants an API key.
 
 A selector needs no LLM; an engine needs one only to join the answers of several engines.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from llama_index.core import Settings
 from llama_index.core.base.base_selector import BaseSelector
 from llama_index.core.llms import CustomLLM, LLMMetadata
 from llama_index.core.llms.llm import LLM
@@ -86,10 +87,11 @@ def router_query_engine(
     Args:
         tools: the query engines.
         selector: by the tools' descriptions when not given.
-        llm: joins answers, where the selector selects several; not needed otherwise.
+        llm: joins answers, where the selector selects several; not needed otherwise. When not
+            given, that of ``Settings``, if one was set there.
         options: see ``RouterQueryEngine``.
     """
-    return RouterQueryEngine(selector or RouterSelector(), tools, llm=llm or NoLLM(), **options)
+    return RouterQueryEngine(selector or RouterSelector(), tools, llm=_joining(llm), **options)
 
 
 def router_retriever(
@@ -117,8 +119,16 @@ def tool_router_query_engine(
     Args:
         tools: the query engines, or a retriever that finds a first few of them.
         selector: selects among those; by their descriptions when not given.
-        llm: joins answers, where the selector selects several; not needed otherwise.
+        llm: joins answers, where the selector selects several; not needed otherwise. When not
+            given, that of ``Settings``, if one was set there.
         options: see ``ToolRetrieverRouterQueryEngine``.
     """
     retriever = RouterToolRetriever(tools, selector)
-    return ToolRetrieverRouterQueryEngine(retriever, llm=llm or NoLLM(), **options)
+    return ToolRetrieverRouterQueryEngine(retriever, llm=_joining(llm), **options)
+
+
+def _joining(llm: LLM | None) -> LLM:
+    """Who joins answers; looking at ``Settings.llm`` when nothing was set there would set it."""
+    if llm is not None:
+        return llm
+    return NoLLM() if Settings._llm is None else Settings.llm

@@ -21,6 +21,8 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from llamaindex_llmrouter.messages import field_of
+
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH: Final = 9
 """Letters and digits, nine of them: an id that every provider takes."""
@@ -34,6 +36,12 @@ _SAFE_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 def has_strange_calls(message: ChatMessage) -> bool:
     """Whether ids of its tool calls have a shape that only their own provider takes."""
     return any(not _SAFE_ID.fullmatch(str(block.tool_call_id)) for block in _calls(message))
+
+
+def has_signed_thoughts(message: ChatMessage) -> bool:
+    """Whether its provider left with its thoughts what only that provider can read."""
+    thoughts = (block for block in message.blocks if isinstance(block, ThinkingBlock))
+    return any(thought.additional_information for thought in thoughts)
 
 
 def readable(messages: Sequence[ChatMessage], foreign: Sequence[bool]) -> list[ChatMessage]:
@@ -91,6 +99,12 @@ def _id_of(old: str, occurrence: int) -> str:
     return "".join(letters)
 
 
+def calls_of(message: ChatMessage) -> list[tuple[str, Any]]:
+    """Name and arguments of each tool call, also of those that stand beside the message only."""
+    blocks = (*_calls(message), *_legacy_calls(message))
+    return [(block.tool_name, _read(block.tool_kwargs)) for block in blocks]
+
+
 def _calls(message: ChatMessage) -> Iterator[ToolCallBlock]:
     return (block for block in message.blocks if isinstance(block, ToolCallBlock))
 
@@ -100,22 +114,21 @@ def _legacy_calls(message: ChatMessage) -> Iterator[ToolCallBlock]:
     if any(_calls(message)):
         return
     for call in message.additional_kwargs.get(_LEGACY_CALLS) or ():
-        function = _field(call, "function")
-        name = _field(function, "name")
+        function = field_of(call, "function")
+        name = field_of(function, "name")
         if isinstance(name, str):
-            arguments = _field(function, "arguments")
+            arguments = field_of(function, "arguments")
             yield ToolCallBlock(
-                tool_call_id=_field(call, "id"),
+                tool_call_id=field_of(call, "id"),
                 tool_name=name,
-                tool_kwargs=_parsed(arguments) if isinstance(arguments, str) else arguments or {},
+                tool_kwargs=_read(arguments),
             )
 
 
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-
-
-def _parsed(arguments: str) -> dict[str, Any] | str:
+def _read(arguments: Any) -> dict[str, Any] | str:
+    """A call's arguments, read where they are JSON."""
+    if not isinstance(arguments, str):
+        return arguments or {}
     try:
         read = json.loads(arguments)
     except ValueError:

@@ -59,7 +59,9 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
     documents around it.
 
     A model of another provider than that of an earlier answer receives the history repaired: new
-    ids for tool calls and their results, no thinking.
+    ids for tool calls and their results, no thinking. Where nobody remembers who answered, that
+    goes for answers with ids no other provider takes, and with signed thinking once their tool
+    loop is closed.
 
     When every model fails, a call raises the last one's own error, so that what handles that error
     goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.

@@ -112,6 +112,11 @@ def routing_record(response: ChatResponse | CompletionResponse) -> dict[str, Any
     return record
 
 
+def field_of(value: Any, name: str) -> Any:
+    """A field of what a provider sent, which may be a mapping or an object; None without it."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
 def _is_observation(turn: Turn, before: Turn) -> bool:
     """What a ReAct agent observed is a tool's result, though it stands as a user's words."""
     return (

@@ -23,7 +23,8 @@ class PromptMethods(RouterBase):
     ) -> Model:
         request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
         answer: Model = self._delegation.run(
-            request, lambda model: model.structured_predict(output_cls, prompt, extra, **args)
+            request,
+            lambda model: model.structured_predict(output_cls, prompt, llm_kwargs=extra, **args),
         )
         return answer
 
@@ -36,7 +37,8 @@ class PromptMethods(RouterBase):
     ) -> Model:
         request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
         return await self._delegation.arun(
-            request, lambda model: model.astructured_predict(output_cls, prompt, extra, **args)
+            request,
+            lambda model: model.astructured_predict(output_cls, prompt, llm_kwargs=extra, **args),
         )
 
     def stream_structured_predict(
@@ -49,8 +51,10 @@ class PromptMethods(RouterBase):
         request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
         return self._delegation.stream(
             request,
-            lambda model: model.structured_predict(output_cls, prompt, extra, **args),
-            lambda model: model.stream_structured_predict(output_cls, prompt, extra, **args),
+            lambda model: model.structured_predict(output_cls, prompt, llm_kwargs=extra, **args),
+            lambda model: model.stream_structured_predict(
+                output_cls, prompt, llm_kwargs=extra, **args
+            ),
         )
 
     async def astream_structured_predict(
@@ -63,8 +67,10 @@ class PromptMethods(RouterBase):
         request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
         return await self._delegation.astream(
             request,
-            lambda model: model.astructured_predict(output_cls, prompt, extra, **args),
-            lambda model: model.astream_structured_predict(output_cls, prompt, extra, **args),
+            lambda model: model.astructured_predict(output_cls, prompt, llm_kwargs=extra, **args),
+            lambda model: model.astream_structured_predict(
+                output_cls, prompt, llm_kwargs=extra, **args
+            ),
         )
 
     def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:

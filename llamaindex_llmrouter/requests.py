@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import LLM
 
 from llamaindex_llmrouter.authors import Authors
-from llamaindex_llmrouter.histories import has_strange_calls, readable
+from llamaindex_llmrouter.histories import has_signed_thoughts, has_strange_calls, readable
 from llamaindex_llmrouter.messages import shown_of, turns_of
 from shared_core.conversation import query_from
 from shared_core.errors import ConfigError
@@ -68,8 +68,11 @@ class Conversation:
         if len(set(self.providers.values())) == 1:
             return self.messages
         provider = provider_of(model)
-        written_by = zip(self.messages, self.authors.of(self.messages, self.turns), strict=True)
-        foreign = [self._is_foreign(*written, provider) for written in written_by]
+        authors, newest = self.authors.of(self.messages, self.turns), self._newest_request()
+        foreign = [
+            self._is_foreign(message, author, provider, is_settled=place < newest)
+            for place, (message, author) in enumerate(zip(self.messages, authors, strict=True))
+        ]
         return readable(self.messages, foreign) if any(foreign) else self.messages
 
     def note(self, model: str, answer: Any) -> None:
@@ -77,10 +80,21 @@ class Conversation:
         if isinstance(answer, ChatResponse):
             self.authors.note(self.turns, answer.message, model)
 
-    def _is_foreign(self, message: ChatMessage, author: str | None, provider: str) -> bool:
-        if author is None:
-            return has_strange_calls(message)
-        return self.providers[author] != provider
+    def _newest_request(self) -> int:
+        places = reversed(range(len(self.turns)))
+        return next((place for place in places if self.turns[place].is_request), 0)
+
+    def _is_foreign(
+        self, message: ChatMessage, author: str | None, provider: str, *, is_settled: bool
+    ) -> bool:
+        """Whether another provider's model wrote the message, or may have and it would show.
+
+        Others refuse thoughts that one provider signed; that one wants them back while a tool loop
+        is open, and not once the loop is settled.
+        """
+        if author is not None:
+            return self.providers[author] != provider
+        return has_strange_calls(message) or (is_settled and has_signed_thoughts(message))
 
 
 def provider_of(model: LLM) -> str:

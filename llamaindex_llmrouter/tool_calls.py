@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -22,6 +22,9 @@ from llamaindex_llmrouter.messages import routing_record, without_record
 from llamaindex_llmrouter.requests import FORCE, Conversation, Request
 from shared_core.errors import ConfigError
 
+_POSITIONAL: Final = ("verbose", "allow_parallel_tool_calls", "tool_required")
+"""What LlamaIndex calls the arguments after the history."""
+
 
 @dataclass(frozen=True)
 class _ToolCall:
@@ -36,11 +39,13 @@ class _ToolCall:
     options: Mapping[str, Any]
 
     def told_to(self, model: LLM) -> tuple[Any, ...]:
-        """The positional arguments, with the history as this model can read it."""
-        history = self.chat_history
+        """The positional arguments, with the conversation as this model can read it."""
+        history, newest = self.chat_history, self.user_msg
         if history:
-            history = list(self.conversation.told_to(model)[: len(history)])
-        return (self.tools, self.user_msg, history, *self.args)
+            told = self.conversation.told_to(model)
+            history = list(told[: len(history)])
+            newest = told[-1] if isinstance(newest, ChatMessage) else newest
+        return (self.tools, newest, history, *self.args)
 
 
 class ToolMethods(RouterBase):
@@ -154,13 +159,16 @@ class ToolMethods(RouterBase):
     ) -> _ToolCall:
         newest = ChatMessage(user_msg) if isinstance(user_msg, str) else user_msg
         messages = [*(chat_history or ()), *([] if newest is None else [newest])]
-        needs = ("tool_choice",) if kwargs.get("tool_required") else ()
-        request, told, options = self._chat_request(messages, kwargs, tools=tools, needs=needs)
+        named = {**dict(zip(_POSITIONAL, args, strict=False)), **kwargs}
+        needs = ("tool_choice",) if named.get("tool_required") else ()
+        request, told, options = self._chat_request(
+            messages, kwargs, tools=tools, needs=needs, exclude=self._without_tool_chat
+        )
         return _ToolCall(request, told, tools, user_msg, chat_history, args, options)
 
 
 def _caller(model: LLM) -> FunctionCallingLLM:
-    """The model as one that calls tools; queries with tools go to no other."""
+    """The model as one that has a chat with tools; such chats go to no other."""
     if not isinstance(model, FunctionCallingLLM):
         raise ConfigError(f"a {type(model).__name__} cannot call tools")
     return model

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,11 +18,13 @@ from llamaindex_llmrouter import RouterLLM
 from llamaindex_llmrouter import routing_record as record_of_response
 from shared_core import (
     Agreement,
+    Answer,
     BestOfNRouter,
     CascadeRouter,
     EnsembleRouter,
     MeanEntropy,
     MeanLogprob,
+    Query,
     Router,
     Scorer,
 )
@@ -106,6 +110,31 @@ async def test_a_hybrid_goes_on_where_an_asked_model_fails(adapter: type[Chat], 
     assert outcomes.pop("a") == "failed"
     assert set(outcomes.values()) == {"answered"}
     assert reply.text == f"hello from {reply.record['model']}"
+
+
+@dataclass(frozen=True)
+class Reading(Scorer):
+    """Remembers what it was given to judge."""
+
+    read: list[str] = field(default_factory=list)
+
+    def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
+        self.read.append(answer.text)
+        return 1.0
+
+
+@forms
+async def test_tool_calls_are_part_of_what_is_judged(adapter: type[Chat], form: str) -> None:
+    scorer = Reading()
+    chat = adapter.of(CascadeRouter(POOL, scorer), dict.fromkeys(POOL, Behaviour()))
+    reply = await chat.reply(form, HI, tools=True)
+    assert reply.calls
+    (read,) = scorer.read
+    (call,) = json.loads(read.splitlines()[-1])
+    assert call["name"] == "weather"
+    assert set(call) == {"name", "args"}
+    await chat.reply(form, HI)
+    assert scorer.read[-1] == "hello from a"
 
 
 @pytest.fixture

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_fakes import FakeProvider
 
 from langchain_llmrouter import ChatLLMRouter, routing_record
+from langchain_llmrouter.delegation import answer_of
 from shared_core import Agreement, CascadeRouter, EnsembleRouter, ModelPool, ReferenceMatch
 
 POOL = ModelPool(
@@ -58,3 +62,31 @@ async def test_every_attempt_is_in_the_record_and_paid_once(
     assert sum(one["total_tokens"] for one in counted.usage_metadata.values()) == 10 * asked
     heard = asked if record["cause"] == "heard" and answers == "a" else asked - 1
     assert record["usage"]["in_tokens"] >= 7 * heard
+
+
+def calling(**arguments: Any) -> FakeProvider:
+    """Says nothing and calls one tool."""
+    call = {"name": "add", "args": arguments, "id": "call-1"}
+
+    class Calling(FakeProvider):
+        def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+            message = AIMessage("", tool_calls=[call])
+            return ChatResult(generations=[ChatGeneration(message=message)])
+
+    return Calling(name_of_model="x")
+
+
+def test_a_vote_over_tool_calls_is_won_by_the_call_that_most_make() -> None:
+    models = {"a": calling(x=6, y=6), "b": calling(x=1, y=2), "c": calling(y=2, x=1)}
+    message = ChatLLMRouter(models, EnsembleRouter(POOL, Agreement(), k=3)).invoke("hi")
+    record = routing_record(message) or {}
+    assert record["model"] == "b"
+    quality = record["quality"]
+    assert quality["a"] < quality["b"] == quality["c"]
+
+
+def test_calls_that_cannot_be_read_are_judged_as_they_stand() -> None:
+    said = AIMessage(
+        "", invalid_tool_calls=[{"name": "add", "args": "{x", "id": "1", "error": "e"}]
+    )
+    assert json.loads(answer_of("a", said).text) == [{"name": "add", "args": "{x"}]

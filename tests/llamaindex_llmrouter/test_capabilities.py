@@ -73,6 +73,12 @@ def test_room_for_the_answer_counts(make: Any) -> None:
     assert llm.chat([ChatMessage("hi")], max_tokens=1000).message.content == "hello from b"
 
 
+def test_a_limit_that_is_no_number_is_left_to_the_model(make: Any) -> None:
+    llm = make(a={"window": 500}, b={"window": 9000})
+    assert llm.chat([ChatMessage("hi")], max_tokens="1000").message.content == "hello from a"
+    assert llm.models["a"].calls[0]["max_tokens"] == "1000"
+
+
 def test_a_window_nobody_declared_is_told_and_excludes_nobody(fake: Any) -> None:
     models = {"a": MockLLM(is_chat_model=True), "b": fake(name="b", window=8000)}
     with pytest.warns(UserWarning, match="no context window is declared for a"):

@@ -1,4 +1,4 @@
-"""Engines put together without ``Settings.llm``, which would want a key."""
+"""Engines put together without LlamaIndex' default LLM, which would want a key."""
 
 from __future__ import annotations
 
@@ -75,6 +75,21 @@ async def test_joining_answers_takes_an_llm(form: str, make: Any) -> None:
     assert str(response) == "hello from a"
     with pytest.raises(ConfigError, match="give the engine an llm"):
         await asked(router_query_engine(tools(), selector), form, GIST)
+
+
+@pytest.mark.parametrize("form", ["query", "aquery"])
+async def test_the_llm_that_was_set_joins_answers(
+    form: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Settings, "llm", property(lambda self: self._llm))
+    monkeypatch.setattr(Settings, "_llm", make())
+    both = RouterSelector(max_outputs=2)
+    assert str(await asked(router_query_engine(tools(), both), form, GIST)) == "hello from a"
+    anew = tool_router_query_engine(tools(), both)
+    assert str(await asked(anew, form, GIST)) == "hello from a"
+    other = make(a={"fail": TimeoutError()})
+    given = router_query_engine(tools(), both, llm=other)
+    assert str(await asked(given, form, GIST)) == "hello from b"
 
 
 @pytest.mark.parametrize("form", ["query", "aquery"])

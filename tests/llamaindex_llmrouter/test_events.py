@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -136,3 +137,46 @@ async def test_a_model_with_handlers_keeps_them(fake: Any) -> None:
     assert (llm_events(own), llm_events(routers)) == (1, 0)
     await llm.achat([ChatMessage("hi")], llm_router_model="b")
     assert (llm_events(own), llm_events(routers)) == (1, 1)
+
+
+def counted() -> tuple[LlamaDebugHandler, dict[str, Any]]:
+    """A handler, and options of a router that reports to it."""
+    debug = LlamaDebugHandler(print_trace_on_end=False)
+    return debug, {"callback_manager": CallbackManager([debug])}
+
+
+def test_routers_that_share_models_each_see_their_own_calls(fake: Any, settings: Any) -> None:
+    models = {"a": fake(name="a"), "b": fake(name="b")}
+    for _ in range(3):
+        debug, options = counted()
+        llm = RouterLLM(models, Always(["a", "b"]), **options)
+        for _ in range(2):
+            llm.chat([ChatMessage("hi")])
+        assert llm_events(debug) == 2
+    debug, options = counted()
+    settings.llm = RouterLLM(models, Always(["a", "b"]))
+    settings.callback_manager = options["callback_manager"]
+    settings.llm.chat([ChatMessage("hi")])
+    assert llm_events(debug) == 1
+
+
+def test_what_a_model_was_given_since_is_its_own(fake: Any) -> None:
+    models = {"a": fake(name="a")}
+    RouterLLM(models, Always(["a"]), **counted()[1]).chat([ChatMessage("hi")])
+    own, given = counted()
+    models["a"].callback_manager = given["callback_manager"]
+    other, options = counted()
+    RouterLLM(models, Always(["a"]), **options).chat([ChatMessage("hi")])
+    assert (llm_events(own), llm_events(other)) == (1, 0)
+
+
+def test_of_models_that_are_gone_no_loan_is_kept(fake: Any) -> None:
+    from llamaindex_llmrouter.callbacks import _LENT
+
+    llm = RouterLLM({"a": fake(name="a")}, Always(["a"]), **counted()[1])
+    llm.chat([ChatMessage("hi")])
+    borrower = id(llm.models["a"])
+    assert borrower in _LENT
+    del llm
+    gc.collect()
+    assert borrower not in _LENT

@@ -134,6 +134,46 @@ async def test_of_unknown_authors_only_strange_ids_are_repaired() -> None:
     assert (await received(two_providers(), "chat", other, "b"))[1] is other[1]
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("model", ["a", "b"])
+async def test_signed_thoughts_of_unknown_authors_are_sent_in_an_open_loop_only(
+    form: str, model: str
+) -> None:
+    thought = ThinkingBlock(content="hm", additional_information={"signature": "abc"})
+    called = ToolCallBlock(tool_call_id="call_1", tool_name="weather", tool_kwargs={})
+    result = ChatMessage("sunny", role="tool", additional_kwargs={"tool_call_id": "call_1"})
+    history = [
+        ChatMessage("what weather?"),
+        ChatMessage(role="assistant", blocks=[thought, called]),
+        result,
+    ]
+    got = await received(two_providers(), form, history, model)
+    assert all(one is other for one, other in zip(got, history, strict=True))
+    answer = ChatMessage(role="assistant", blocks=[thought, TextBlock(text="Sunny.")])
+    got = await received(two_providers(), form, [*history, answer, ChatMessage("why?")], model)
+    assert [[block.block_type for block in message.blocks] for message in got[1:4]] == [
+        ["tool_call"],
+        ["text"],
+        ["text"],
+    ]
+    assert got[1].blocks[0].tool_call_id == got[2].additional_kwargs["tool_call_id"]
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if "tools" in form])
+async def test_a_result_that_is_the_newest_message_answers_the_renamed_call(form: str) -> None:
+    llm = two_providers()
+    asked, called, result = loop_of(llm)
+    before = result.model_dump()
+    value = getattr(llm, form)([WEATHER], result, [asked, called], llm_router_model="b")
+    value = await value if form[0] == "a" else value
+    if "stream" in form:
+        list(value)
+    got = llm.models["b"].calls[-1]["asked"]
+    assert SAFE.fullmatch(got[1].blocks[0].tool_call_id)
+    assert got[2].additional_kwargs == {"tool_call_id": got[1].blocks[0].tool_call_id}
+    assert result.model_dump() == before
+
+
 async def test_failover_inside_a_tool_loop_repairs_too() -> None:
     llm = two_providers(failover=True)
     history = loop_of(llm)

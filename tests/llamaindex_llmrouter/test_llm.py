@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ToolCallBlock,
+)
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
@@ -25,6 +34,7 @@ from llamaindex_llmrouter import (
     Ask,
     Candidate,
     ConfigError,
+    EnsembleRouter,
     Flow,
     FunctionEncoder,
     KNNRouter,
@@ -135,6 +145,35 @@ async def test_streams_have_several_pieces(make: Any) -> None:
         assert [r.delta for r in await replies(make(), form, *args)] == ["hello", " from", " a"]
 
 
+class Pieces:
+    """An asynchronous iterator, and no more than that."""
+
+    def __init__(self, pieces: list[Any]) -> None:
+        self.pieces = iter(pieces)
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self.pieces)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+async def test_a_stream_may_be_a_mere_iterator(fake: Any) -> None:
+    class Iterating(fake):  # type: ignore[misc]
+        async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
+            return Pieces([piece async for piece in await super().astream_chat(messages)])
+
+    llm = RouterLLM({"a": Iterating(name="a")}, Always(["a"]))
+    assert [piece.delta for piece in await replies(llm, "astream_chat", HI)] == [
+        "hello",
+        " from",
+        " a",
+    ]
+
+
 @pytest.mark.parametrize("form", ALL_FORMS)
 async def test_failover_before_the_first_piece(form: str, make: Any) -> None:
     args, kwargs = arguments(form)
@@ -240,6 +279,36 @@ def test_a_plain_llm_is_spared_tools_too(fake: Any) -> None:
         only.chat_with_tools([WEATHER], "hi")
 
 
+@pytest.mark.parametrize("form", TOOLS)
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((), {"tool_required": True}), ((None, False, False, True), {})]
+)
+async def test_a_required_tool_call_goes_to_a_model_that_can_be_made_to(
+    form: str, args: tuple[Any, ...], kwargs: dict[str, Any], make: Any
+) -> None:
+    able = {"a": ["tools"], "b": ["tools", "tool_choice"]}
+    llm = make(router=Always([Candidate(name=n, abilities=can) for n, can in able.items()]))
+    record = routing_record((await replies(llm, form, [WEATHER], "hi", *args, **kwargs))[-1])
+    assert record is not None
+    assert record["rejected"] == {"a": "lacks tool_choice"}
+    assert llm.models["b"].calls[0]["tool_required"] is True
+
+
+@pytest.mark.parametrize("form", TOOLS)
+async def test_a_plain_llm_is_spared_chats_with_no_tools_too(form: str, fake: Any) -> None:
+    llm = RouterLLM({"a": MockLLM(), "b": fake(name="b", calls_tools=False)}, Always(["a", "b"]))
+    for _ in range(6):  # as many failures as would keep ``a`` from being asked at all
+        record = routing_record((await replies(llm, form, [], "hi"))[-1])
+        assert record is not None
+        assert (record["model"], record["failed"]) == ("b", [])
+        assert record["rejected"] == {"a": "has no chat with tools"}
+    record = routing_record(llm.chat(HI))
+    assert record is not None
+    assert record["model"] == "a"
+    with pytest.raises(NoEligibleModel, match="a has no chat with tools"):
+        await replies(llm, form, [], "hi", llm_router_model="a")
+
+
 def test_tool_calls_are_read_by_the_model_that_made_them(make: Any) -> None:
     llm = make()
     response = llm.chat_with_tools([WEATHER], "hi", llm_router_model="b")
@@ -274,6 +343,22 @@ def test_structured_output_is_the_models_own(fake: Any) -> None:
     llm = RouterLLM({"a": Native(name="a")}, Always(["a"]))
     song = llm.structured_predict(Song, PROMPT, context="", query_str="?")
     assert song == Song(title="native")
+
+
+@pytest.mark.parametrize("form", STRUCTURED)
+async def test_integrations_may_take_their_keywords_by_name_only(form: str, fake: Any) -> None:
+    class Older(fake):  # type: ignore[misc]
+        pass
+
+    def by_name(self: Any, *args: Any, llm_kwargs: Any = None, **kwargs: Any) -> Any:
+        return getattr(fake, form)(self, *args, llm_kwargs={**llm_kwargs, "more": 1}, **kwargs)
+
+    setattr(Older, form, by_name)
+    llm = RouterLLM({"a": Older(name="a")}, Always(["a"]))
+    args, kwargs = arguments(form)
+    await replies(llm, form, *args, llm_kwargs={"temperature": 0.5}, **kwargs)
+    (call,) = llm.models["a"].calls
+    assert (call["temperature"], call["more"]) == (0.5, 1)
 
 
 async def test_the_question_in_a_prompt_is_what_is_judged(make: Any) -> None:
@@ -357,6 +442,66 @@ async def test_an_answer_heard_whole_is_streamed_as_one_piece(make: Any) -> None
     assert (answer.in_tokens, answer.out_tokens) == (7, 3)
 
 
+OPENAI_USAGE = {"prompt_tokens": 11, "completion_tokens": 4}
+OTHER_USAGE = {"input_tokens": 11, "output_tokens": 4}
+
+
+@pytest.mark.parametrize("form", ["chat", "acomplete"])
+@pytest.mark.parametrize(
+    ("beside", "raw"),
+    [
+        (OPENAI_USAGE, None),
+        ({}, {"usage": OPENAI_USAGE}),
+        ({}, {"usage": OTHER_USAGE}),
+        ({}, SimpleNamespace(usage=SimpleNamespace(**OTHER_USAGE))),
+        ({"prompt_tokens": None}, {"usage": OTHER_USAGE}),
+    ],
+)
+async def test_tokens_are_counted_wherever_an_integration_leaves_them(
+    form: str, beside: Any, raw: Any, fake: Any
+) -> None:
+    class Counting(fake):  # type: ignore[misc]
+        def _chat(self, *args: Any, **kwargs: Any) -> Any:
+            response = super()._chat(*args, **kwargs)
+            return response.model_copy(update={"raw": raw, "additional_kwargs": beside})
+
+        def _complete(self, *args: Any, **kwargs: Any) -> Any:
+            response = super()._complete(*args, **kwargs)
+            return response.model_copy(update={"raw": raw, "additional_kwargs": beside})
+
+    pool = ModelPool([Candidate(name="a", input_price=1.0, output_price=2.0)])
+    (reply,) = await replies(
+        RouterLLM({"a": Counting(name="a")}, Always(pool)), form, *arguments(form)[0]
+    )
+    record = routing_record(reply)
+    assert record is not None
+    assert record["usage"] == {"in_tokens": 11, "out_tokens": 4, "cost": pytest.approx(19e-6)}
+
+
+def calling(fake: Any, beside: bool, arguments: str) -> Any:
+    """Says nothing and calls one tool, in a block or beside the message."""
+    block = ToolCallBlock(tool_call_id="1", tool_name="add", tool_kwargs=json.loads(arguments))
+    legacy = {"tool_calls": [{"id": "1", "function": {"name": "add", "arguments": arguments}}]}
+    told = {"additional_kwargs": legacy} if beside else {"blocks": [block]}
+
+    class Calling(fake):  # type: ignore[misc]
+        def _message(self, messages: Any, tools: Any) -> ChatMessage:
+            return ChatMessage(role=MessageRole.ASSISTANT, **told)
+
+    return Calling(name="x")
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_vote_over_tool_calls_is_won_by_the_call_that_most_make(beside: bool, fake: Any) -> None:
+    said = {"a": '{"x": 6, "y": 6}', "b": '{"x": 1, "y": 2}', "c": '{"y": 2, "x": 1}'}
+    models = {name: calling(fake, beside, arguments) for name, arguments in said.items()}
+    prices = [Candidate(name=n, input_price=i, output_price=i) for i, n in enumerate("abc")]
+    record = routing_record(RouterLLM(models, EnsembleRouter(prices)).chat(HI))
+    assert record is not None
+    assert record["model"] == "b"
+    assert record["quality"]["a"] < record["quality"]["b"] == record["quality"]["c"]
+
+
 async def test_dry_runs_call_nobody(make: Any) -> None:
     llm = make()
     assert llm.route(HI).model == "a"
@@ -414,6 +559,75 @@ def test_models_are_kept_by_identity(fake: Any) -> None:
     llm = RouterLLM({"a": mine}, Always(["a"]))
     assert llm.models["a"] is mine
     assert llm.model_copy().models["a"] is mine
+
+
+def assigned(llm: RouterLLM, **fields: Any) -> RouterLLM:
+    for name, value in fields.items():
+        setattr(llm, name, value)
+    return llm
+
+
+def copied(llm: RouterLLM, **fields: Any) -> RouterLLM:
+    return llm.model_copy(update=fields)
+
+
+def copied_deep(llm: RouterLLM, **fields: Any) -> RouterLLM:
+    return llm.model_copy(update=fields, deep=True)
+
+
+changes = pytest.mark.parametrize("changed", [assigned, copied, copied_deep])
+
+
+@changes
+def test_a_field_changed_later_counts(changed: Any, make: Any, fake: Any) -> None:
+    llm = make(a={"fail": TimeoutError()})
+    assert llm.chat(HI).message.content == "hello from b"
+    told: list[RoutingEvent] = []
+    new = changed(llm, models={n: fake(name=f"new {n}") for n in "ab"}, listeners=(told.append,))
+    assert new.chat(HI).message.content == "hello from new a"
+    assert told
+    new = changed(new, router=Always(["b", "a"]))
+    assert new.chat(HI).message.content == "hello from new b"
+    assert new.route("hi").model == "b"
+    new.models["b"].fail = ValueError("down")
+    with pytest.raises(ValueError, match="down"):
+        changed(new, failover=False).chat(HI)
+
+
+@changes
+def test_a_change_is_checked_as_the_constructor_does(changed: Any, make: Any, fake: Any) -> None:
+    with pytest.raises(ConfigError, match="set system_prompt on the models"):
+        changed(make(), system_prompt="Be brief.")
+    with pytest.raises(ConfigError, match="mode is one of"):
+        changed(make(), sticky="always")
+    with pytest.raises(ConfigError, match="models has x"):
+        changed(make(), models={"x": fake(name="x")}).chat(HI)
+
+
+def test_a_change_forgets_no_more_than_it_must(make: Any) -> None:
+    llm = make()
+    kept = {name: getattr(llm, name) for name in ("_authors", "_known", "_deciding")}
+    llm.failover = False
+    llm.callback_manager = CallbackManager()
+    assert all(getattr(llm, name) is value for name, value in kept.items())
+
+
+def test_a_deep_copy_has_the_same_models_and_its_own_memory(make: Any) -> None:
+    llm = make(router=learned(by_verb))
+    llm.chat(HI)
+    other = copy.deepcopy(llm)
+    assert other.chat(HI) is not None
+    assert other.router is llm.router
+    assert other.models["a"] is llm.models["a"]
+    assert other.models is not llm.models
+    assert other._authors is not llm._authors
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.json_schema.PydanticJsonSchemaWarning")
+def test_it_has_a_json_schema_as_any_llm() -> None:
+    properties = RouterLLM.model_json_schema()["properties"]
+    assert {"sticky", "failover", "metadata_mode"} <= set(properties)
+    assert not {"models", "router"} & set(properties)
 
 
 def test_a_router_can_be_a_model_of_a_router(make: Any, fake: Any) -> None:

@@ -125,7 +125,7 @@ def test_choices_that_make_no_sense(choices: Any, told: str) -> None:
 
 
 def test_options_that_make_no_sense() -> None:
-    with pytest.raises(ConfigError, match="max_outputs is at least 1, not 0"):
+    with pytest.raises(ConfigError, match="max_outputs is a whole number from 1 up, not 0"):
         RouterSelector(Always(POOL), max_outputs=0)
     with pytest.raises(ConfigError, match="the default 'mail' is none of docs, sql, web"):
         RouterSelector(Always(POOL), default="mail")

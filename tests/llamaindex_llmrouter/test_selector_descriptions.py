@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from typing import Any
@@ -107,7 +108,14 @@ def test_a_threshold_needs_scores() -> None:
     ("options", "told"),
     [
         ({"default": -1}, "a default index is at least 0, not -1"),
-        ({"max_outputs": 0}, "max_outputs is at least 1"),
+        ({"router": Always(["a"]), "default": -1}, "a default index is at least 0, not -1"),
+        ({"default": 1.0}, "a default is a choice's name or index, not 1.0"),
+        ({"default": True}, "a default is a choice's name or index, not True"),
+        ({"max_outputs": 0}, "max_outputs is a whole number from 1 up, not 0"),
+        ({"max_outputs": 1.5}, "max_outputs is a whole number from 1 up, not 1.5"),
+        ({"threshold": "0.5"}, "a threshold is a number, not '0.5'"),
+        ({"threshold": math.nan}, "a threshold is a number, not nan"),
+        ({"examples": {"sql": "rows"}}, "the examples of sql are several queries, not a string"),
         ({"router": Always(["a"]), "examples": {"a": ["x"]}}, "give it no examples"),
     ],
 )

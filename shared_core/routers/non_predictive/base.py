@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
+from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
@@ -55,6 +56,9 @@ class ListeningRouter(Router):
         pool: the candidates.
         scorer: how good an answer is; one it cannot judge counts as 0.
         inner: whose ranking says who comes first; by price when not given.
+
+    Raises:
+        ConfigError: the scorer is none.
     """
 
     def __init__(
@@ -64,6 +68,9 @@ class ListeningRouter(Router):
         inner: Router | None = None,
     ) -> None:
         super().__init__(pool)
+        if not isinstance(scorer, Scorer):
+            told = getattr(scorer, "__name__", type(scorer).__name__)
+            raise ConfigError(f"{told} is no Scorer: give an instance of one, such as Agreement()")
         self.scorer = scorer
         self.inner = inner
 

@@ -19,6 +19,7 @@ from shared_core import (
     CostQuality,
     Dispatcher,
     EnsembleRouter,
+    HybridRouter,
     KNNRouter,
     LexicalEncoder,
     MeanLogprob,
@@ -202,3 +203,19 @@ def test_every_flow_runs_alone_around_a_router_and_within_a_wrapper(
     assert decision.model == answer.model
     assert decision.model in POOL
     assert all(attempt.outcome == "answered" for attempt in decision.attempts)
+
+
+def guess(query: Query, answer: Answer) -> float:
+    """A function that scores, which is no scorer."""
+    return 0.5
+
+
+@pytest.mark.parametrize(
+    "make", [CascadeRouter, EnsembleRouter, BestOfNRouter, lambda _, s: HybridRouter(_knn(), s)]
+)
+@pytest.mark.parametrize(("scorer", "told"), [(guess, "guess"), (MeanLogprob, "MeanLogprob")])
+def test_what_is_no_scorer_is_told_at_once(
+    make: Callable[..., Router], scorer: object, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{told} is no Scorer"):
+        make(POOL, scorer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -255,12 +256,50 @@ def test_a_query_that_is_refused_opens_no_breaker(provider: Any) -> None:
 
 
 @every_form
+@pytest.mark.parametrize(("timeout", "deadline"), [(0.1, 0.3), (0.1, 0.15), (9.0, 0.1)])
+def test_who_hangs_for_all_its_time_is_left_alone_and_who_had_hardly_any_is_not(
+    run: Any, timeout: float, deadline: float, provider: Any
+) -> None:
+    models = provider(a=["hang"], b=["hang"] if deadline < 2 * timeout else ["ok"])
+    rule = BreakerRule(failures=1, cooldown=60)
+    made = dispatcher(timeout=timeout, deadline=deadline, breaker=rule)
+    with contextlib.suppress(DeadlineExceeded):
+        run(made, Query("hi"), models)
+    states = [made.health_of(name).breaker.state for name in "ab"]  # type: ignore[union-attr]
+    assert states == ["open", "closed"]
+
+
+@every_form
 def test_the_cost_cap_keeps_dear_models_out(run: Any, provider: Any) -> None:
     models = provider(a=[ConnectionError()], b=[ConnectionError()])
     with pytest.raises(CostCapReached) as caught:
         run(dispatcher(), Query("hi", max_cost=0.01), models)
     assert models.asked == ["a", "b"]  # c would cost 0.0257
     assert str(caught.value.attempts[-1]) == "c: cost_cap"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected", "asked"),
+    [
+        (None, 1e-6, ["a"]),
+        (9_000, 1e-6, ["a"]),
+        (9_000, 0.02, []),
+        (200_000, 1e-6, []),
+        (9_900, 0.0, []),
+    ],
+)
+def test_the_cap_counts_the_whole_input_of_which_the_router_saw_a_part(
+    tokens: int | None, expected: float, asked: list[str], provider: Any
+) -> None:
+    class Expects(Router):
+        def flow(self, query: Query) -> Flow:
+            return RoutingDecision(("a",), "Expects", "policy", "any", cost={"a": expected})
+            yield
+
+    models = provider()
+    with contextlib.suppress(CostCapReached):
+        run_sync(dispatcher(Expects(POOL)), Query("hi", tokens=tokens, max_cost=0.01), models)
+    assert models.asked == asked
 
 
 def test_what_was_spent_counts_against_the_cap(provider: Any) -> None:

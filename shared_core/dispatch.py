@@ -15,7 +15,7 @@ from shared_core.calls.course import Course
 from shared_core.calls.loop import OnLoop, aclose
 from shared_core.calls.steps import END
 from shared_core.calls.terms import Terms
-from shared_core.calls.threads import InThreads
+from shared_core.calls.threads import InThreads, close
 from shared_core.calls.workers import Workers
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import TimedOut
@@ -119,8 +119,7 @@ class Dispatcher:
                 for piece in opened.rest:
                     yield Streamed(decision, piece)
         finally:
-            if (close := getattr(opened.rest, "close", None)) is not None:
-                close()
+            close(opened.rest)
 
     async def astream(
         self, query: Query | str, call: AsyncCall, stream: AsyncStream[T]

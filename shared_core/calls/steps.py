@@ -73,8 +73,15 @@ class Together:
 class Race:
     """Walk these, each begun ``delay`` after the one before or when that came to nothing.
 
-    The result is the first that is not None; the others are given up.
+    Each comes to a model and what was heard of it, or to None. The result is the first that is not
+    None; the others are given up, and streams they opened are closed.
     """
 
     courses: Sequence[Steps[Any]]
     delay: float
+
+
+def stream_of(found: tuple[str, Any] | None) -> Any:
+    """The stream that a course of a race opened, if it came to one; else None."""
+    heard = None if found is None else found[1]
+    return heard.rest if isinstance(heard, Opened) else None

@@ -6,6 +6,7 @@ a call by hand; one with a limit is made by a worker, who can be left behind.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -13,7 +14,18 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from shared_core.calls.steps import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.steps import (
+    END,
+    Call,
+    Opened,
+    Pause,
+    Race,
+    Steps,
+    Think,
+    Together,
+    Wait,
+    stream_of,
+)
 from shared_core.calls.workers import Outcome, Workers
 from shared_core.errors import ConfigError, TimedOut
 
@@ -89,7 +101,11 @@ class InThreads:
             pieces = iter(self._stream(*call.arguments))
         else:
             pieces = Pumped(partial(self._stream, *call.arguments), call.seconds, self._workers)
-        return Opened(next(pieces, END), pieces)
+        try:
+            return Opened(next(pieces, END), pieces)
+        except BaseException:
+            close(pieces)
+            raise
 
     def _together(self, courses: Sequence[Steps[Any]]) -> list[Any]:
         results = [SimpleQueue[Outcome[Any]]() for _ in courses]
@@ -99,18 +115,30 @@ class InThreads:
 
     def _race(self, courses: Sequence[Steps[Any]], delay: float) -> Any:
         results: SimpleQueue[Outcome[Any]] = SimpleQueue()
-        waiting, running = list(courses), 0
-        while waiting or running:
-            if waiting:
-                self._workers.start(partial(self.walk, waiting.pop(0)), results)
-                running += 1
-            try:
-                outcome = results.get(timeout=delay if waiting else None)
-            except Empty:
-                continue
-            running -= 1
-            if (found := outcome.get()) is not None:
-                return found
+        waiting, running, is_won = list(courses), 0, threading.Lock()
+        try:
+            while waiting or running:
+                if waiting:
+                    run = partial(self._run, waiting.pop(0), is_won)
+                    self._workers.start(run, results)
+                    running += 1
+                try:
+                    outcome = results.get(timeout=delay if waiting else None)
+                except Empty:
+                    continue
+                running -= 1
+                if (found := outcome.get()) is not None:
+                    return found
+            return None
+        finally:
+            is_won.acquire(blocking=False)
+
+    def _run(self, course: Steps[Any], is_won: threading.Lock) -> Any:
+        """What a course of a race comes to; None, its stream closed, where another was first."""
+        found = self.walk(course)
+        if found is None or is_won.acquire(blocking=False):
+            return found
+        close(stream_of(found))
         return None
 
 
@@ -164,14 +192,16 @@ class Pumped(Iterator[T]):
         pieces = iter(self._stream())
         for piece in pieces:
             if not self._is_wanted:
-                getattr(pieces, "close", _nothing)()
+                close(pieces)
                 break
             self._pieces.put(Outcome(piece))
         return END
 
 
-def _nothing() -> None:
-    """Iterators that are no generators need not be closed."""
+def close(pieces: Iterator[Any] | None) -> None:
+    """Close a stream, if it is of a kind that can be closed."""
+    if (end := getattr(pieces, "close", None)) is not None:
+        end()
 
 
 def _wait_for(place: Future[None], seconds: float | None) -> None:

@@ -29,6 +29,7 @@ from shared_core import (
     EnsembleRouter,
     Limits,
     MeanLogprob,
+    ModelPool,
     NoEligibleModel,
     Query,
     Reliability,
@@ -43,6 +44,7 @@ from shared_core.dispatch import Dispatcher
 from shared_core.reliability import Breaker, Gate, is_transient
 
 HANG = 30.0
+PAIR = ModelPool([POOL["a"], POOL["b"]])
 
 
 class Provider:
@@ -381,6 +383,115 @@ async def test_cancelling_the_caller_cancels_the_call() -> None:
             await task
         assert models.cancelled == ["a"]
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class Streams:
+    """Models that stream a piece every few milliseconds for ever, the first after a while.
+
+    Args:
+        first: model -> seconds until its first piece.
+    """
+
+    def __init__(self, **first: float) -> None:
+        self.first = first
+        self.begun: set[str] = set()
+        self.closed: set[str] = set()
+
+    def call(self, model: str) -> Answer:
+        raise NotImplementedError
+
+    async def acall(self, model: str) -> Answer:
+        raise NotImplementedError
+
+    def stream(self, model: str) -> Iterator[str]:
+        self.begun.add(model)
+        try:
+            time.sleep(self.first[model])
+            while True:
+                yield model
+                time.sleep(0.005)
+        finally:
+            self.closed.add(model)
+
+    async def astream(self, model: str) -> AsyncIterator[str]:
+        self.begun.add(model)
+        try:
+            await asyncio.sleep(self.first[model])
+            while True:
+                yield model
+                await asyncio.sleep(0.005)
+        finally:
+            self.closed.add(model)
+
+
+every_limit = pytest.mark.parametrize("limit", [{}, {"timeout": 9.0}, {"deadline": 9.0}])
+
+
+@every_limit
+@pytest.mark.parametrize("hedge", [{}, {"hedge_after": 0.02}])
+async def test_a_stream_cancelled_before_its_first_piece_is_closed(limit: Any, hedge: Any) -> None:
+    models, begun = Streams(a=9.0, b=9.0), {"a", "b"} if hedge else {"a"}
+    made = dispatcher(Always(PAIR), **limit, **hedge)
+    task = asyncio.ensure_future(anext(made.astream("hi", models.acall, models.astream)))
+    while models.begun != begun:
+        await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert models.closed == begun
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@every_limit
+@pytest.mark.parametrize("slower", [0.12, 0.06])
+async def test_a_stream_that_was_not_the_first_is_closed(limit: Any, slower: float) -> None:
+    models = Streams(a=slower, b=0.04)
+    made = dispatcher(Always(PAIR), hedge_after=0.02, **limit)
+    pieces = made.astream("hi", models.acall, models.astream)
+    shown = [(await anext(pieces)).piece for _ in range(3)]
+    assert models.closed == {"a", "b"} - set(shown)
+    await pieces.aclose()  # type: ignore[attr-defined]
+    assert models.closed == {"a", "b"}
+
+
+@every_limit
+@pytest.mark.parametrize("slower", [0.12, 0.06])
+def test_a_stream_that_was_not_the_first_is_closed_in_threads_too(
+    limit: Any, slower: float
+) -> None:
+    models = Streams(a=slower, b=0.04)
+    pieces = dispatcher(Always(PAIR), hedge_after=0.02, **limit).stream(
+        "hi", models.call, models.stream
+    )
+    shown = {next(pieces).piece for _ in range(3)}
+    wait_until(lambda: models.closed == {"a", "b"} - shown)
+    pieces.close()  # type: ignore[attr-defined]
+    wait_until(lambda: models.closed == {"a", "b"})
+
+
+def wait_until(holds: Any) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.005)
+    assert holds()
+
+
+def test_who_was_not_the_first_is_not_asked_again(provider: Any) -> None:
+    models, over = provider(), threading.Event()
+
+    def call(model: str) -> Answer:
+        if model == "a":
+            models.asked.append(model)
+            over.wait(HANG)
+            raise ConnectionError
+        return models.call(model)
+
+    made = dispatcher(hedge_after=0.02, retry=Retry(attempts=9, first=0.001))
+    assert made.run("hi", call)[0].model == "b"
+    over.set()
+    time.sleep(0.05)
+    assert models.asked == ["a", "b"]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])

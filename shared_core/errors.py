@@ -12,6 +12,7 @@ RouterError
 │   ├── DeadlineExceeded the time for the call was up before one answered (also a TimeoutError)
 │   └── CostCapReached   what was left to spend did not suffice for any model
 ├── TimedOut             one attempt took too long (also a TimeoutError)
+│   └── Swamped          it was not begun: too many calls of the model hang already
 ├── LikelihoodFailed     a model's server did not weigh an answer
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
@@ -102,6 +103,10 @@ class own_errors:  # noqa: N801 - a context manager, named as those of contextli
 
 class TimedOut(RouterError, TimeoutError):
     """One attempt took longer than it may."""
+
+
+class Swamped(TimedOut):
+    """An attempt was not begun, for too many earlier ones of the same model hang."""
 
 
 class LikelihoodFailed(RouterError, RuntimeError):

@@ -15,7 +15,7 @@ from shared_core.calls.books import Books, Entry
 from shared_core.calls.steps import Call, Pause, Steps, Wait
 from shared_core.calls.terms import Terms
 from shared_core.decision import Answer, RoutingDecision
-from shared_core.errors import ConfigError, TimedOut
+from shared_core.errors import ConfigError, Swamped, TimedOut
 from shared_core.events import Kind, RoutingEvent, tell
 from shared_core.query import Query
 from shared_core.reliability import Breaker, Health, is_fault_of_query
@@ -139,8 +139,10 @@ class Pursuit:
         """
         if not isinstance(error, TimedOut):
             return is_fault_of_query(error)
+        if seconds is None or isinstance(error, Swamped):
+            return True
         timeout = self.terms.reliability.of(model).timeout or math.inf
-        return seconds is None or seconds < min(timeout, (self.deadline or math.inf) / 2)
+        return seconds < min(timeout, (self.deadline or math.inf) / 2)
 
     def _permitted(self, model: str, prompt: str | None) -> Query:
         """What the model is to be asked, if the pool's rules let it see and serve that."""
@@ -175,7 +177,8 @@ class Pursuit:
         self._lost[entry.model] = attempt.error or attempt.outcome
         if error is not None:
             self.books.last_error = error
-        self._enter(entry, attempt, entry.predicted if isinstance(error, TimedOut) else 0.0)
+        is_paid = isinstance(error, TimedOut) and not isinstance(error, Swamped)
+        self._enter(entry, attempt, entry.predicted if is_paid else 0.0)
 
     def _enter(self, entry: Entry, attempt: Attempt, spent: float) -> None:
         is_entered = self.books.enter(entry, attempt, spent)

@@ -38,6 +38,11 @@ class Call:
     seconds: Callable[[], float] | None
     is_streamed: bool
 
+    @property
+    def model(self) -> str:
+        """Who is asked."""
+        return self.arguments[0]
+
 
 @dataclass(slots=True)
 class Opened(Generic[T]):

@@ -88,7 +88,8 @@ class InThreads:
     def _ask(self, call: Call) -> Any:
         if call.seconds is None:
             return self._call(*call.arguments)
-        return self._within(call.seconds(), partial(self._call, *call.arguments))
+        work = partial(self._call, *call.arguments)
+        return self._workers.run(work, call.seconds(), call.model)
 
     def _within(self, seconds: float | None, work: Callable[[], T]) -> T:
         return work() if seconds is None else self._workers.run(work, seconds)
@@ -100,7 +101,8 @@ class InThreads:
         if call.seconds is None:
             pieces = iter(self._stream(*call.arguments))
         else:
-            pieces = Pumped(partial(self._stream, *call.arguments), call.seconds, self._workers)
+            begin = partial(self._stream, *call.arguments)
+            pieces = Pumped(begin, call.seconds, self._workers, call.model)
         try:
             return Opened(next(pieces, END), pieces)
         except BaseException:
@@ -149,9 +151,11 @@ class Pumped(Iterator[T]):
         stream: begins it.
         seconds: what the next piece may take.
         workers: who reads.
+        model: whose stream it is.
 
     Raises:
-        TimedOut: a piece took longer, or too many calls hang already.
+        TimedOut: a piece took longer.
+        Swamped: too many calls of the model hang already.
     """
 
     def __init__(
@@ -159,14 +163,15 @@ class Pumped(Iterator[T]):
         stream: Callable[[], Iterator[T]],
         seconds: Callable[[], float],
         workers: Workers,
+        model: str,
     ) -> None:
-        workers.check_not_swamped()
+        workers.check_not_swamped(model)
         self._stream = stream
         self._seconds = seconds
         self._workers = workers
         self._pieces: SimpleQueue[Outcome[Any]] = SimpleQueue()
         self._is_wanted = True
-        self._ticket = workers.start(self._pump, self._pieces)
+        self._ticket = workers.start(self._pump, self._pieces, model)
 
     def __next__(self) -> T:
         seconds = self._seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -528,6 +529,32 @@ def test_hanging_calls_are_counted_and_bounded() -> None:
             break
         time.sleep(0.005)
     assert workers.run(lambda: "again", 1.0) == "again"
+
+
+@pytest.mark.parametrize("run", [run_sync, run_stream])
+def test_calls_of_one_model_that_hang_take_nothing_from_another(run: Any, provider: Any) -> None:
+    models = provider(a=["hang"])
+    made = dispatcher(timeout=0.05, breaker=BreakerRule(failures=3, cooldown=60))
+    made.workers.most_abandoned = 2
+    decisions = [run(made, Query("hi", max_cost=0.01), models) for _ in range(4)]
+    assert [one.model for one in decisions] == ["b"] * 4
+    told = [str(one.failed[0]) for one in decisions]
+    assert told == ["a: TimedOut", "a: TimedOut", "a: Swamped", "a: Swamped"]
+    states = [made.health_of(name).breaker.state for name in "ab"]  # type: ignore[union-attr]
+    assert states == ["closed", "closed"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(provider: Any) -> None:
+    models, made = provider(), dispatcher(timeout=5.0)
+    assert run_sync(made, Query("hi"), models).model == "a"
+    if (child := os.fork()) == 0:
+        try:
+            os._exit(run_sync(made, Query("hi"), models).model != "a")
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @every_form

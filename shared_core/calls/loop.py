@@ -21,6 +21,7 @@ from shared_core.calls.steps import (
     Think,
     Together,
     Wait,
+    no_piece,
     stream_of,
 )
 from shared_core.calls.workers import Outcome
@@ -125,7 +126,8 @@ class OnLoop:
 class Pumped(AsyncIterator[T]):
     """A stream that a task reads from end to end, so that who waits for a piece can stop waiting.
 
-    One task, because libraries tie what they hold open to the task that opened it.
+    One task, because libraries tie what they hold open to the task that opened it. What came before
+    the deadline is there to be read after it.
 
     Args:
         pieces: the stream.
@@ -138,15 +140,18 @@ class Pumped(AsyncIterator[T]):
     def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
-        self._task = asyncio.create_task(_pump(pieces, self._pieces))
+        self._task = asyncio.create_task(self._pump(pieces))
 
     async def __anext__(self) -> T:
         seconds = self._seconds()
         try:
-            outcome = await asyncio.wait_for(self._pieces.get(), seconds)
+            if self._pieces.empty():
+                outcome = await asyncio.wait_for(self._pieces.get(), seconds)
+            else:
+                outcome = self._pieces.get_nowait()
         except TimeoutError:
             await self.aclose()
-            raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
+            raise no_piece(seconds) from None
         try:
             piece = outcome.get()
         finally:
@@ -159,17 +164,18 @@ class Pumped(AsyncIterator[T]):
         """Cancel the task."""
         await _end(self._task)
 
-
-async def _pump(pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]]) -> None:
-    try:
-        async for piece in pieces:
-            into.put_nowait(Outcome(piece))
-    except Exception as error:  # noqa: BLE001 - handed on, whatever it is
-        into.put_nowait(Outcome(error=error))
-    else:
-        into.put_nowait(Outcome(END))
-    finally:
-        await aclose(pieces)
+    async def _pump(self, pieces: AsyncIterator[T]) -> None:
+        try:
+            async for piece in pieces:
+                if (seconds := self._seconds()) <= 0:
+                    raise no_piece(seconds)
+                self._pieces.put_nowait(Outcome(piece))
+        except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+            self._pieces.put_nowait(Outcome(error=error))
+        else:
+            self._pieces.put_nowait(Outcome(END))
+        finally:
+            await aclose(pieces)
 
 
 async def aclose(pieces: AsyncIterator[Any] | None) -> None:

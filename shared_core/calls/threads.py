@@ -24,6 +24,7 @@ from shared_core.calls.steps import (
     Think,
     Together,
     Wait,
+    no_piece,
     stream_of,
 )
 from shared_core.calls.workers import Outcome, Workers
@@ -147,6 +148,8 @@ class InThreads:
 class Pumped(Iterator[T]):
     """A stream that a worker reads, so that who waits for a piece can stop waiting.
 
+    What came before the deadline is there to be read after it.
+
     Args:
         stream: begins it.
         seconds: what the next piece may take.
@@ -179,7 +182,7 @@ class Pumped(Iterator[T]):
             outcome = self._pieces.get(timeout=max(seconds, 0))
         except Empty:
             self.close()
-            raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
+            raise no_piece(seconds) from None
         try:
             piece = outcome.get()
         finally:
@@ -196,9 +199,9 @@ class Pumped(Iterator[T]):
     def _pump(self) -> object:
         pieces = iter(self._stream())
         for piece in pieces:
-            if not self._is_wanted:
+            if not self._is_wanted or self._seconds() <= 0:
                 close(pieces)
-                break
+                raise no_piece(self._seconds())
             self._pieces.put(Outcome(piece))
         return END
 

@@ -470,6 +470,46 @@ def test_a_stream_that_was_not_the_first_is_closed_in_threads_too(
     wait_until(lambda: models.closed == {"a", "b"})
 
 
+def read_late(made: Dispatcher, number: int, got: list[Any]) -> None:
+    """Read a stream of so many pieces, with a pause after the first that outlasts the deadline."""
+
+    def pieces(_: str) -> Iterator[int]:
+        for piece in range(number):
+            yield piece
+            time.sleep(0.001)
+
+    for told in made.stream("hi", Provider().call, pieces):
+        time.sleep(0.0 if got else 0.25)
+        got.append(told.piece)
+
+
+def read_late_on_a_loop(made: Dispatcher, number: int, got: list[Any]) -> None:
+    async def pieces(_: str) -> AsyncIterator[int]:
+        for piece in range(number):
+            yield piece
+            await asyncio.sleep(0.001)
+
+    async def read() -> None:
+        async for told in made.astream("hi", Provider().acall, pieces):
+            await asyncio.sleep(0.0 if got else 0.25)
+            got.append(told.piece)
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("read", [read_late, read_late_on_a_loop])
+@pytest.mark.parametrize("limit", [{"deadline": 0.2}, {"deadline": 0.2, "timeout": 0.1}])
+def test_what_came_before_the_deadline_is_handed_on_and_nothing_else(read: Any, limit: Any) -> None:
+    got: list[Any] = []
+    read(dispatcher(**limit), 6, got)
+    assert got == [*range(6)]
+    got.clear()
+    with pytest.raises(TimedOut, match="the time was up before the stream was over"):
+        read(dispatcher(**limit), 2000, got)
+    assert got == [*range(len(got))]
+    assert 2 < len(got) < 1000
+
+
 def wait_until(holds: Any) -> None:
     for _ in range(400):
         if holds():

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
+from shared_core.attempt import status_of
 from shared_core.errors import ConfigError
 
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
 _FAULT_OF_THE_QUERY: Final = frozenset({400, 413, 415, 422})
-_TRANSIENT_NAMES: Final = ("Timeout", "Connection", "RateLimit", "Unavailable", "Overloaded")
+_TRANSIENT_NAMES: Final = re.compile(
+    "Timeout|Connection|Network|RemoteProtocol|RateLimit|Unavailable|Overloaded"
+)
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether asking the same model again may help: time-outs, lost connections, 429, 5xx."""
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
+    if (status := status_of(error)) is not None:
         return status in _TRANSIENT_STATUS or status >= 500
-    if isinstance(error, TimeoutError | ConnectionError):
-        return True
-    return any(part in type(error).__name__ for part in _TRANSIENT_NAMES)
+    return any(_TRANSIENT_NAMES.search(kind.__name__) for kind in type(error).__mro__)
 
 
 def is_fault_of_query(error: BaseException) -> bool:
     """Whether the query itself was refused, which says nothing about the model's health."""
-    return getattr(error, "status_code", None) in _FAULT_OF_THE_QUERY
+    return status_of(error) in _FAULT_OF_THE_QUERY
 
 
 def _check_positive(name: str, value: float | None) -> None:
@@ -45,7 +48,8 @@ class Retry:
     Args:
         attempts: how often it is asked at most; 1 is no retry.
         first, factor, longest: the pause before the second attempt is up to ``first`` seconds, and
-            grows by ``factor`` each time up to ``longest``. A longer ``Retry-After`` is honoured.
+            grows by ``factor`` each time up to ``longest``. A ``Retry-After`` is honoured; beyond
+            ``longest`` the model is not asked again.
         on: errors worth another attempt.
     """
 
@@ -63,16 +67,24 @@ class Retry:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
         if asked >= self.attempts or not self.on(error):
             return None
+        if (told := _retry_after(error)) > self.longest:
+            return None
         most = min(self.first * self.factor ** (asked - 1), self.longest)
-        return max(random.uniform(0, most), _retry_after(error))  # noqa: S311
+        return max(random.uniform(0, most), told)  # noqa: S311
 
 
 def _retry_after(error: BaseException) -> float:
+    """Seconds from now that the error's headers ask to wait; 0 when they ask for nothing clear."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
-        return float(headers.get("retry-after") or 0)
-    except (TypeError, ValueError, AttributeError):
-        return 0.0  # a date, or headers of an unknown kind
+        told = headers.get("retry-after") or headers.get("Retry-After") or 0
+    except AttributeError:  # headers of an unknown kind
+        return 0.0
+    with contextlib.suppress(TypeError, ValueError):
+        return max(0.0, float(told))
+    with contextlib.suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(str(told)).timestamp() - time.time())
+    return 0.0
 
 
 @dataclass(frozen=True)

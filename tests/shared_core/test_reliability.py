@@ -9,6 +9,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,10 +42,11 @@ from shared_core import (
     RoutingDecision,
     TimedOut,
 )
+from shared_core.attempt import told_of
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
-from shared_core.reliability import Breaker, Gate, is_transient
+from shared_core.reliability import Breaker, Gate, is_fault_of_query, is_transient
 
 HANG = 30.0
 PAIR = ModelPool([POOL["a"], POOL["b"]])
@@ -191,25 +195,88 @@ def test_only_errors_that_may_pass_are_retried(provider: Any) -> None:
     assert models.asked == ["a", "b"]
 
 
-def test_pauses_grow_are_bounded_and_honour_retry_after() -> None:
-    class Limited(Exception):
-        status_code = 429
-        response = SimpleNamespace(headers={"retry-after": "17"})
-
+def test_pauses_grow_and_are_bounded() -> None:
     retry = Retry(attempts=9, first=1.0, factor=2.0, longest=4.0)
     pauses = [[retry.pause(n, TimeoutError()) or 0 for _ in range(200)] for n in (1, 2, 3, 8)]
     assert [max(one) <= most for one, most in zip(pauses, (1, 2, 4, 4), strict=True)] == [True] * 4
     assert max(pauses[2]) > 2
-    assert retry.pause(1, Limited()) == 17.0
     assert retry.pause(9, TimeoutError()) is None
 
 
-@pytest.mark.parametrize(("status", "passes"), [(429, True), (503, True), (400, False)])
-def test_what_is_transient(status: int, passes: bool) -> None:
+def limited(**headers: Any) -> Exception:
+    """The error of a provider that asks not to be called for a while."""
     error = RuntimeError()
-    error.status_code = status  # type: ignore[attr-defined]
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    error.response = SimpleNamespace(status_code=429, headers=told)  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [
+        ({"retry_after": "17"}, 17, 17),
+        ({"Retry_After": "17"}, 17, 17),
+        ({"retry_after": format_datetime(datetime.now(UTC) + timedelta(hours=2))}, 7000, 7200),
+        ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 1),
+        *(({"retry_after": garbled}, 0, 1) for garbled in ("soon", "nan", "-5", "", None, [])),
+    ],
+)
+def test_a_provider_that_says_when_to_come_back_is_heeded(
+    told: Any, least: float, most: float
+) -> None:
+    pause = Retry(attempts=2, first=1.0, longest=9000.0).pause(1, limited(**told))
+    assert pause is not None
+    assert least <= pause <= most
+
+
+@every_form
+def test_who_is_not_to_be_asked_for_longer_than_the_rule_waits_is_left(
+    run: Any, provider: Any
+) -> None:
+    models = provider(a=[limited(retry_after="9")])
+    made = dispatcher(retry=Retry(attempts=3, first=0.001, longest=8.0))
+    assert run(made, Query("hi"), models).model == "b"
+    assert models.asked == ["a", "b"]
+
+
+def named(*names: str) -> Exception:
+    """An error of a class of the last name, whose bases have the others."""
+    kind: type[Exception] = Exception
+    for name in names:
+        kind = type(name, (kind,), {})
+    return kind()
+
+
+@pytest.mark.parametrize("status", [429, 503, HTTPStatus.TOO_MANY_REQUESTS, 400])
+@pytest.mark.parametrize("place", ["status_code", "response", "code"])
+def test_an_error_with_a_status_is_judged_by_it(place: str, status: int) -> None:
+    error = named("ConnectionError")
+    setattr(error, place, SimpleNamespace(status_code=status) if place == "response" else status)
+    assert is_transient(error) is (status != 400)
+    assert is_fault_of_query(error) is (status == 400)
+    assert told_of(error) == ("ConnectionError", status)
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (named("APIConnectionError"), True),
+        (named("TransportError", "NetworkError", "ConnectError"), True),
+        (named("TransportError", "NetworkError", "ReadError"), True),
+        (named("ProtocolError", "RemoteProtocolError"), True),
+        (named("TransportError", "UnsupportedProtocol"), False),
+        (ValueError(), False),
+    ],
+)
+@pytest.mark.parametrize("code", [None, "rate_limit", 1006, -32000])
+def test_an_error_without_a_status_is_judged_by_its_kind(
+    error: Any, passes: bool, code: Any
+) -> None:
+    error.code = code
     assert is_transient(error) is passes
-    assert is_transient(type("APIConnectionError", (Exception,), {})())
+    assert not is_fault_of_query(error)
 
 
 @every_form

@@ -77,6 +77,9 @@ class AllModelsFailed(RouterError, RuntimeError):
 class DeadlineExceeded(AllModelsFailed, TimeoutError):
     """The time for the call was up before a model answered."""
 
+    def __str__(self) -> str:
+        return super().__str__() if self.attempts else "no model was asked before the deadline"
+
 
 class CostCapReached(AllModelsFailed):
     """What may be spent on the call did not suffice for a model that could still answer."""

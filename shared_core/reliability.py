@@ -41,6 +41,12 @@ def _check_positive(name: str, value: float | None) -> None:
         raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
 
 
+def _check_seconds(name: str, value: float | None) -> None:
+    _check_positive(name, value)
+    if value is not None and value > threading.TIMEOUT_MAX:
+        raise ConfigError(f"{name}={value!r} is longer than anybody can wait: None is no limit")
+
+
 @dataclass(frozen=True)
 class Retry:
     """Asks the same model again, after a growing, random pause ("full jitter").
@@ -62,6 +68,9 @@ class Retry:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ConfigError(f"a model is asked at least once, not {self.attempts} times")
+        for name in ("first", "factor", "longest"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} is a number from 0 up, not {getattr(self, name)!r}")
 
     def pause(self, asked: int, error: BaseException) -> float | None:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
@@ -121,8 +130,9 @@ class Limits:
     places: int | None = None
 
     def __post_init__(self) -> None:
-        _check_positive("timeout", self.timeout)
-        _check_positive("places", self.places)
+        _check_seconds("timeout", self.timeout)
+        if self.places is not None and (self.places < 1 or self.places % 1):
+            raise ConfigError(f"places is a whole number above 0, or None, not {self.places!r}")
 
 
 @dataclass(frozen=True)
@@ -145,8 +155,9 @@ class Reliability:
     special: Mapping[str, Limits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("deadline", "max_cost", "hedge_after"):
-            _check_positive(name, getattr(self, name))
+        _check_positive("max_cost", self.max_cost)
+        _check_seconds("deadline", self.deadline)
+        _check_seconds("hedge_after", self.hedge_after)
 
     def of(self, model: str) -> Limits:
         """How to treat this candidate."""

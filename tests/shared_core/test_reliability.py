@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import threading
 import time
@@ -771,7 +772,48 @@ def test_every_model_asked_is_eligible_and_asked_as_often_as_the_rule_says(
     assert len([one for one in tried if one.outcome != "skipped"]) == len(models.asked)
 
 
+@pytest.mark.parametrize("run", [run_sync, run_async])
+def test_a_router_that_takes_all_the_time_is_told_of(run: Any) -> None:
+    class Slow(Router):
+        def flow(self, query: Query) -> Flow:
+            time.sleep(0.1)
+            return RoutingDecision(("a",), "Slow", "policy", "after long thought")
+            yield
+
+    with pytest.raises(DeadlineExceeded, match=r"^no model was asked before the deadline$"):
+        run(dispatcher(Slow(POOL), deadline=0.02), Query("hi"), Provider())
+
+
+def test_special_limits_are_for_models_that_are_there() -> None:
+    policy = Reliability(special={"a": Limits(), "nosuch": Limits(timeout=1)})
+    with pytest.raises(ConfigError, match=r"unknown models \['nosuch'\]; there are a, b, c"):
+        Dispatcher(Always(POOL), reliability=policy)
+
+
 @pytest.mark.parametrize("wrong", [{"deadline": 0}, {"max_cost": -1.0}, {"hedge_after": 0}])
 def test_limits_are_above_zero(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="is a number above 0"):
         Reliability(**wrong)
+
+
+@pytest.mark.parametrize("endless", [math.inf, 1e12])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(Reliability, "deadline"), (Reliability, "hedge_after"), (Limits, "timeout")],
+)
+def test_who_wants_no_limit_says_none(kind: Any, name: str, endless: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}=.* is longer than anybody can wait"):
+        kind(**{name: endless})
+
+
+@pytest.mark.parametrize("places", [0, -1, 0.5, 1.5])
+def test_places_are_whole(places: float) -> None:
+    with pytest.raises(ConfigError, match="places is a whole number above 0, or None"):
+        Limits(places=places)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["first", "factor", "longest"])
+@pytest.mark.parametrize("wrong", [-1, math.nan])
+def test_pauses_are_from_zero_up(name: str, wrong: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is a number from 0 up"):
+        Retry(**{name: wrong})  # type: ignore[arg-type]

@@ -140,7 +140,7 @@ class Pumped(AsyncIterator[T]):
     def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
-        self._task = asyncio.create_task(self._pump(pieces))
+        self._task = asyncio.create_task(_pump(pieces, self._pieces, seconds))
 
     async def __anext__(self) -> T:
         seconds = self._seconds()
@@ -164,18 +164,21 @@ class Pumped(AsyncIterator[T]):
         """Cancel the task."""
         await _end(self._task)
 
-    async def _pump(self, pieces: AsyncIterator[T]) -> None:
-        try:
-            async for piece in pieces:
-                if (seconds := self._seconds()) <= 0:
-                    raise no_piece(seconds)
-                self._pieces.put_nowait(Outcome(piece))
-        except Exception as error:  # noqa: BLE001 - handed on, whatever it is
-            self._pieces.put_nowait(Outcome(error=error))
-        else:
-            self._pieces.put_nowait(Outcome(END))
-        finally:
-            await aclose(pieces)
+
+async def _pump(
+    pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]], seconds: Callable[[], float]
+) -> None:
+    try:
+        async for piece in pieces:
+            if (left := seconds()) <= 0:
+                raise no_piece(left)
+            into.put_nowait(Outcome(piece))
+    except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+        into.put_nowait(Outcome(error=error))
+    else:
+        into.put_nowait(Outcome(END))
+    finally:
+        await aclose(pieces)
 
 
 async def aclose(pieces: AsyncIterator[Any] | None) -> None:

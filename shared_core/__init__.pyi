@@ -27,6 +27,7 @@ from .errors import NoEligibleModel as NoEligibleModel
 from .errors import NotFitted as NotFitted
 from .errors import PoolError as PoolError
 from .errors import RouterError as RouterError
+from .errors import Swamped as Swamped
 from .errors import TimedOut as TimedOut
 from .errors import UnknownModel as UnknownModel
 from .evaluation.evaluate import evaluate as evaluate

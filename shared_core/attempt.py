@@ -50,7 +50,16 @@ class Attempt:
         return f"{self.model}: {self.error}" + (f" {self.status}" if self.status else "")
 
 
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status that an error tells, in one of the places where libraries put it."""
+    holders = ((error, "status_code"), (getattr(error, "response", None), "status_code"))
+    for holder, name in (*holders, (error, "code")):
+        status = getattr(holder, name, None)
+        if isinstance(status, int) and 100 <= status < 600:
+            return int(status)
+    return None
+
+
 def told_of(error: BaseException) -> tuple[str, int | None]:
     """What an attempt says of the error it ended in: its kind, and its HTTP status, if any."""
-    status = getattr(error, "status_code", None)
-    return type(error).__name__, status if isinstance(status, int) else None
+    return type(error).__name__, status_of(error)

@@ -15,10 +15,10 @@ from shared_core.calls.course import Course
 from shared_core.calls.loop import OnLoop, aclose
 from shared_core.calls.steps import END
 from shared_core.calls.terms import Terms
-from shared_core.calls.threads import InThreads
+from shared_core.calls.threads import InThreads, close
 from shared_core.calls.workers import Workers
 from shared_core.decision import Answer, RoutingDecision
-from shared_core.errors import TimedOut
+from shared_core.errors import ConfigError, TimedOut
 from shared_core.events import Listener
 from shared_core.query import Query
 from shared_core.reliability import Health, Reliability
@@ -60,6 +60,9 @@ class Dispatcher:
             come before those.
         twins: candidates that are one model under several names, each with its other names: a
             model that failed under one is not asked again under another. See ``twins_of``.
+
+    Raises:
+        ConfigError: the reliability has special limits for a model that is not in the pool.
     """
 
     def __init__(
@@ -72,6 +75,9 @@ class Dispatcher:
         reliability: Reliability = Reliability(),
         twins: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
+        if unknown := sorted(reliability.special.keys() - router.pool.keys()):
+            names = ", ".join(router.pool.names)
+            raise ConfigError(f"special limits for unknown models {unknown}; there are {names}")
         self.router = router
         self.failover = failover
         self.failover_on = failover_on
@@ -119,8 +125,7 @@ class Dispatcher:
                 for piece in opened.rest:
                     yield Streamed(decision, piece)
         finally:
-            if (close := getattr(opened.rest, "close", None)) is not None:
-                close()
+            close(opened.rest)
 
     async def astream(
         self, query: Query | str, call: AsyncCall, stream: AsyncStream[T]

@@ -12,6 +12,7 @@ RouterError
 │   ├── DeadlineExceeded the time for the call was up before one answered (also a TimeoutError)
 │   └── CostCapReached   what was left to spend did not suffice for any model
 ├── TimedOut             one attempt took too long (also a TimeoutError)
+│   └── Swamped          it was not begun: too many calls of the model hang already
 ├── LikelihoodFailed     a model's server did not weigh an answer
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
@@ -76,6 +77,9 @@ class AllModelsFailed(RouterError, RuntimeError):
 class DeadlineExceeded(AllModelsFailed, TimeoutError):
     """The time for the call was up before a model answered."""
 
+    def __str__(self) -> str:
+        return super().__str__() if self.attempts else "no model was asked before the deadline"
+
 
 class CostCapReached(AllModelsFailed):
     """What may be spent on the call did not suffice for a model that could still answer."""
@@ -102,6 +106,10 @@ class own_errors:  # noqa: N801 - a context manager, named as those of contextli
 
 class TimedOut(RouterError, TimeoutError):
     """One attempt took longer than it may."""
+
+
+class Swamped(TimedOut):
+    """An attempt was not begun, for too many earlier ones of the same model hang."""
 
 
 class LikelihoodFailed(RouterError, RuntimeError):

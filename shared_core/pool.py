@@ -45,16 +45,18 @@ class Candidate(BaseModel):
     tags: Annotated[frozenset[str], _sorted] = frozenset()
 
     def cost(self, in_tokens: float, out_tokens: float, cached_tokens: float = 0) -> float | None:
-        """USD for a call of this size, or None when a price it takes is unknown."""
+        """USD for a call of this size, or None when a price it takes is unknown.
+
+        Cached tokens are a part of the ``in_tokens``, so they count up to those.
+        """
         if self.input_price is None or self.output_price is None:
             return None
         cached_price = (
             self.input_price if self.cached_input_price is None else self.cached_input_price
         )
-        fresh = in_tokens - cached_tokens
-        paid = (
-            fresh * self.input_price + cached_tokens * cached_price + out_tokens * self.output_price
-        )
+        cached = min(cached_tokens, in_tokens)
+        fresh = in_tokens - cached
+        paid = fresh * self.input_price + cached * cached_price + out_tokens * self.output_price
         return paid / 1e6
 
     def objection(self, query: Query) -> str | None:

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
+from shared_core.attempt import status_of
 from shared_core.errors import ConfigError
 
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
 _FAULT_OF_THE_QUERY: Final = frozenset({400, 413, 415, 422})
-_TRANSIENT_NAMES: Final = ("Timeout", "Connection", "RateLimit", "Unavailable", "Overloaded")
+_TRANSIENT_NAMES: Final = re.compile(
+    "Timeout|Connection|Network|RemoteProtocol|RateLimit|Unavailable|Overloaded"
+)
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether asking the same model again may help: time-outs, lost connections, 429, 5xx."""
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
+    if (status := status_of(error)) is not None:
         return status in _TRANSIENT_STATUS or status >= 500
-    if isinstance(error, TimeoutError | ConnectionError):
-        return True
-    return any(part in type(error).__name__ for part in _TRANSIENT_NAMES)
+    return any(_TRANSIENT_NAMES.search(kind.__name__) for kind in type(error).__mro__)
 
 
 def is_fault_of_query(error: BaseException) -> bool:
     """Whether the query itself was refused, which says nothing about the model's health."""
-    return getattr(error, "status_code", None) in _FAULT_OF_THE_QUERY
+    return status_of(error) in _FAULT_OF_THE_QUERY
 
 
 def _check_positive(name: str, value: float | None) -> None:
     if value is not None and not value > 0:
         raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
+
+
+def _check_seconds(name: str, value: float | None) -> None:
+    _check_positive(name, value)
+    if value is not None and value > threading.TIMEOUT_MAX:
+        raise ConfigError(f"{name}={value!r} is longer than anybody can wait: None is no limit")
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class Retry:
     Args:
         attempts: how often it is asked at most; 1 is no retry.
         first, factor, longest: the pause before the second attempt is up to ``first`` seconds, and
-            grows by ``factor`` each time up to ``longest``. A longer ``Retry-After`` is honoured.
+            grows by ``factor`` each time up to ``longest``. A ``Retry-After`` is honoured; beyond
+            ``longest`` the model is not asked again.
         on: errors worth another attempt.
     """
 
@@ -58,21 +68,32 @@ class Retry:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ConfigError(f"a model is asked at least once, not {self.attempts} times")
+        for name in ("first", "factor", "longest"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} is a number from 0 up, not {getattr(self, name)!r}")
 
     def pause(self, asked: int, error: BaseException) -> float | None:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
         if asked >= self.attempts or not self.on(error):
             return None
+        if (told := _retry_after(error)) > self.longest:
+            return None
         most = min(self.first * self.factor ** (asked - 1), self.longest)
-        return max(random.uniform(0, most), _retry_after(error))  # noqa: S311
+        return max(random.uniform(0, most), told)  # noqa: S311
 
 
 def _retry_after(error: BaseException) -> float:
+    """Seconds from now that the error's headers ask to wait; 0 when they ask for nothing clear."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
-        return float(headers.get("retry-after") or 0)
-    except (TypeError, ValueError, AttributeError):
-        return 0.0  # a date, or headers of an unknown kind
+        told = headers.get("retry-after") or headers.get("Retry-After") or 0
+    except AttributeError:  # headers of an unknown kind
+        return 0.0
+    with contextlib.suppress(TypeError, ValueError):
+        return max(0.0, float(told))
+    with contextlib.suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(str(told)).timestamp() - time.time())
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -109,8 +130,9 @@ class Limits:
     places: int | None = None
 
     def __post_init__(self) -> None:
-        _check_positive("timeout", self.timeout)
-        _check_positive("places", self.places)
+        _check_seconds("timeout", self.timeout)
+        if self.places is not None and (self.places < 1 or self.places % 1):
+            raise ConfigError(f"places is a whole number above 0, or None, not {self.places!r}")
 
 
 @dataclass(frozen=True)
@@ -133,8 +155,9 @@ class Reliability:
     special: Mapping[str, Limits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("deadline", "max_cost", "hedge_after"):
-            _check_positive(name, getattr(self, name))
+        _check_positive("max_cost", self.max_cost)
+        _check_seconds("deadline", self.deadline)
+        _check_seconds("hedge_after", self.hedge_after)
 
     def of(self, model: str) -> Limits:
         """How to treat this candidate."""

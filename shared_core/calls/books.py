@@ -57,8 +57,10 @@ class Books:
         self._is_closed = False
 
     def open(self, entry: Entry) -> bool:
-        """Begin an attempt; False when what it is expected to cost is beyond what is left."""
+        """Begin an attempt; False when it may cost more than is left, or the books are closed."""
         with self._lock:
+            if self._is_closed:
+                return False
             if self.max_cost is not None:
                 committed = self._spent + sum(other.predicted for other in self._open)
                 if committed + entry.predicted > self.max_cost:

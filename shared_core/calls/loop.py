@@ -11,7 +11,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from shared_core.calls.steps import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.steps import (
+    END,
+    Call,
+    Opened,
+    Pause,
+    Race,
+    Steps,
+    Think,
+    Together,
+    Wait,
+    no_piece,
+    stream_of,
+)
 from shared_core.calls.workers import Outcome
 from shared_core.errors import ConfigError, TimedOut
 
@@ -78,7 +90,11 @@ class OnLoop:
         pieces = aiter(self._stream(*call.arguments))
         if call.seconds is not None:
             pieces = Pumped(pieces, call.seconds)
-        return Opened(await anext(pieces, END), pieces)
+        try:
+            return Opened(await anext(pieces, END), pieces)
+        except BaseException:
+            await aclose(pieces)
+            raise
 
     async def _together(self, courses: Sequence[Steps[Any]]) -> list[Any]:
         tasks = [asyncio.create_task(self.walk(course)) for course in courses]
@@ -89,26 +105,29 @@ class OnLoop:
 
     async def _race(self, courses: Sequence[Steps[Any]], delay: float) -> Any:
         waiting, running = list(courses), set[asyncio.Task[Any]]()
+        begun, winner = list[asyncio.Task[Any]](), None
         try:
             while waiting or running:
                 if waiting:
-                    running.add(asyncio.create_task(self.walk(waiting.pop(0))))
+                    begun.append(asyncio.create_task(self.walk(waiting.pop(0))))
+                    running.add(begun[-1])
                 timeout = delay if waiting else None
                 done, running = await asyncio.wait(
                     running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
                 )
-                found = [one for task in done if (one := task.result()) is not None]
-                if found:
-                    return found[0]
+                winner = next((task for task in done if task.result() is not None), None)
+                if winner is not None:
+                    return winner.result()
             return None
         finally:
-            await _end(*running)
+            await _give_up(*(task for task in begun if task is not winner))
 
 
 class Pumped(AsyncIterator[T]):
     """A stream that a task reads from end to end, so that who waits for a piece can stop waiting.
 
-    One task, because libraries tie what they hold open to the task that opened it.
+    One task, because libraries tie what they hold open to the task that opened it. What came before
+    the deadline is there to be read after it.
 
     Args:
         pieces: the stream.
@@ -121,15 +140,18 @@ class Pumped(AsyncIterator[T]):
     def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
-        self._task = asyncio.create_task(_pump(pieces, self._pieces))
+        self._task = asyncio.create_task(_pump(pieces, self._pieces, seconds))
 
     async def __anext__(self) -> T:
         seconds = self._seconds()
         try:
-            outcome = await asyncio.wait_for(self._pieces.get(), seconds)
+            if self._pieces.empty():
+                outcome = await asyncio.wait_for(self._pieces.get(), seconds)
+            else:
+                outcome = self._pieces.get_nowait()
         except TimeoutError:
             await self.aclose()
-            raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
+            raise no_piece(seconds) from None
         try:
             piece = outcome.get()
         finally:
@@ -143,9 +165,13 @@ class Pumped(AsyncIterator[T]):
         await _end(self._task)
 
 
-async def _pump(pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]]) -> None:
+async def _pump(
+    pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]], seconds: Callable[[], float]
+) -> None:
     try:
         async for piece in pieces:
+            if (left := seconds()) <= 0:
+                raise no_piece(left)
             into.put_nowait(Outcome(piece))
     except Exception as error:  # noqa: BLE001 - handed on, whatever it is
         into.put_nowait(Outcome(error=error))
@@ -155,7 +181,7 @@ async def _pump(pieces: AsyncIterator[Any], into: asyncio.Queue[Outcome[Any]]) -
         await aclose(pieces)
 
 
-async def aclose(pieces: AsyncIterator[Any]) -> None:
+async def aclose(pieces: AsyncIterator[Any] | None) -> None:
     """Close a stream, if it is of a kind that can be closed."""
     if (close := getattr(pieces, "aclose", None)) is not None:
         await close()
@@ -184,6 +210,14 @@ async def _end(*tasks: asyncio.Future[Any]) -> None:
         await asyncio.wait(running, timeout=GRACE)
     for task in tasks:
         task.add_done_callback(_take_note)
+
+
+async def _give_up(*tasks: asyncio.Task[Any]) -> None:
+    """End these, and close the streams of those that had just come to one."""
+    await _end(*tasks)
+    for task in tasks:
+        if task.done() and not task.cancelled() and task.exception() is None:
+            await aclose(stream_of(task.result()))
 
 
 def _take_note(task: asyncio.Future[Any]) -> None:

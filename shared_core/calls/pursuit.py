@@ -15,7 +15,7 @@ from shared_core.calls.books import Books, Entry
 from shared_core.calls.steps import Call, Pause, Steps, Wait
 from shared_core.calls.terms import Terms
 from shared_core.decision import Answer, RoutingDecision
-from shared_core.errors import ConfigError, TimedOut
+from shared_core.errors import ConfigError, Swamped, TimedOut
 from shared_core.events import Kind, RoutingEvent, tell
 from shared_core.query import Query
 from shared_core.reliability import Breaker, Health, is_fault_of_query
@@ -123,7 +123,7 @@ class Pursuit:
             is_healthy = True
             return heard
         except self.terms.catches as error:
-            is_healthy = None if self._is_excused(error, seconds) else False
+            is_healthy = None if self._is_excused(model, error, seconds) else False
             self._lose(entry, entry.ended("failed", *told_of(error)), error)
             raise
         finally:
@@ -132,11 +132,17 @@ class Pursuit:
             if health.breaker:
                 health.breaker.note(is_healthy)
 
-    def _is_excused(self, error: Exception, seconds: float | None) -> bool:
-        """Whether the failure says nothing about the model: a bad query, or hardly any time."""
+    def _is_excused(self, model: str, error: Exception, seconds: float | None) -> bool:
+        """Whether the failure says nothing about the model: a bad query, or hardly any time.
+
+        Hardly any is less than the model's own limit and less than half of the whole call's.
+        """
         if not isinstance(error, TimedOut):
             return is_fault_of_query(error)
-        return seconds is None or (self.deadline is not None and seconds < self.deadline / 2)
+        if seconds is None or isinstance(error, Swamped):
+            return True
+        timeout = self.terms.reliability.of(model).timeout or math.inf
+        return seconds < min(timeout, (self.deadline or math.inf) / 2)
 
     def _permitted(self, model: str, prompt: str | None) -> Query:
         """What the model is to be asked, if the pool's rules let it see and serve that."""
@@ -148,14 +154,11 @@ class Pursuit:
         return query
 
     def _predicted(self, model: str, query: Query, cost: Mapping[str, float]) -> float:
-        if model in cost:
-            return cost[model]
-        return (
-            self.router.pool[model].cost(
-                query.input_tokens, query.reserved_output or TYPICAL_OUTPUT
-            )
-            or 0.0
-        )
+        """USD: as the router expects, and no less than the whole input, of which it saw a part."""
+        price, size = self.router.pool[model].cost, query.input_tokens
+        if expected := cost.get(model):
+            return max(expected, price(size, 0) or 0.0)
+        return price(size, query.reserved_output or TYPICAL_OUTPUT) or 0.0
 
     def _win(self, entry: Entry, heard: Any) -> None:
         measured = self._measured(heard) if isinstance(heard, Answer) else (None, None, None)
@@ -174,7 +177,8 @@ class Pursuit:
         self._lost[entry.model] = attempt.error or attempt.outcome
         if error is not None:
             self.books.last_error = error
-        self._enter(entry, attempt, entry.predicted if isinstance(error, TimedOut) else 0.0)
+        is_paid = isinstance(error, TimedOut) and not isinstance(error, Swamped)
+        self._enter(entry, attempt, entry.predicted if is_paid else 0.0)
 
     def _enter(self, entry: Entry, attempt: Attempt, spent: float) -> None:
         is_entered = self.books.enter(entry, attempt, spent)

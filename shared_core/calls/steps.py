@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from shared_core.errors import TimedOut
+
 T = TypeVar("T")
 Steps = Generator[Any, Any, T]
 """Yields steps (the classes below), is sent what they gave, returns a T."""
@@ -37,6 +39,11 @@ class Call:
     arguments: tuple[str, ...]
     seconds: Callable[[], float] | None
     is_streamed: bool
+
+    @property
+    def model(self) -> str:
+        """Who is asked."""
+        return self.arguments[0]
 
 
 @dataclass(slots=True)
@@ -73,8 +80,22 @@ class Together:
 class Race:
     """Walk these, each begun ``delay`` after the one before or when that came to nothing.
 
-    The result is the first that is not None; the others are given up.
+    Each comes to a model and what was heard of it, or to None. The result is the first that is not
+    None; the others are given up, and streams they opened are closed.
     """
 
     courses: Sequence[Steps[Any]]
     delay: float
+
+
+def stream_of(found: tuple[str, Any] | None) -> Any:
+    """The stream that a course of a race opened, if it came to one; else None."""
+    heard = None if found is None else found[1]
+    return heard.rest if isinstance(heard, Opened) else None
+
+
+def no_piece(seconds: float) -> TimedOut:
+    """The error of a stream of which nothing came within so many seconds, or in time at all."""
+    if seconds <= 0:
+        return TimedOut("the time was up before the stream was over")
+    return TimedOut(f"no piece of the stream within {seconds:.3g} s")

@@ -6,6 +6,7 @@ a call by hand; one with a limit is made by a worker, who can be left behind.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -13,7 +14,19 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from shared_core.calls.steps import END, Call, Opened, Pause, Race, Steps, Think, Together, Wait
+from shared_core.calls.steps import (
+    END,
+    Call,
+    Opened,
+    Pause,
+    Race,
+    Steps,
+    Think,
+    Together,
+    Wait,
+    no_piece,
+    stream_of,
+)
 from shared_core.calls.workers import Outcome, Workers
 from shared_core.errors import ConfigError, TimedOut
 
@@ -76,7 +89,8 @@ class InThreads:
     def _ask(self, call: Call) -> Any:
         if call.seconds is None:
             return self._call(*call.arguments)
-        return self._within(call.seconds(), partial(self._call, *call.arguments))
+        work = partial(self._call, *call.arguments)
+        return self._workers.run(work, call.seconds(), call.model)
 
     def _within(self, seconds: float | None, work: Callable[[], T]) -> T:
         return work() if seconds is None else self._workers.run(work, seconds)
@@ -88,8 +102,13 @@ class InThreads:
         if call.seconds is None:
             pieces = iter(self._stream(*call.arguments))
         else:
-            pieces = Pumped(partial(self._stream, *call.arguments), call.seconds, self._workers)
-        return Opened(next(pieces, END), pieces)
+            begin = partial(self._stream, *call.arguments)
+            pieces = Pumped(begin, call.seconds, self._workers, call.model)
+        try:
+            return Opened(next(pieces, END), pieces)
+        except BaseException:
+            close(pieces)
+            raise
 
     def _together(self, courses: Sequence[Steps[Any]]) -> list[Any]:
         results = [SimpleQueue[Outcome[Any]]() for _ in courses]
@@ -99,31 +118,47 @@ class InThreads:
 
     def _race(self, courses: Sequence[Steps[Any]], delay: float) -> Any:
         results: SimpleQueue[Outcome[Any]] = SimpleQueue()
-        waiting, running = list(courses), 0
-        while waiting or running:
-            if waiting:
-                self._workers.start(partial(self.walk, waiting.pop(0)), results)
-                running += 1
-            try:
-                outcome = results.get(timeout=delay if waiting else None)
-            except Empty:
-                continue
-            running -= 1
-            if (found := outcome.get()) is not None:
-                return found
+        waiting, running, is_won = list(courses), 0, threading.Lock()
+        try:
+            while waiting or running:
+                if waiting:
+                    run = partial(self._run, waiting.pop(0), is_won)
+                    self._workers.start(run, results)
+                    running += 1
+                try:
+                    outcome = results.get(timeout=delay if waiting else None)
+                except Empty:
+                    continue
+                running -= 1
+                if (found := outcome.get()) is not None:
+                    return found
+            return None
+        finally:
+            is_won.acquire(blocking=False)
+
+    def _run(self, course: Steps[Any], is_won: threading.Lock) -> Any:
+        """What a course of a race comes to; None, its stream closed, where another was first."""
+        found = self.walk(course)
+        if found is None or is_won.acquire(blocking=False):
+            return found
+        close(stream_of(found))
         return None
 
 
 class Pumped(Iterator[T]):
     """A stream that a worker reads, so that who waits for a piece can stop waiting.
 
+    What came before the deadline is there to be read after it.
+
     Args:
         stream: begins it.
         seconds: what the next piece may take.
         workers: who reads.
+        model: whose stream it is.
 
     Raises:
-        TimedOut: a piece took longer, or too many calls hang already.
+        TimedOut: a piece took longer.
+        Swamped: too many calls of the model hang already.
     """
 
     def __init__(
@@ -131,14 +166,15 @@ class Pumped(Iterator[T]):
         stream: Callable[[], Iterator[T]],
         seconds: Callable[[], float],
         workers: Workers,
+        model: str,
     ) -> None:
-        workers.check_not_swamped()
+        workers.check_not_swamped(model)
         self._stream = stream
         self._seconds = seconds
         self._workers = workers
         self._pieces: SimpleQueue[Outcome[Any]] = SimpleQueue()
         self._is_wanted = True
-        self._ticket = workers.start(self._pump, self._pieces)
+        self._ticket = workers.start(self._pump, self._pieces, model)
 
     def __next__(self) -> T:
         seconds = self._seconds()
@@ -146,7 +182,7 @@ class Pumped(Iterator[T]):
             outcome = self._pieces.get(timeout=max(seconds, 0))
         except Empty:
             self.close()
-            raise TimedOut(f"no piece of the stream within {seconds:.3g} s") from None
+            raise no_piece(seconds) from None
         try:
             piece = outcome.get()
         finally:
@@ -163,15 +199,17 @@ class Pumped(Iterator[T]):
     def _pump(self) -> object:
         pieces = iter(self._stream())
         for piece in pieces:
-            if not self._is_wanted:
-                getattr(pieces, "close", _nothing)()
-                break
+            if not self._is_wanted or self._seconds() <= 0:
+                close(pieces)
+                raise no_piece(self._seconds())
             self._pieces.put(Outcome(piece))
         return END
 
 
-def _nothing() -> None:
-    """Iterators that are no generators need not be closed."""
+def close(pieces: Iterator[Any] | None) -> None:
+    """Close a stream, if it is of a kind that can be closed."""
+    if (end := getattr(pieces, "close", None)) is not None:
+        end()
 
 
 def _wait_for(place: Future[None], seconds: float | None) -> None:

@@ -29,6 +29,9 @@ def test_a_call_costs_what_its_tokens_cost() -> None:
     assert model.cost(1_000_000, 0) == 2.0
     assert model.cost(0, 1_000_000) == 10.0
     assert model.cost(1_000_000, 100_000, cached_tokens=400_000) == pytest.approx(2.4)
+    assert model.cost(100_000, 0, cached_tokens=400_000) == model.cost(
+        100_000, 0, cached_tokens=100_000
+    )
 
 
 def test_cached_tokens_cost_the_full_price_where_no_other_is_known() -> None:

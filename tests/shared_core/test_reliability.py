@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +34,7 @@ from shared_core import (
     EnsembleRouter,
     Limits,
     MeanLogprob,
+    ModelPool,
     NoEligibleModel,
     Query,
     Reliability,
@@ -36,12 +43,14 @@ from shared_core import (
     RoutingDecision,
     TimedOut,
 )
+from shared_core.attempt import told_of
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
-from shared_core.reliability import Breaker, Gate, is_transient
+from shared_core.reliability import Breaker, Gate, is_fault_of_query, is_transient
 
 HANG = 30.0
+PAIR = ModelPool([POOL["a"], POOL["b"]])
 
 
 class Provider:
@@ -187,25 +196,88 @@ def test_only_errors_that_may_pass_are_retried(provider: Any) -> None:
     assert models.asked == ["a", "b"]
 
 
-def test_pauses_grow_are_bounded_and_honour_retry_after() -> None:
-    class Limited(Exception):
-        status_code = 429
-        response = SimpleNamespace(headers={"retry-after": "17"})
-
+def test_pauses_grow_and_are_bounded() -> None:
     retry = Retry(attempts=9, first=1.0, factor=2.0, longest=4.0)
     pauses = [[retry.pause(n, TimeoutError()) or 0 for _ in range(200)] for n in (1, 2, 3, 8)]
     assert [max(one) <= most for one, most in zip(pauses, (1, 2, 4, 4), strict=True)] == [True] * 4
     assert max(pauses[2]) > 2
-    assert retry.pause(1, Limited()) == 17.0
     assert retry.pause(9, TimeoutError()) is None
 
 
-@pytest.mark.parametrize(("status", "passes"), [(429, True), (503, True), (400, False)])
-def test_what_is_transient(status: int, passes: bool) -> None:
+def limited(**headers: Any) -> Exception:
+    """The error of a provider that asks not to be called for a while."""
     error = RuntimeError()
-    error.status_code = status  # type: ignore[attr-defined]
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    error.response = SimpleNamespace(status_code=429, headers=told)  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [
+        ({"retry_after": "17"}, 17, 17),
+        ({"Retry_After": "17"}, 17, 17),
+        ({"retry_after": format_datetime(datetime.now(UTC) + timedelta(hours=2))}, 60, 7200),
+        ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 1),
+        *(({"retry_after": garbled}, 0, 1) for garbled in ("soon", "nan", "-5", "", None, [])),
+    ],
+)
+def test_a_provider_that_says_when_to_come_back_is_heeded(
+    told: Any, least: float, most: float
+) -> None:
+    pause = Retry(attempts=2, first=1.0, longest=9000.0).pause(1, limited(**told))
+    assert pause is not None
+    assert least <= pause <= most
+
+
+@every_form
+def test_who_is_not_to_be_asked_for_longer_than_the_rule_waits_is_left(
+    run: Any, provider: Any
+) -> None:
+    models = provider(a=[limited(retry_after="9")])
+    made = dispatcher(retry=Retry(attempts=3, first=0.001, longest=8.0))
+    assert run(made, Query("hi"), models).model == "b"
+    assert models.asked == ["a", "b"]
+
+
+def named(*names: str) -> Exception:
+    """An error of a class of the last name, whose bases have the others."""
+    kind: type[Exception] = Exception
+    for name in names:
+        kind = type(name, (kind,), {})
+    return kind()
+
+
+@pytest.mark.parametrize("status", [429, 503, HTTPStatus.TOO_MANY_REQUESTS, 400])
+@pytest.mark.parametrize("place", ["status_code", "response", "code"])
+def test_an_error_with_a_status_is_judged_by_it(place: str, status: int) -> None:
+    error = named("ConnectionError")
+    setattr(error, place, SimpleNamespace(status_code=status) if place == "response" else status)
+    assert is_transient(error) is (status != 400)
+    assert is_fault_of_query(error) is (status == 400)
+    assert told_of(error) == ("ConnectionError", status)
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (named("APIConnectionError"), True),
+        (named("TransportError", "NetworkError", "ConnectError"), True),
+        (named("TransportError", "NetworkError", "ReadError"), True),
+        (named("ProtocolError", "RemoteProtocolError"), True),
+        (named("TransportError", "UnsupportedProtocol"), False),
+        (ValueError(), False),
+    ],
+)
+@pytest.mark.parametrize("code", [None, "rate_limit", 1006, -32000])
+def test_an_error_without_a_status_is_judged_by_its_kind(
+    error: Any, passes: bool, code: Any
+) -> None:
+    error.code = code
     assert is_transient(error) is passes
-    assert is_transient(type("APIConnectionError", (Exception,), {})())
+    assert not is_fault_of_query(error)
 
 
 @every_form
@@ -255,12 +327,50 @@ def test_a_query_that_is_refused_opens_no_breaker(provider: Any) -> None:
 
 
 @every_form
+@pytest.mark.parametrize(("timeout", "deadline"), [(0.1, 0.3), (0.1, 0.15), (9.0, 0.1)])
+def test_who_hangs_for_all_its_time_is_left_alone_and_who_had_hardly_any_is_not(
+    run: Any, timeout: float, deadline: float, provider: Any
+) -> None:
+    models = provider(a=["hang"], b=["hang"] if deadline < 2 * timeout else ["ok"])
+    rule = BreakerRule(failures=1, cooldown=60)
+    made = dispatcher(timeout=timeout, deadline=deadline, breaker=rule)
+    with contextlib.suppress(DeadlineExceeded):
+        run(made, Query("hi"), models)
+    states = [made.health_of(name).breaker.state for name in "ab"]  # type: ignore[union-attr]
+    assert states == ["open", "closed"]
+
+
+@every_form
 def test_the_cost_cap_keeps_dear_models_out(run: Any, provider: Any) -> None:
     models = provider(a=[ConnectionError()], b=[ConnectionError()])
     with pytest.raises(CostCapReached) as caught:
         run(dispatcher(), Query("hi", max_cost=0.01), models)
     assert models.asked == ["a", "b"]  # c would cost 0.0257
     assert str(caught.value.attempts[-1]) == "c: cost_cap"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected", "asked"),
+    [
+        (None, 1e-6, ["a"]),
+        (9_000, 1e-6, ["a"]),
+        (9_000, 0.02, []),
+        (200_000, 1e-6, []),
+        (9_900, 0.0, []),
+    ],
+)
+def test_the_cap_counts_the_whole_input_of_which_the_router_saw_a_part(
+    tokens: int | None, expected: float, asked: list[str], provider: Any
+) -> None:
+    class Expects(Router):
+        def flow(self, query: Query) -> Flow:
+            return RoutingDecision(("a",), "Expects", "policy", "any", cost={"a": expected})
+            yield
+
+    models = provider()
+    with contextlib.suppress(CostCapReached):
+        run_sync(dispatcher(Expects(POOL)), Query("hi", tokens=tokens, max_cost=0.01), models)
+    assert models.asked == asked
 
 
 def test_what_was_spent_counts_against_the_cap(provider: Any) -> None:
@@ -344,6 +454,155 @@ async def test_cancelling_the_caller_cancels_the_call() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+class Streams:
+    """Models that stream a piece every few milliseconds for ever, the first after a while.
+
+    Args:
+        first: model -> seconds until its first piece.
+    """
+
+    def __init__(self, **first: float) -> None:
+        self.first = first
+        self.begun: set[str] = set()
+        self.closed: set[str] = set()
+
+    def call(self, model: str) -> Answer:
+        raise NotImplementedError
+
+    async def acall(self, model: str) -> Answer:
+        raise NotImplementedError
+
+    def stream(self, model: str) -> Iterator[str]:
+        self.begun.add(model)
+        try:
+            time.sleep(self.first[model])
+            while True:
+                yield model
+                time.sleep(0.005)
+        finally:
+            self.closed.add(model)
+
+    async def astream(self, model: str) -> AsyncIterator[str]:
+        self.begun.add(model)
+        try:
+            await asyncio.sleep(self.first[model])
+            while True:
+                yield model
+                await asyncio.sleep(0.005)
+        finally:
+            self.closed.add(model)
+
+
+every_limit = pytest.mark.parametrize("limit", [{}, {"timeout": 9.0}, {"deadline": 9.0}])
+
+
+@every_limit
+@pytest.mark.parametrize("hedge", [{}, {"hedge_after": 0.02}])
+async def test_a_stream_cancelled_before_its_first_piece_is_closed(limit: Any, hedge: Any) -> None:
+    models, begun = Streams(a=9.0, b=9.0), {"a", "b"} if hedge else {"a"}
+    made = dispatcher(Always(PAIR), **limit, **hedge)
+    task = asyncio.ensure_future(anext(made.astream("hi", models.acall, models.astream)))
+    while models.begun != begun:
+        await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert models.closed == begun
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@every_limit
+@pytest.mark.parametrize("slower", [0.12, 0.06])
+async def test_a_stream_that_was_not_the_first_is_closed(limit: Any, slower: float) -> None:
+    models = Streams(a=slower, b=0.04)
+    made = dispatcher(Always(PAIR), hedge_after=0.02, **limit)
+    pieces = made.astream("hi", models.acall, models.astream)
+    shown = [(await anext(pieces)).piece for _ in range(3)]
+    assert models.closed == {"a", "b"} - set(shown)
+    await pieces.aclose()  # type: ignore[attr-defined]
+    assert models.closed == {"a", "b"}
+
+
+@every_limit
+@pytest.mark.parametrize("slower", [0.12, 0.06])
+def test_a_stream_that_was_not_the_first_is_closed_in_threads_too(
+    limit: Any, slower: float
+) -> None:
+    models = Streams(a=slower, b=0.04)
+    pieces = dispatcher(Always(PAIR), hedge_after=0.02, **limit).stream(
+        "hi", models.call, models.stream
+    )
+    shown = {next(pieces).piece for _ in range(3)}
+    wait_until(lambda: models.closed == {"a", "b"} - shown)
+    pieces.close()  # type: ignore[attr-defined]
+    wait_until(lambda: models.closed == {"a", "b"})
+
+
+def read_late(made: Dispatcher, number: int, got: list[Any]) -> None:
+    """Read a stream of so many pieces, with a pause after the first that outlasts the deadline."""
+
+    def pieces(_: str) -> Iterator[int]:
+        for piece in range(number):
+            yield piece
+            time.sleep(0.001)
+
+    for told in made.stream("hi", Provider().call, pieces):
+        time.sleep(0.0 if got else 0.25)
+        got.append(told.piece)
+
+
+def read_late_on_a_loop(made: Dispatcher, number: int, got: list[Any]) -> None:
+    async def pieces(_: str) -> AsyncIterator[int]:
+        for piece in range(number):
+            yield piece
+            await asyncio.sleep(0.001)
+
+    async def read() -> None:
+        async for told in made.astream("hi", Provider().acall, pieces):
+            await asyncio.sleep(0.0 if got else 0.25)
+            got.append(told.piece)
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("read", [read_late, read_late_on_a_loop])
+@pytest.mark.parametrize("limit", [{"deadline": 0.2}, {"deadline": 0.2, "timeout": 0.1}])
+def test_what_came_before_the_deadline_is_handed_on_and_nothing_else(read: Any, limit: Any) -> None:
+    got: list[Any] = []
+    read(dispatcher(**limit), 6, got)
+    assert got == [*range(6)]
+    got.clear()
+    with pytest.raises(TimedOut, match="the time was up before the stream was over"):
+        read(dispatcher(**limit), 2000, got)
+    assert got == [*range(len(got))]
+    assert 2 < len(got) < 1000
+
+
+def wait_until(holds: Any) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.005)
+    assert holds()
+
+
+def test_who_was_not_the_first_is_not_asked_again(provider: Any) -> None:
+    models, over = provider(), threading.Event()
+
+    def call(model: str) -> Answer:
+        if model == "a":
+            models.asked.append(model)
+            over.wait(HANG)
+            raise ConnectionError
+        return models.call(model)
+
+    made = dispatcher(hedge_after=0.02, retry=Retry(attempts=9, first=0.001))
+    assert made.run("hi", call)[0].model == "b"
+    over.set()
+    time.sleep(0.05)
+    assert models.asked == ["a", "b"]
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])
 @pytest.mark.parametrize("timeout", [None, 5.0])
 def test_being_told_to_stop_is_no_failure(stop: BaseException, timeout: float | None) -> None:
@@ -378,6 +637,32 @@ def test_hanging_calls_are_counted_and_bounded() -> None:
             break
         time.sleep(0.005)
     assert workers.run(lambda: "again", 1.0) == "again"
+
+
+@pytest.mark.parametrize("run", [run_sync, run_stream])
+def test_calls_of_one_model_that_hang_take_nothing_from_another(run: Any, provider: Any) -> None:
+    models = provider(a=["hang"])
+    made = dispatcher(timeout=0.05, breaker=BreakerRule(failures=3, cooldown=60))
+    made.workers.most_abandoned = 2
+    decisions = [run(made, Query("hi", max_cost=0.01), models) for _ in range(4)]
+    assert [one.model for one in decisions] == ["b"] * 4
+    told = [str(one.failed[0]) for one in decisions]
+    assert told == ["a: TimedOut", "a: TimedOut", "a: Swamped", "a: Swamped"]
+    states = [made.health_of(name).breaker.state for name in "ab"]  # type: ignore[union-attr]
+    assert states == ["closed", "closed"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(provider: Any) -> None:
+    models, made = provider(), dispatcher(timeout=5.0)
+    assert run_sync(made, Query("hi"), models).model == "a"
+    if (child := os.fork()) == 0:
+        try:
+            os._exit(run_sync(made, Query("hi"), models).model != "a")
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @every_form
@@ -487,7 +772,48 @@ def test_every_model_asked_is_eligible_and_asked_as_often_as_the_rule_says(
     assert len([one for one in tried if one.outcome != "skipped"]) == len(models.asked)
 
 
+@pytest.mark.parametrize("run", [run_sync, run_async])
+def test_a_router_that_takes_all_the_time_is_told_of(run: Any) -> None:
+    class Slow(Router):
+        def flow(self, query: Query) -> Flow:
+            time.sleep(0.1)
+            return RoutingDecision(("a",), "Slow", "policy", "after long thought")
+            yield
+
+    with pytest.raises(DeadlineExceeded, match=r"^no model was asked before the deadline$"):
+        run(dispatcher(Slow(POOL), deadline=0.02), Query("hi"), Provider())
+
+
+def test_special_limits_are_for_models_that_are_there() -> None:
+    policy = Reliability(special={"a": Limits(), "nosuch": Limits(timeout=1)})
+    with pytest.raises(ConfigError, match=r"unknown models \['nosuch'\]; there are a, b, c"):
+        Dispatcher(Always(POOL), reliability=policy)
+
+
 @pytest.mark.parametrize("wrong", [{"deadline": 0}, {"max_cost": -1.0}, {"hedge_after": 0}])
 def test_limits_are_above_zero(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="is a number above 0"):
         Reliability(**wrong)
+
+
+@pytest.mark.parametrize("endless", [math.inf, 1e12])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(Reliability, "deadline"), (Reliability, "hedge_after"), (Limits, "timeout")],
+)
+def test_who_wants_no_limit_says_none(kind: Any, name: str, endless: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}=.* is longer than anybody can wait"):
+        kind(**{name: endless})
+
+
+@pytest.mark.parametrize("places", [0, -1, 0.5, 1.5])
+def test_places_are_whole(places: float) -> None:
+    with pytest.raises(ConfigError, match="places is a whole number above 0, or None"):
+        Limits(places=places)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["first", "factor", "longest"])
+@pytest.mark.parametrize("wrong", [-1, math.nan])
+def test_pauses_are_from_zero_up(name: str, wrong: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is a number from 0 up"):
+        Retry(**{name: wrong})  # type: ignore[arg-type]

@@ -7,7 +7,8 @@ and caches and tracers see the model that answered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from typing import Any, Literal, cast
 
 from langchain_core.callbacks import Callbacks
@@ -18,9 +19,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
-from langchain_llmrouter.delegation import as_chunk, chunk_of
+from langchain_llmrouter.delegation import as_chunk, chunk_of, message_of
 from langchain_llmrouter.exchange import Exchange
 from langchain_llmrouter.messages import RECORD
+from langchain_llmrouter.relay import arelayed, relayed
 from langchain_llmrouter.structured import StructuredOutput
 from langchain_llmrouter.tools import BOUND, BoundTools
 
@@ -42,7 +44,7 @@ class ChatMethods(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         decision, message = self._exchange.run(input, config, _stopped(kwargs, stop))
-        return self._exchange.authors.signed(cast("AIMessage", message), decision)
+        return self._exchange.authors.signed(message_of(message, decision.model), decision)
 
     async def ainvoke(
         self,
@@ -53,7 +55,7 @@ class ChatMethods(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         decision, message = await self._exchange.arun(input, config, _stopped(kwargs, stop))
-        return self._exchange.authors.signed(cast("AIMessage", message), decision)
+        return self._exchange.authors.signed(message_of(message, decision.model), decision)
 
     def stream(
         self,
@@ -67,10 +69,11 @@ class ChatMethods(BaseChatModel):
             yield as_chunk(self.invoke(input, config, stop=stop, **kwargs))
             return
         recorded = False
-        for streamed in self._exchange.stream(input, config, _stopped(kwargs, stop)):
-            chunk = chunk_of(streamed)
-            yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
-            recorded = True
+        with closing(self._exchange.stream(input, config, _stopped(kwargs, stop))) as pieces:
+            for streamed in pieces:
+                chunk = chunk_of(streamed)
+                yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
+                recorded = True
 
     async def astream(
         self,
@@ -84,10 +87,11 @@ class ChatMethods(BaseChatModel):
             yield as_chunk(await self.ainvoke(input, config, stop=stop, **kwargs))
             return
         recorded = False
-        async for streamed in self._exchange.astream(input, config, _stopped(kwargs, stop)):
-            chunk = chunk_of(streamed)
-            yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
-            recorded = True
+        async with aclosing(self._exchange.astream(input, config, _stopped(kwargs, stop))) as told:
+            async for streamed in told:
+                chunk = chunk_of(streamed)
+                yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
+                recorded = True
 
     def stream_events(
         self,
@@ -98,9 +102,10 @@ class ChatMethods(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> Any:
-        """As LangChain's; ``v3`` gives the chosen model's own stream, its first event heard."""
+        """As LangChain's; ``v3`` gives the chosen model's events, the first of them heard."""
         if version == "v3":
-            return self._exchange.events(input, config, _stopped(kwargs, stop))
+            given = _stopped(kwargs, stop)
+            return relayed(self._exchange.stream(input, config, given, as_events=True))
         return super().stream_events(input, config, version=version, stop=stop, **kwargs)
 
     def astream_events(
@@ -114,8 +119,8 @@ class ChatMethods(BaseChatModel):
     ) -> Any:
         """``stream_events`` for coroutines: ``v3`` is awaited, the others are iterated."""
         if version == "v3":
-            events: Awaitable[Any] = self._exchange.aevents(input, config, _stopped(kwargs, stop))
-            return events
+            given = _stopped(kwargs, stop)
+            return arelayed(self._exchange.astream(input, config, given, as_events=True))
         return super().astream_events(input, config, version=version, stop=stop, **kwargs)
 
     def generate(

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
+from langchain_llmrouter.bubble import carried
+from shared_core.calls.loop import aclose
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
+from shared_core.errors import ConfigError
 from shared_core.scorers.likelihood import certainty_of
 
 AnyRunnable = Runnable[Any, Any]
+
+NOSTREAM: Final = "nostream"
+"""Tag of runs whose words LangGraph does not stream."""
+
+_OPENING: Final = ("message-start", "content-block-start")
 
 
 @dataclass(slots=True)
 class Delegation:
     """A call's input and options, ready to be handed to any model of the pool.
+
+    LangGraph's signals, such as interrupts, pass through: see ``bubble``.
 
     Args:
         models: name -> model.
@@ -38,75 +51,169 @@ class Delegation:
     derive: Callable[[AnyRunnable], AnyRunnable] | None = None
     limiter: BaseRateLimiter | None = None
 
-    def call(self, model: str, prompt: str | None = None) -> Answer:
-        """Ask a model for its whole answer; a ``prompt`` is asked in the input's place."""
-        if self.limiter is not None:
-            self.limiter.acquire(blocking=True)
-        runnable, input, config, options = self._call(model, prompt)
-        return answer_of(model, runnable.invoke(input, config, **options))
+    @property
+    def ready(self) -> Callable[[], object] | None:
+        """Waits for the limiter, if there is one."""
+        return None if self.limiter is None else partial(self.limiter.acquire, blocking=True)
 
-    async def acall(self, model: str, prompt: str | None = None) -> Answer:
+    @property
+    def aready(self) -> Callable[[], Awaitable[object]] | None:
+        """``ready`` without blocking."""
+        return None if self.limiter is None else partial(self.limiter.aacquire, blocking=True)
+
+    def call(self, model: str) -> Answer:
+        """Ask a model for its whole answer."""
+        return self._ask(model)
+
+    async def acall(self, model: str) -> Answer:
         """``call`` without blocking."""
-        if self.limiter is not None:
-            await self.limiter.aacquire(blocking=True)
-        runnable, input, config, options = self._call(model, prompt)
-        return answer_of(model, await runnable.ainvoke(input, config, **options))
+        return await self._aask(model)
+
+    def hear(self, model: str, prompt: str | None = None) -> Answer:
+        """Ask it for the router's ears only; a ``prompt`` is asked in the input's place.
+
+        LangGraph streams no word of that to its users.
+        """
+        return self._ask(model, prompt, (NOSTREAM,))
+
+    async def ahear(self, model: str, prompt: str | None = None) -> Answer:
+        """``hear`` without blocking."""
+        return await self._aask(model, prompt, (NOSTREAM,))
 
     def stream(self, model: str) -> Iterator[Any]:
         """Ask a model for its answer piece by piece."""
-        if self.limiter is not None:
-            self.limiter.acquire(blocking=True)
-        runnable, input, config, options = self._call(model)
-        return runnable.stream(input, config, **options)
+        with carried():
+            runnable, input, config, options = self._call(model)
+            pieces = iter(runnable.stream(input, config, **options))
+            yield from _opening(pieces)
+            yield from pieces
 
     async def astream(self, model: str) -> AsyncIterator[Any]:
         """``stream`` without blocking."""
-        if self.limiter is not None:
-            await self.limiter.aacquire(blocking=True)
-        runnable, input, config, options = self._call(model)
-        async for piece in runnable.astream(input, config, **options):
-            yield piece
+        with carried():
+            runnable, input, config, options = self._call(model)
+            pieces = aiter(runnable.astream(input, config, **options))
+            try:
+                for piece in await _aopening(pieces):
+                    yield piece
+                async for piece in pieces:
+                    yield piece
+            finally:
+                await aclose(pieces)
 
-    def events(self, model: str) -> Answer:
-        """A model's ``stream_events(version="v3")``, once its first event has come."""
-        runnable, input, config, options = self._call(model)
-        stream: Any = runnable.stream_events(input, config, version="v3", **options)
-        next(iter(stream), None)
-        return Answer(model, "", stream)
+    def events(self, model: str) -> Iterator[Any]:
+        """Ask a model for the events of its ``stream_events(version="v3")``."""
+        with carried():
+            runnable, input, config, options = self._call(model)
+            stream: Any = runnable.stream_events(input, config, version="v3", **options)
+            events = iter(stream)
+            yield from _opening(events)
+            yield from events
 
-    async def aevents(self, model: str) -> Answer:
+    async def aevents(self, model: str) -> AsyncIterator[Any]:
         """``events`` without blocking."""
-        runnable, input, config, options = self._call(model)
-        stream: Any = await runnable.astream_events(input, config, version="v3", **options)
-        await anext(aiter(stream), None)
-        return Answer(model, "", stream)
+        with carried():
+            runnable, input, config, options = self._call(model)
+            asked: Any = runnable.astream_events(input, config, version="v3", **options)
+            async with await asked as stream:
+                events = aiter(stream)
+                for event in await _aopening(events):
+                    yield event
+                async for event in events:
+                    yield event
+
+    def _ask(self, model: str, prompt: str | None = None, tags: tuple[str, ...] = ()) -> Answer:
+        with carried():
+            runnable, input, config, options = self._call(model, prompt, tags)
+            return answer_of(model, runnable.invoke(input, config, **options))
+
+    async def _aask(
+        self, model: str, prompt: str | None = None, tags: tuple[str, ...] = ()
+    ) -> Answer:
+        with carried():
+            runnable, input, config, options = self._call(model, prompt, tags)
+            return answer_of(model, await runnable.ainvoke(input, config, **options))
 
     def _call(
-        self, model: str, prompt: str | None = None
+        self, model: str, prompt: str | None = None, tags: tuple[str, ...] = ()
     ) -> tuple[AnyRunnable, Any, RunnableConfig, Mapping[str, Any]]:
         config = cast("RunnableConfig", {**self.config})
         config["metadata"] = {**(config.get("metadata") or {}), "llmrouter_model": model}
-        if prompt is not None:  # a judge gets neither the caller's tools nor its format
-            config["tags"] = [*(config.get("tags") or ()), "nostream"]
-            return self.models[model], prompt, config, {}
+        if tags:
+            config["tags"] = [*(config.get("tags") or ()), *tags]
         chosen = self.models[model]
-        return (
-            chosen if self.derive is None else self.derive(chosen),
-            self.input,
-            config,
-            self.options,
-        )
+        if prompt is not None:  # a judge gets neither the caller's tools nor its format
+            return chosen, prompt, config, {}
+        runnable = chosen if self.derive is None else self.derive(chosen)
+        return runnable, self.input, config, self.options
+
+
+@contextmanager
+def unstreamed() -> Iterator[None]:
+    """Around calls that take their config from the context, and whose words nobody is to see."""
+    config = ensure_config()
+    quiet: RunnableConfig = {**config, "tags": [*(config.get("tags") or ()), NOSTREAM]}
+    token = var_child_runnable_config.set(quiet)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def _opening(pieces: Iterator[Any]) -> list[Any]:
+    """The pieces up to the first that says something: until then, another model may take over."""
+    early = []
+    for piece in pieces:
+        early.append(piece)
+        if _says_something(piece):
+            break
+    return early
+
+
+async def _aopening(pieces: AsyncIterator[Any]) -> list[Any]:
+    """``_opening`` for asynchronous iterators."""
+    early = []
+    async for piece in pieces:
+        early.append(piece)
+        if _says_something(piece):
+            break
+    return early
+
+
+def _says_something(piece: Any) -> bool:
+    """Not so chunks that only tell of the role, and events that only open a message or block."""
+    if isinstance(piece, AIMessageChunk):
+        return bool(piece.content or piece.tool_call_chunks or piece.additional_kwargs)
+    return not (isinstance(piece, dict) and piece.get("event") in _OPENING)
 
 
 def chunk_of(streamed: Streamed[Any]) -> AIMessageChunk:
     """A piece as a chunk; an answer that was heard whole is the stream's only piece."""
-    if streamed.decision.answer is None:
-        return cast("AIMessageChunk", streamed.piece)
-    return as_chunk(streamed.decision.answer.value)
+    answer = streamed.decision.answer
+    if answer is None:
+        return cast("AIMessageChunk", message_of(streamed.piece, streamed.decision.model))
+    return as_chunk(message_of(answer.value, answer.model))
+
+
+def message_of(value: Any, model: str) -> AIMessage:
+    """What a model answered, if that is a message.
+
+    Raises:
+        ConfigError: it is something else, as from a model with an output parser behind it.
+    """
+    if not isinstance(value, BaseMessage):
+        kind = "text" if isinstance(value, str) else f"a {type(value).__name__}"
+        raise ConfigError(
+            f"{model} answered with {kind}; ChatLLMRouter takes models that answer with messages, "
+            "RunnableLLMRouter any runnable"
+        )
+    return cast("AIMessage", value)
 
 
 def as_chunk(message: AIMessage) -> AIMessageChunk:
     """A whole answer as a stream of one chunk."""
+    if isinstance(message, AIMessageChunk):
+        return message
     return AIMessageChunk(**message.model_dump(exclude={"type"}), chunk_position="last")
 
 
@@ -114,6 +221,8 @@ def answer_of(model: str, value: Any) -> Answer:
     """What a model answered, in the core's terms."""
     if isinstance(value, dict) and isinstance(value.get("raw"), AIMessage):
         return _counted(model, str(value.get("parsed")), value, value["raw"])
+    if isinstance(value, dict) and (said := _last_said(value.get("messages"))) is not None:
+        return Answer(model, answer_of(model, said).text, value)
     if not isinstance(value, AIMessage):
         return Answer(model, str(value), value)
     return _counted(model, _judged(value), value, value)
@@ -132,6 +241,12 @@ def _judged(message: AIMessage) -> str:
         default=str,
     )
     return f"{said}\n{told}" if said else told
+
+
+def _last_said(messages: Any) -> AIMessage | None:
+    """The last message of a model in an agent's state, whose text is the agent's answer."""
+    listed = messages if isinstance(messages, list) else []
+    return next((one for one in reversed(listed) if isinstance(one, AIMessage)), None)
 
 
 def _counted(model: str, text: str, value: Any, message: AIMessage) -> Answer:

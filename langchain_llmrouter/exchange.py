@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import aclosing, closing
 from typing import Any, Final, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -11,10 +12,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 
 from langchain_llmrouter.authors import Authors
+from langchain_llmrouter.bubble import delivered
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
 from langchain_llmrouter.routing import Routing, wishes_of, without_model
-from langchain_llmrouter.runs import OwnRun, outlived_arun, outlived_run, own_arun, own_run
+from langchain_llmrouter.runs import OwnRun, own_arun, own_run
 from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
@@ -63,9 +65,10 @@ class Exchange:
     ) -> tuple[RoutingDecision, Any]:
         """The decision and the chosen model's answer."""
         full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run, own_errors():
-            query, delegation = self._prepared(input, full, run, kwargs, derive)
-            decision, answer = self.routing.dispatcher.run(query, delegation.call)
+        with own_run(full, self._name, {"input": input}) as run, delivered(), own_errors():
+            query, asked = self._prepared(input, full, run, kwargs, derive)
+            dispatcher = self.routing.dispatcher
+            decision, answer = dispatcher.run(query, asked.call, asked.hear, asked.ready)
             run.decision = self.routing.explained(decision, query)
         return run.decision, answer.value
 
@@ -78,11 +81,13 @@ class Exchange:
     ) -> tuple[RoutingDecision, Any]:
         """``run`` for coroutines."""
         await my_turn()
-        full = self._config(config)
+        full, dispatcher = self._config(config), self.routing.dispatcher
         async with own_arun(full, self._name, {"input": input}) as run:
-            query, delegation = self._prepared(input, full, run, kwargs, derive)
-            with own_errors():
-                decision, answer = await self.routing.dispatcher.arun(query, delegation.acall)
+            query, asked = self._prepared(input, full, run, kwargs, derive)
+            with delivered(), own_errors():
+                decision, answer = await dispatcher.arun(
+                    query, asked.acall, asked.ahear, asked.aready
+                )
             run.decision = self.routing.explained(decision, query)
         return run.decision, answer.value
 
@@ -92,18 +97,22 @@ class Exchange:
         config: RunnableConfig | None,
         kwargs: Mapping[str, Any],
         derive: Derive | None = None,
-    ) -> Iterator[Streamed[Any]]:
-        """The decision and the chosen model's answer piece by piece."""
+        *,
+        as_events: bool = False,
+    ) -> Generator[Streamed[Any]]:
+        """The decision and the chosen model's answer piece by piece, or event by event (``v3``)."""
         full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run, own_errors():
-            query, delegation = self._prepared(input, full, run, kwargs, derive)
-            pieces = self.routing.dispatcher.stream(query, delegation.call, delegation.stream)
-            for streamed in pieces:
-                if run.decision is None:
-                    run.decision = self.routing.explained(streamed.decision, query)
-                    yield Streamed(run.decision, streamed.piece)
-                else:
-                    yield streamed
+        with own_run(full, self._name, {"input": input}) as run, delivered(), own_errors():
+            query, asked = self._prepared(input, full, run, kwargs, derive)
+            stream = asked.events if as_events else asked.stream
+            pieces = self.routing.dispatcher.stream(query, asked.hear, stream, asked.ready)
+            with closing(pieces):
+                for streamed in pieces:
+                    if run.decision is None:
+                        run.decision = self.routing.explained(streamed.decision, query)
+                        yield Streamed(run.decision, streamed.piece)
+                    else:
+                        yield streamed
 
     async def astream(
         self,
@@ -111,41 +120,24 @@ class Exchange:
         config: RunnableConfig | None,
         kwargs: Mapping[str, Any],
         derive: Derive | None = None,
-    ) -> AsyncIterator[Streamed[Any]]:
+        *,
+        as_events: bool = False,
+    ) -> AsyncGenerator[Streamed[Any]]:
         """``stream`` for coroutines."""
         await my_turn()
-        full = self._config(config)
+        full, dispatcher = self._config(config), self.routing.dispatcher
         async with own_arun(full, self._name, {"input": input}) as run:
-            query, delegation = self._prepared(input, full, run, kwargs, derive)
-            pieces = self.routing.dispatcher.astream(query, delegation.acall, delegation.astream)
-            with own_errors():
-                async for streamed in pieces:
-                    if run.decision is None:
-                        run.decision = self.routing.explained(streamed.decision, query)
-                        yield Streamed(run.decision, streamed.piece)
-                    else:
-                        yield streamed
-
-    def events(self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> Any:
-        """The chosen model's ``stream_events(version="v3")``; our run ends with the model's."""
-        full = self._config(config)
-        with outlived_run(full, self._name, {"input": input}) as run, own_errors():
-            query, delegation = self._prepared(input, full, run, kwargs, None)
-            decision, answer = self.routing.dispatcher.run(query, delegation.events)
-            run.decision = self.routing.explained(decision, query)
-        return answer.value
-
-    async def aevents(
-        self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any]
-    ) -> Any:
-        """``events`` for coroutines."""
-        full = self._config(config)
-        async with outlived_arun(full, self._name, {"input": input}) as run:
-            query, delegation = self._prepared(input, full, run, kwargs, None)
-            with own_errors():
-                decision, answer = await self.routing.dispatcher.arun(query, delegation.aevents)
-            run.decision = self.routing.explained(decision, query)
-        return answer.value
+            query, asked = self._prepared(input, full, run, kwargs, derive)
+            stream = asked.aevents if as_events else asked.astream
+            pieces = dispatcher.astream(query, asked.ahear, stream, asked.aready)
+            with delivered(), own_errors():
+                async with aclosing(pieces):
+                    async for streamed in pieces:
+                        if run.decision is None:
+                            run.decision = self.routing.explained(streamed.decision, query)
+                            yield Streamed(run.decision, streamed.piece)
+                        else:
+                            yield streamed
 
     def _messages(self, input: Any) -> list[BaseMessage]:
         if isinstance(input, str):

@@ -19,7 +19,7 @@ from langgraph.types import Command
 
 from langchain_llmrouter.bubble import carried, delivered
 from langchain_llmrouter.cache_markers import fitted
-from langchain_llmrouter.delegation import answer_of
+from langchain_llmrouter.delegation import answer_of, unstreamed
 from langchain_llmrouter.messages import RECORD, query_of, with_record
 from langchain_llmrouter.routing import Routing, wishes_of
 from langchain_llmrouter.tools import needs_of, shown
@@ -130,16 +130,19 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         if (step := self._steps.entered(request)) is None:
             return handler(request)
 
-        def call(name: str, prompt: str | None = None) -> Answer:
-            model = self.models[name]
-            if prompt is not None:
-                return answer_of(name, model.invoke(prompt, {"tags": ["nostream"]}))
+        def call(name: str) -> Answer:
             with carried():
-                return _answer(name, handler(fitted(request, model)))
+                return _answer(name, handler(fitted(request, self.models[name])))
+
+        def hear(name: str, prompt: str | None = None) -> Answer:
+            with unstreamed():
+                if prompt is None:
+                    return call(name)
+                return answer_of(name, self.models[name].invoke(prompt))
 
         query = self._query(request, step)
         with delivered(), own_errors(), _noted(step):
-            decision, answer = self._routing.dispatcher.run(query, call)
+            decision, answer = self._routing.dispatcher.run(query, call, hear)
         return self._response(step, answer.value, decision, query)
 
     async def awrap_model_call(
@@ -149,16 +152,19 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         if (step := self._steps.entered(request)) is None:
             return await handler(request)
 
-        async def call(name: str, prompt: str | None = None) -> Answer:
-            model = self.models[name]
-            if prompt is not None:
-                return answer_of(name, await model.ainvoke(prompt, {"tags": ["nostream"]}))
+        async def call(name: str) -> Answer:
             with carried():
-                return _answer(name, await handler(fitted(request, model)))
+                return _answer(name, await handler(fitted(request, self.models[name])))
+
+        async def hear(name: str, prompt: str | None = None) -> Answer:
+            with unstreamed():
+                if prompt is None:
+                    return await call(name)
+                return answer_of(name, await self.models[name].ainvoke(prompt))
 
         query = self._query(request, step)
         with delivered(), own_errors(), _noted(step):
-            decision, answer = await self._routing.dispatcher.arun(query, call)
+            decision, answer = await self._routing.dispatcher.arun(query, call, hear)
         return self._response(step, answer.value, decision, query)
 
     def _query(self, request: Request, step: _Step) -> Query:

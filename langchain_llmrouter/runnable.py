@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, closing
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
@@ -10,13 +11,13 @@ from langchain_core.runnables.config import ensure_config
 from langchain_core.runnables.utils import ConfigurableFieldSpec, get_unique_config_specs
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from langchain_llmrouter.bubble import carried, delivered
+from langchain_llmrouter.bubble import delivered
 from langchain_llmrouter.delegation import Delegation
 from langchain_llmrouter.inputs import query_of_input
 from langchain_llmrouter.routing import CONFIG_SPECS, Routing, wishes_of, without_model
 from langchain_llmrouter.runs import own_arun, own_run
 from langchain_llmrouter.turnstile import my_turn
-from shared_core.decision import Answer, RoutingDecision
+from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
 from shared_core.errors import own_errors
 from shared_core.events import Listener
@@ -24,29 +25,6 @@ from shared_core.query import Query
 from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode
-
-
-class Passing(Delegation):
-    """A delegation through which LangGraph's signals pass."""
-
-    __slots__ = ()
-
-    def call(self, model: str, prompt: str | None = None) -> Answer:
-        with carried():
-            return Delegation.call(self, model, prompt)
-
-    async def acall(self, model: str, prompt: str | None = None) -> Answer:
-        with carried():
-            return await Delegation.acall(self, model, prompt)
-
-    def stream(self, model: str) -> Iterator[Any]:
-        with carried():
-            yield from Delegation.stream(self, model)
-
-    async def astream(self, model: str) -> AsyncIterator[Any]:
-        with carried():
-            async for piece in Delegation.astream(self, model):
-                yield piece
 
 
 class RunnableLLMRouter(RunnableSerializable[Any, Any]):
@@ -106,17 +84,17 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         full = ensure_config(config)
         with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
-            query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
-            run.decision, answer = self._routing.dispatcher.run(query, passing.call)
+            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
+            run.decision, answer = self._routing.dispatcher.run(query, asked.call, asked.hear)
         return answer.value
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         await my_turn()
-        full = ensure_config(config)
+        full, dispatcher = ensure_config(config), self._routing.dispatcher
         async with own_arun(full, self.get_name(), {"input": input}) as run:
-            query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
+            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
             with delivered(), own_errors():
-                run.decision, answer = await self._routing.dispatcher.arun(query, passing.acall)
+                run.decision, answer = await dispatcher.arun(query, asked.acall, asked.ahear)
         return answer.value
 
     def stream(
@@ -124,23 +102,24 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
     ) -> Iterator[Any]:
         full = ensure_config(config)
         with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
-            query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
-            for streamed in self._routing.dispatcher.stream(query, passing.call, passing.stream):
-                run.decision = streamed.decision
-                yield _piece(streamed)
+            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
+            with closing(self._routing.dispatcher.stream(query, asked.hear, asked.stream)) as told:
+                for streamed in told:
+                    run.decision = streamed.decision
+                    yield _piece(streamed)
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
         await my_turn()
-        full = ensure_config(config)
+        full, dispatcher = ensure_config(config), self._routing.dispatcher
         async with own_arun(full, self.get_name(), {"input": input}) as run:
-            query, passing = self._query(input, full), self._passing(input, run.config, kwargs)
-            pieces = self._routing.dispatcher.astream(query, passing.acall, passing.astream)
+            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
             with delivered(), own_errors():
-                async for streamed in pieces:
-                    run.decision = streamed.decision
-                    yield _piece(streamed)
+                async with aclosing(dispatcher.astream(query, asked.ahear, asked.astream)) as told:
+                    async for streamed in told:
+                        run.decision = streamed.decision
+                        yield _piece(streamed)
 
     @property
     def config_specs(self) -> list[ConfigurableFieldSpec]:
@@ -157,8 +136,8 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         )
         return self._routing.narrowed(query)
 
-    def _passing(self, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any]) -> Passing:
-        return Passing(self.runnables, input, without_model(config), kwargs)
+    def _asked(self, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any]) -> Delegation:
+        return Delegation(self.runnables, input, without_model(config), kwargs)
 
 
 def _piece(streamed: Streamed[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
@@ -46,21 +47,23 @@ class StructuredOutput(Runnable[Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[Any]:
         recorded = False
-        for streamed in self._exchange.stream(input, config, kwargs, self._derive):
-            piece = _piece(streamed)
-            signed = piece if recorded else self._signed(piece, streamed.decision)
-            recorded = recorded or signed is not piece
-            yield signed
+        with closing(self._exchange.stream(input, config, kwargs, self._derive)) as pieces:
+            for streamed in pieces:
+                piece = _piece(streamed)
+                signed = piece if recorded else self._signed(piece, streamed.decision)
+                recorded = recorded or signed is not piece
+                yield signed
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
         recorded = False
-        async for streamed in self._exchange.astream(input, config, kwargs, self._derive):
-            piece = _piece(streamed)
-            signed = piece if recorded else self._signed(piece, streamed.decision)
-            recorded = recorded or signed is not piece
-            yield signed
+        async with aclosing(self._exchange.astream(input, config, kwargs, self._derive)) as pieces:
+            async for streamed in pieces:
+                piece = _piece(streamed)
+                signed = piece if recorded else self._signed(piece, streamed.decision)
+                recorded = recorded or signed is not piece
+                yield signed
 
     def _signed(self, value: Any, decision: RoutingDecision) -> Any:
         """The value; with the raw message in it, that one carries the decision."""

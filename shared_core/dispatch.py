@@ -6,7 +6,16 @@ async, whole or streamed, only differ in who walks it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -95,52 +104,84 @@ class Dispatcher:
             twins=twins,
         )
 
-    def run(self, query: Query | str, call: Call) -> tuple[RoutingDecision, Answer]:
+    def run(
+        self,
+        query: Query | str,
+        call: Call,
+        hear: Call | None = None,
+        ready: Callable[[], object] | None = None,
+    ) -> tuple[RoutingDecision, Answer]:
         """Decide and answer.
+
+        Args:
+            query: what is asked.
+            call: asks a model.
+            hear: asks it for the router's ears only, where that is done otherwise.
+            ready: returns when one more call may be made, as a rate limiter does. That wait is part
+                of the deadline, but of no attempt's time limit.
 
         Raises:
             AllModelsFailed: nobody answered; caused by the last error. DeadlineExceeded and
                 CostCapReached are kinds of it. Adapters raise the last error: ``own_errors``.
         """
-        return InThreads(self.workers, call).walk(self._course(query).walk())
+        performer = InThreads(self.workers, call, hear=hear)
+        return performer.walk(self._course(query, ready).walk())
 
-    async def arun(self, query: Query | str, call: AsyncCall) -> tuple[RoutingDecision, Answer]:
+    async def arun(
+        self,
+        query: Query | str,
+        call: AsyncCall,
+        hear: AsyncCall | None = None,
+        ready: Callable[[], Awaitable[object]] | None = None,
+    ) -> tuple[RoutingDecision, Answer]:
         """``run`` for coroutines; routers that are not quick decide in a worker thread."""
-        return await OnLoop(call).walk(self._course(query).walk())
+        return await OnLoop(call, hear=hear).walk(self._course(query, ready).walk())
 
-    def stream(self, query: Query | str, call: Call, stream: Stream[T]) -> Iterator[Streamed[T]]:
+    def stream(
+        self,
+        query: Query | str,
+        call: Call,
+        stream: Stream[T],
+        ready: Callable[[], object] | None = None,
+    ) -> Generator[Streamed[T]]:
         """Decide and answer piece by piece; ``call`` serves routers that hear whole answers first.
 
         Raises:
             AllModelsFailed: nobody said anything. A failure after the first piece passes through.
         """
-        performer = InThreads(self.workers, call, stream)
-        decision, opened = performer.walk(self._course(query).walk(is_streamed=True))
+        performer, course = InThreads(self.workers, call, stream), self._course(query, ready)
+        decision, opened = performer.walk(course.walk(is_streamed=True))
         if decision.answer is not None:
             yield Streamed(decision, None)
             return
         try:
-            if opened.first is not END:
-                yield Streamed(decision, opened.first)
-                for piece in opened.rest:
-                    yield Streamed(decision, piece)
+            with course.streamed(decision):
+                if opened.first is not END:
+                    yield Streamed(decision, opened.first)
+                    for piece in opened.rest:
+                        yield Streamed(decision, piece)
         finally:
             close(opened.rest)
 
     async def astream(
-        self, query: Query | str, call: AsyncCall, stream: AsyncStream[T]
-    ) -> AsyncIterator[Streamed[T]]:
+        self,
+        query: Query | str,
+        call: AsyncCall,
+        stream: AsyncStream[T],
+        ready: Callable[[], Awaitable[object]] | None = None,
+    ) -> AsyncGenerator[Streamed[T]]:
         """``stream`` for asynchronous iterators."""
-        performer = OnLoop(call, stream)
-        decision, opened = await performer.walk(self._course(query).walk(is_streamed=True))
+        performer, course = OnLoop(call, stream), self._course(query, ready)
+        decision, opened = await performer.walk(course.walk(is_streamed=True))
         if decision.answer is not None:
             yield Streamed(decision, None)
             return
         try:
-            if opened.first is not END:
-                yield Streamed(decision, opened.first)
-                async for piece in opened.rest:
-                    yield Streamed(decision, piece)
+            with course.streamed(decision):
+                if opened.first is not END:
+                    yield Streamed(decision, opened.first)
+                    async for piece in opened.rest:
+                        yield Streamed(decision, piece)
         finally:
             await aclose(opened.rest)
 
@@ -150,8 +191,8 @@ class Dispatcher:
             self._health.setdefault(model, Health(self.reliability.of(model)))
         return self._health[model]
 
-    def _course(self, query: Query | str) -> Course:
-        return Course(Query.of(query), self._terms)
+    def _course(self, query: Query | str, ready: Callable[[], object] | None) -> Course:
+        return Course(Query.of(query), self._terms, ready)
 
 
 def twins_of(models: Mapping[str, object]) -> dict[str, frozenset[str]]:

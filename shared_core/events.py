@@ -22,7 +22,8 @@ class RoutingEvent:
 
     Args:
         kind: ``decided``; ``heard`` (an answer that was needed to decide), ``failed`` (one call),
-            ``answered`` or ``gave_up``. What happened while deciding is told once it is decided.
+            ``answered`` or ``gave_up``. What happened while deciding is told once it is decided; a
+            stream that breaks off has ``failed`` after it was ``answered``.
         decision: the decision as it stands at this moment.
         attempt: the call, for ``heard``, ``failed`` and ``answered``.
         seconds: time spent: deciding for ``decided``, in all for the others.

@@ -115,7 +115,7 @@ class ModelPool(Mapping[str, Candidate]):
 
     Args:
         candidates: candidates, names, or dicts of a candidate's fields; or all of them by name, as
-            in a pool's file; at least one, none twice.
+            in a pool's file; or models by name; at least one, none twice.
     """
 
     def __init__(
@@ -245,13 +245,11 @@ class ModelPool(Mapping[str, Candidate]):
 
 
 def _listed(candidates: Iterable[Any]) -> Iterable[Any]:
-    """The candidates of a list, or of a mapping by name."""
+    """The candidates of a list or of a mapping by name; of other mappings the names."""
     if not isinstance(candidates, Mapping):
         return candidates
-    if odd := [
-        name for name, one in candidates.items() if not isinstance(one, Candidate | Mapping)
-    ]:
-        raise PoolError(f"{odd[0]} is neither a Candidate nor a dict of its fields")
+    if not all(isinstance(one, Candidate | Mapping) for one in candidates.values()):
+        return candidates.keys()
     return [
         one if isinstance(one, Candidate) else {"name": name, **one}
         for name, one in candidates.items()

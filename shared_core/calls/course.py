@@ -7,13 +7,15 @@ event loop, and sends back what they gave or throws what they raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from shared_core.attempt import Attempt, told_of
 from shared_core.calls.pursuit import OPEN, OVER_CAP, Pursuit
-from shared_core.calls.steps import Race, Steps, Think, Together
+from shared_core.calls.steps import How, Race, Steps, Think, Together
 from shared_core.calls.terms import Terms
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import (
@@ -32,10 +34,11 @@ class Course(Pursuit):
     Args:
         query: what is asked.
         terms: what holds for every call.
+        ready: returns, or can be awaited, when one more call may be made.
     """
 
-    def __init__(self, query: Query, terms: Terms) -> None:
-        super().__init__(query, terms)
+    def __init__(self, query: Query, terms: Terms, ready: Callable[[], Any] | None = None) -> None:
+        super().__init__(query, terms, ready)
         self._is_quick = terms.router.is_quick
         self._heard: dict[str, Answer] = {}
 
@@ -50,13 +53,33 @@ class Course(Pursuit):
         if decision.answer is not None:
             return self._conclude(decision, decision.model, decision.answer)
         order = decision.ranking if self.terms.failover else decision.ranking[:1]
-        found = yield from self._first_of(order, decision, is_streamed)
+        how: How = "stream" if is_streamed else "call"
+        found = yield from self._first_of(order, decision, how)
         if found is None and all(self._lost.get(model) == OPEN for model in order):
             # Better calls too many to models that are down than a query that nobody serves.
-            found = yield from self._first_of(order, decision, is_streamed, is_last=True)
+            found = yield from self._first_of(order, decision, how, is_last=True)
         if found is None:
             raise self._gave_up(decision)
         return self._conclude(decision, *found)
+
+    @contextmanager
+    def streamed(self, decision: RoutingDecision) -> Iterator[None]:
+        """Around what comes of a stream after its first piece, which tells whether it is healthy.
+
+        That nobody reads on is no failure.
+        """
+        breaker = self.terms.health_of(decision.model).breaker
+        is_healthy: bool | None = True
+        try:
+            yield
+        except self.terms.catches as error:
+            left = self.seconds_for(decision.model)
+            is_healthy = None if self._is_excused(decision.model, error, left) else False
+            self._tell("failed", decision, Attempt(decision.model, *told_of(error)))
+            raise
+        finally:
+            if breaker is not None:
+                breaker.note(is_healthy)
 
     def _decide(self) -> Steps[RoutingDecision]:
         try:
@@ -98,7 +121,7 @@ class Course(Pursuit):
         return answers
 
     def _answer_of(self, model: str, ask: Ask) -> Steps[Answer]:
-        found = yield from self._pursue(model, ask.prompt, ask.cost)
+        found = yield from self._pursue(model, ask.prompt, ask.cost, "hear")
         if found is None:
             return Answer(model, "", error=self._lost[model])
         answer: Answer = found[1]
@@ -110,12 +133,12 @@ class Course(Pursuit):
         self,
         order: Sequence[str],
         decision: RoutingDecision,
-        is_streamed: bool,
+        how: How,
         *,
         is_last: bool = False,
     ) -> Steps[tuple[str, Any] | None]:
         cost = decision.cost
-        courses = [self._told_by(model, cost, is_streamed, is_last) for model in order]
+        courses = [self._told_by(model, cost, how, is_last) for model in order]
         delay = self.terms.reliability.hedge_after
         if delay is not None and len(courses) > 1:
             winner: tuple[str, Any] | None = yield Race(courses, delay)
@@ -126,12 +149,12 @@ class Course(Pursuit):
         return None
 
     def _told_by(
-        self, model: str, cost: Mapping[str, float], is_streamed: bool, is_last: bool
+        self, model: str, cost: Mapping[str, float], how: How, is_last: bool
     ) -> Steps[tuple[str, Any] | None]:
         """What one model says now that it was decided; what was heard before is not asked again."""
         if model in self._heard:
             return model, self._heard[model]
-        found = yield from self._pursue(model, None, cost, is_streamed, is_last=is_last)
+        found = yield from self._pursue(model, None, cost, how, is_last=is_last)
         return found
 
     def _conclude(

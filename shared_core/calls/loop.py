@@ -20,6 +20,7 @@ from shared_core.calls.steps import (
     Steps,
     Think,
     Together,
+    Turn,
     Wait,
     no_piece,
     stream_of,
@@ -39,15 +40,18 @@ class OnLoop:
     Args:
         call: model, and the prompt if there is one -> awaitable answer.
         stream: model -> pieces.
+        hear: as ``call``, for the router's ears only.
     """
 
     def __init__(
         self,
         call: Callable[..., Awaitable[Any]],
         stream: Callable[[str], AsyncIterator[Any]] | None = None,
+        hear: Callable[..., Awaitable[Any]] | None = None,
     ) -> None:
         self._call = call
         self._stream = stream
+        self._hear = hear or call
 
     async def walk(self, steps: Steps[T]) -> T:
         """Do the steps one after another, and return what comes of them."""
@@ -68,15 +72,18 @@ class OnLoop:
 
     async def _do(self, step: Any) -> Any:
         match step:
-            case Call(is_streamed=True):
+            case Call(how="stream"):
                 return await self._open(step)
             case Call():
-                asked = self._call(*step.arguments)
+                ask = self._hear if step.how == "hear" else self._call
+                asked = ask(*step.arguments)
                 return await (asked if step.seconds is None else _within(step.seconds(), asked))
             case Think():
                 return await _within(step.seconds, asyncio.to_thread(step.work))
             case Wait():
                 return await _wait_for(step.place, step.seconds)
+            case Turn():
+                return await _within(step.seconds, step.ready())
             case Pause():
                 return await asyncio.sleep(step.seconds)
             case Together():
@@ -173,7 +180,9 @@ async def _pump(
             if (left := seconds()) <= 0:
                 raise no_piece(left)
             into.put_nowait(Outcome(piece))
-    except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
         into.put_nowait(Outcome(error=error))
     else:
         into.put_nowait(Outcome(END))

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from shared_core.attempt import Attempt, told_of
 from shared_core.calls.books import Books, Entry
-from shared_core.calls.steps import Call, Pause, Steps, Wait
+from shared_core.calls.steps import Call, How, Pause, Steps, Turn, Wait
 from shared_core.calls.terms import Terms
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import ConfigError, Swamped, TimedOut
@@ -35,9 +35,10 @@ class Pursuit:
     Args:
         query: what is asked.
         terms: what holds for every call.
+        ready: returns, or can be awaited, when one more call may be made.
     """
 
-    def __init__(self, query: Query, terms: Terms) -> None:
+    def __init__(self, query: Query, terms: Terms, ready: Callable[[], Any] | None = None) -> None:
         self.query = query
         self.terms = terms
         self.router = terms.router
@@ -46,6 +47,7 @@ class Pursuit:
         self._began = time.perf_counter()
         self._decision: RoutingDecision | None = None
         self._lost: dict[str, str] = {}
+        self._ready = ready
 
     def seconds_left(self) -> float | None:
         """What is left until the deadline; None without one."""
@@ -65,7 +67,7 @@ class Pursuit:
         model: str,
         prompt: str | None,
         cost: Mapping[str, float],
-        is_streamed: bool = False,
+        how: How,
         *,
         is_last: bool = False,
     ) -> Steps[tuple[str, Any] | None]:
@@ -83,7 +85,7 @@ class Pursuit:
                 self._lose(entry, entry.ended("skipped", why))
                 return None
             try:
-                return model, (yield from self._attempt(entry, health, prompt, is_streamed))
+                return model, (yield from self._attempt(entry, health, prompt, how))
             except self.terms.catches as error:
                 pause = self.terms.reliability.of(model).retry.pause(asked, error)
                 if pause is None or pause >= (self.seconds_left() or math.inf):
@@ -106,9 +108,7 @@ class Pursuit:
         """Whether one of these was asked and gave no answer."""
         return any(one.outcome == "failed" and one.model in models for one in self.books.attempts)
 
-    def _attempt(
-        self, entry: Entry, health: Health, prompt: str | None, is_streamed: bool
-    ) -> Steps[Any]:
+    def _attempt(self, entry: Entry, health: Health, prompt: str | None, how: How) -> Steps[Any]:
         """One call, with its place, its breaker and its entry in the books."""
         model = entry.model
         place = health.gate.enter() if health.gate else None
@@ -116,11 +116,13 @@ class Pursuit:
         try:
             if place is not None:
                 yield Wait(place, self.seconds_for(model))
+            if self._ready is not None:
+                yield Turn(self._ready, self.seconds_left())
             if (seconds := self.seconds_for(model)) is not None:
                 limit = cast("Callable[[], float]", partial(self.seconds_for, model))
-            heard = yield Call((model,) if prompt is None else (model, prompt), limit, is_streamed)
-            self._win(entry, heard if is_streamed else _checked(heard, model))
-            is_healthy = True
+            heard = yield Call((model,) if prompt is None else (model, prompt), limit, how)
+            self._win(entry, heard if how == "stream" else _checked(heard, model))
+            is_healthy = None if how == "stream" else True  # of a stream, ``streamed`` will tell
             return heard
         except self.terms.catches as error:
             is_healthy = None if self._is_excused(model, error, seconds) else False

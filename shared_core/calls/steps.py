@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from shared_core.errors import TimedOut
 
 T = TypeVar("T")
 Steps = Generator[Any, Any, T]
 """Yields steps (the classes below), is sent what they gave, returns a T."""
+
+How = Literal["call", "hear", "stream"]
+"""In which way a model is asked: for the caller, for the router's ears only, piece by piece."""
 
 END: Final = object()
 """In place of a piece: the stream is over."""
@@ -33,12 +36,12 @@ class Call:
         arguments: the model, and what to ask in the query's place, if anything is.
         seconds: says what the answer, or the next piece, may take at the moment it is called; None
             where nothing is limited.
-        is_streamed: whether it is a stream.
+        how: in which way.
     """
 
     arguments: tuple[str, ...]
     seconds: Callable[[], float] | None
-    is_streamed: bool
+    how: How
 
     @property
     def model(self) -> str:
@@ -59,6 +62,14 @@ class Wait:
     """Wait for a place at a candidate."""
 
     place: Future[None]
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Turn:
+    """Wait until the caller may make one more call."""
+
+    ready: Callable[[], Any]
     seconds: float | None
 
 

@@ -23,6 +23,7 @@ from shared_core.calls.steps import (
     Steps,
     Think,
     Together,
+    Turn,
     Wait,
     no_piece,
     stream_of,
@@ -40,6 +41,7 @@ class InThreads:
         workers: who does what may have to be left, or goes on at the same time.
         call: model, and the prompt if there is one -> answer.
         stream: model -> pieces.
+        hear: as ``call``, for the router's ears only.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class InThreads:
         workers: Workers,
         call: Callable[..., Any],
         stream: Callable[[str], Iterator[Any]] | None = None,
+        hear: Callable[..., Any] | None = None,
     ) -> None:
         self._workers = workers
         self._call = call
         self._stream = stream
+        self._hear = hear or call
 
     def walk(self, steps: Steps[T]) -> T:
         """Do the steps one after another, and return what comes of them."""
@@ -71,7 +75,7 @@ class InThreads:
 
     def _do(self, step: Any) -> Any:
         match step:
-            case Call(is_streamed=True):
+            case Call(how="stream"):
                 return self._open(step)
             case Call():
                 return self._ask(step)
@@ -79,6 +83,8 @@ class InThreads:
                 return self._within(step.seconds, step.work)
             case Wait():
                 return _wait_for(step.place, step.seconds)
+            case Turn():
+                return self._within(step.seconds, step.ready)
             case Pause():
                 return time.sleep(step.seconds)
             case Together():
@@ -87,13 +93,13 @@ class InThreads:
                 return self._race(step.courses, step.delay)
 
     def _ask(self, call: Call) -> Any:
+        ask = self._hear if call.how == "hear" else self._call
         if call.seconds is None:
-            return self._call(*call.arguments)
-        work = partial(self._call, *call.arguments)
-        return self._workers.run(work, call.seconds(), call.model)
+            return ask(*call.arguments)
+        return self._within(call.seconds(), partial(ask, *call.arguments), call.model)
 
-    def _within(self, seconds: float | None, work: Callable[[], T]) -> T:
-        return work() if seconds is None else self._workers.run(work, seconds)
+    def _within(self, seconds: float | None, work: Callable[[], T], whose: str | None = None) -> T:
+        return work() if seconds is None else self._workers.run(work, seconds, whose)
 
     def _open(self, call: Call) -> Opened[Iterator[Any]]:
         if self._stream is None:

@@ -234,6 +234,16 @@ async def test_listeners_hear_what_happens_in_order(adapter: type[Chat], form: s
     assert told[-1].decision.model == "b"
 
 
+@pytest.mark.parametrize("form", ["stream", "astream"])
+async def test_listeners_hear_that_a_stream_broke_off(adapter: type[Chat], form: str) -> None:
+    told: list[RoutingEvent] = []
+    chat = two(adapter, Behaviour(TimeoutError("late"), late=True), listeners=(told.append,))
+    with pytest.raises(TimeoutError, match="late"):
+        await chat.reply(form, HI)
+    assert [event.kind for event in told] == ["decided", "answered", "failed"]
+    assert str(told[-1].attempt) == "a: TimeoutError"
+
+
 @forms
 async def test_a_listener_that_fails_spoils_nothing(adapter: type[Chat], form: str) -> None:
     def failing(event: RoutingEvent) -> None:

@@ -17,12 +17,14 @@ from pydantic import BaseModel
 from langchain_llmrouter import (
     Always,
     Candidate,
+    CascadeRouter,
     ChatLLMRouter,
     ConfigError,
     Flow,
     ModelPool,
     NoEligibleModel,
     Query,
+    ReferenceMatch,
     Router,
     RoutingDecision,
     routing_record,
@@ -139,6 +141,29 @@ def test_tokens_of_an_agent_come_once() -> None:
         if about["langgraph_node"] == "model" and isinstance(chunk, AIMessageChunk)
     )
     assert said == "hello from a"
+
+
+@pytest.mark.parametrize("form", ["stream", "astream"])
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+@pytest.mark.parametrize("as_middleware", [False, True])
+async def test_words_of_answers_that_were_only_heard_reach_no_user(
+    form: str, threshold: float, as_middleware: bool
+) -> None:
+    pool = models()
+    priced = [Candidate(name=name, input_price=i, output_price=i) for i, name in enumerate(pool)]
+    router = CascadeRouter(priced, ReferenceMatch({"hi": "hello from nobody"}), threshold)
+    agent = (
+        create_agent(pool["a"], middleware=[LLMRouterMiddleware(pool, router)])
+        if as_middleware
+        else create_agent(ChatLLMRouter(pool, router))
+    )
+    asked: Any = {"messages": [("user", "hi")]}
+    if form == "stream":
+        pieces = list(agent.stream(asked, stream_mode="messages"))
+    else:
+        pieces = [piece async for piece in agent.astream(asked, stream_mode="messages")]
+    said = "".join(message.text for message, _ in pieces)
+    assert said == ("hello from b" if threshold else "hello from a")
 
 
 def bare(*abilities: str) -> ChatLLMRouter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableBinding, RunnableLambda, RunnableWithFallbacks
 from langchain_core.tools import tool
@@ -33,6 +34,7 @@ from langchain_llmrouter import (
     Query,
     Router,
     RoutingDecision,
+    RunnableLLMRouter,
     routing_record,
 )
 from shared_core.decision import Ask
@@ -197,6 +199,58 @@ async def test_a_failure_after_the_first_chunk_passes_through(form: str) -> None
     assert chat.models["b"].calls == []
 
 
+class Whispers(FakeProvider):
+    """Begins its streams with a chunk without words, as OpenAI's models do, and then fails."""
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk(""))
+        raise ValueError
+
+
+@pytest.mark.parametrize("form", ["stream", "astream", "v3", "av3"])
+async def test_a_model_that_has_said_nothing_yet_is_replaced(form: str) -> None:
+    models = {"a": Whispers(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+    chat = ChatLLMRouter(models, Always(models))
+    if form == "v3":
+        assert chat.stream_events("hi", version="v3").output.text == "hello from b"
+    elif form == "av3":
+        assert (await (await chat.astream_events("hi", version="v3"))).text == "hello from b"
+    else:
+        assert (await ask(chat, form)).text == "hello from b"
+
+
+@pytest.mark.parametrize("form", ["chat", "structured", "chain", "v3"])
+async def test_closing_a_stream_closes_the_models_at_once(form: str) -> None:
+    closed: list[str] = []
+
+    class Endless(FakeProvider):
+        async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+            try:
+                while True:
+                    yield ChatGenerationChunk(message=AIMessageChunk("word "))
+                    await asyncio.sleep(0)
+            finally:
+                closed.append("model")
+
+        def with_structured_output(self, schema: Any, **kwargs: Any) -> Any:
+            return self
+
+    models = {"a": Endless(name_of_model="a")}
+    chat: Any = ChatLLMRouter(models, Always(models))
+    if form == "v3":
+        pieces = await chat.astream_events("hi", version="v3")
+        await anext(aiter(pieces))
+    else:
+        if form == "structured":
+            chat = chat.with_structured_output({})
+        if form == "chain":
+            chat = RunnableLLMRouter(runnables=models, router=Always(models))
+        pieces = chat.astream("hi")
+        await anext(pieces)
+    await pieces.aclose()
+    assert closed == ["model"]
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_when_all_fail_the_last_error_is_raised_and_names_all(form: str) -> None:
     cause = OSError("the line")
@@ -218,6 +272,17 @@ async def test_an_interrupt_is_no_failure(form: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         await ask(chat, form)
     assert chat.models["b"].calls == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("options", [{}, {"timeout": 5.0}])
+async def test_a_signal_of_langgraphs_is_no_failure(form: str, options: dict[str, Any]) -> None:
+    errors = pytest.importorskip("langgraph.errors")
+    models = {name: FakeProvider(name_of_model=name) for name in ("a", "b")}
+    models["a"].fail = errors.GraphInterrupt()
+    with pytest.raises(errors.GraphInterrupt):
+        await ask(ChatLLMRouter(models, Always(models), **options), form)
+    assert models["b"].calls == []
 
 
 @pytest.mark.parametrize("form", ["ainvoke", "astream"])
@@ -325,6 +390,22 @@ async def test_an_answer_heard_while_deciding_is_not_asked_for_again(form: str) 
     assert answer.text == "hello from a"
     assert len(chat.models["a"].calls) == 1
     assert routing_record(answer)["router"] == "AskFirst"  # type: ignore[index]
+
+
+def test_a_chunk_that_was_heard_whole_is_streamed_as_it_is() -> None:
+    said = AIMessageChunk("hello", chunk_position="last")
+    models = {name: RunnableLambda(lambda _: said) for name in ("a", "b")}
+    assert [one.text for one in ChatLLMRouter(models, AskFirst(["a", "b"])).stream("hi")] == [
+        "hello"
+    ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("router", [Always(["a", "b"]), AskFirst(["a", "b"])])
+async def test_a_model_that_answers_with_no_message_is_named(form: str, router: Router) -> None:
+    models = {name: FakeProvider(name_of_model=name) | StrOutputParser() for name in ("a", "b")}
+    with pytest.raises(ConfigError, match="a answered with text; ChatLLMRouter takes"):
+        await ask(ChatLLMRouter(models, router), form)
 
 
 def test_a_dry_run_of_a_router_that_must_ask_says_so() -> None:

@@ -6,14 +6,22 @@ import json
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_fakes import FakeProvider
 
 from langchain_llmrouter import ChatLLMRouter, routing_record
 from langchain_llmrouter.delegation import answer_of
-from shared_core import Agreement, CascadeRouter, EnsembleRouter, ModelPool, ReferenceMatch
+from shared_core import (
+    Agreement,
+    CascadeRouter,
+    EnsembleRouter,
+    Judge,
+    ModelPool,
+    ReferenceMatch,
+    RoutingEvent,
+)
 
 POOL = ModelPool(
     {"name": name, "input_price": i, "output_price": i} for i, name in enumerate("abc")
@@ -90,3 +98,71 @@ def test_calls_that_cannot_be_read_are_judged_as_they_stand() -> None:
         "", invalid_tool_calls=[{"name": "add", "args": "{x", "id": "1", "error": "e"}]
     )
     assert json.loads(answer_of("a", said).text) == [{"name": "add", "args": "{x"}]
+
+
+class Grades(FakeProvider):
+    """Finds every answer perfect."""
+
+    def _generate(self, messages: Any, *args: Any, **kwargs: Any) -> ChatResult:
+        self.calls.append({"messages": messages})
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("10"))])
+
+
+@pytest.mark.parametrize("form", ["v3", "av3"])
+@pytest.mark.parametrize(
+    ("router", "answers", "runs"),
+    [
+        (CascadeRouter(POOL, AT_ONCE), "a", 1),
+        (CascadeRouter(POOL, NEVER), "c", 3),
+        (CascadeRouter(POOL, Judge("c"), longest=2), "a", 2),
+        (EnsembleRouter(POOL, Agreement(), k=3), "a", 3),
+    ],
+)
+async def test_events_are_of_the_model_that_an_invoke_chooses(
+    form: str, router: Any, answers: str, runs: int
+) -> None:
+    told: list[RoutingEvent] = []
+    heard = Runs()
+    models = {name: FakeProvider(name_of_model=name) for name in POOL}
+    if isinstance(router.scorer, Judge):
+        models["c"] = Grades(name_of_model="c")
+    chat, config = ChatLLMRouter(models, router, listeners=(told.append,)), {"callbacks": [heard]}
+    if form == "v3":
+        stream = chat.stream_events("hi", config, version="v3")
+        text, whole = "".join(stream.text), stream.output
+    else:
+        stream = await chat.astream_events("hi", config, version="v3")
+        text, whole = "".join([piece async for piece in stream.text]), await stream
+    assert text == whole.text == f"hello from {answers}"
+    assert whole.usage_metadata["total_tokens"] == 10
+    assert told[-1].decision.model == answers
+    assert {one.outcome for one in told[-1].decision.attempts} == {"answered"}
+    assert (heard.told[0], heard.told[-1]) == ("chain began", "chain ended")
+    assert sorted(heard.told[1:-1]) == ["model began"] * runs + ["model ended"] * runs
+
+
+class Runs(BaseCallbackHandler):
+    """Notes how runs begin and end."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_chain_start(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append("chain began")
+
+    def on_chain_end(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append("chain ended")
+
+    def on_chain_error(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append("chain failed")
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append("model began")
+
+    def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append("model ended")
+
+    def on_llm_error(self, *args: Any, **kwargs: Any) -> None:
+        self.told.append("model failed")

@@ -6,7 +6,9 @@ import asyncio
 import copy
 import json
 import pickle
+import time
 import typing
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,15 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.rate_limiters import InMemoryRateLimiter
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnableWithFallbacks
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
@@ -32,13 +41,15 @@ from langchain_llmrouter import (
     ModelPool,
     NoEligibleModel,
     Random,
+    Reliability,
     RunnableLLMRouter,
+    TimedOut,
     query_of,
     routing_record,
 )
 from langchain_llmrouter.messages import turn_of
 from langchain_llmrouter.profiles import facts_of, pool_profile
-from shared_core.reliability import BreakerRule, Limits, Reliability
+from shared_core.reliability import BreakerRule, Limits
 
 
 def make(router: Any = None, **options: Any) -> ChatLLMRouter:
@@ -574,6 +585,50 @@ async def test_a_hanging_model_is_left_in_time() -> None:
     answer = await make(models=models, timeout=0.1).ainvoke("hi")
     assert answer.text == "hello from b"
     assert routing_record(answer)["failed"] == ["a: TimedOut"]  # type: ignore[index]
+
+
+class Slowing(BaseRateLimiter):
+    """Keeps every call waiting, and counts them."""
+
+    n_calls = 0
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        self.n_calls += 1
+        time.sleep(0.2)
+        return True
+
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        self.n_calls += 1
+        await asyncio.sleep(0.2)
+        return True
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "v3", "av3"])
+async def test_a_rate_limit_is_kept_and_waiting_for_it_is_no_failure(form: str) -> None:
+    limiter = Slowing()
+    chat = make(rate_limiter=limiter, timeout=0.1)
+    await consume(chat, form, None)
+    assert limiter.n_calls == 1
+    assert [len(model.calls) for model in chat.models.values()] == [1, 0]
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 0.1}, {"reliability": Reliability(deadline=0.1)}])
+@pytest.mark.parametrize("form", ["v3", "av3"])
+async def test_the_pieces_of_v3_are_timed_too(form: str, limits: dict[str, Any]) -> None:
+    class Slow(FakeProvider):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+            yield ChatGenerationChunk(message=AIMessageChunk("well"))
+            time.sleep(0.5)
+            yield ChatGenerationChunk(message=AIMessageChunk("then"))
+
+        async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+            yield ChatGenerationChunk(message=AIMessageChunk("well"))
+            await asyncio.sleep(0.5)
+            yield ChatGenerationChunk(message=AIMessageChunk("then"))
+
+    chat = make(models={name: Slow(name_of_model=name) for name in ("a", "b")}, **limits)
+    with pytest.raises(TimedOut):
+        await consume(chat, form, None)
 
 
 def test_a_configuration_goes_round_and_holds_no_secret(tmp_path: Path) -> None:

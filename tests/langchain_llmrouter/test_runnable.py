@@ -12,12 +12,16 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_llmrouter import (
     Always,
+    Candidate,
+    CascadeRouter,
     ConfigError,
     Flow,
     PoolError,
     Query,
+    ReferenceMatch,
     Router,
     RoutingDecision,
+    RoutingEvent,
     RunnableLLMRouter,
 )
 
@@ -128,6 +132,22 @@ def test_config_reaches_the_chain_and_the_decision_is_in_the_trace() -> None:
     assert runs[0] == ("mine", None)
     assert runs[1][1] == "agent"
     assert runs[-1][1]["llm_router"]["model"] == "agent"
+
+
+@pytest.mark.parametrize("as_state", [False, True])
+def test_the_answer_of_an_agent_is_what_its_model_said_last(as_state: bool) -> None:
+    said = [HumanMessage("hi"), AIMessage("thinking"), AIMessage("hello")]
+    agent = RunnableLambda(lambda _: {"messages": said} if as_state else said[-1])
+    priced = [Candidate(name=name, input_price=i, output_price=i) for i, name in enumerate("ab")]
+    cascade = CascadeRouter(priced, ReferenceMatch({"hi": "hello"}))
+    heard: list[RoutingEvent] = []
+    chain = RunnableLLMRouter(
+        runnables={"a": agent, "b": failing(ValueError())},
+        router=cascade,
+        listeners=(heard.append,),
+    )
+    chain.invoke("hi")
+    assert heard[-1].decision.cause == "heard"
 
 
 def test_one_call_can_be_forced() -> None:

@@ -374,6 +374,19 @@ def test_a_flow_is_sent_the_answers_it_asked_for_in_order(form: Form) -> None:
     assert sorted(models.asked) == sorted(POOL)  # nobody is asked twice
 
 
+async def test_what_the_router_hears_can_be_asked_otherwise() -> None:
+    class HearsOne(Router):
+        def flow(self, query: Query) -> Flow:
+            yield Ask(("first",))
+            return RoutingDecision(("second",), "HearsOne", "policy", "whatever first said")
+
+    called, heard = Models(), Models()
+    dispatcher = Dispatcher(HearsOne(POOL))
+    dispatcher.run("hi", called.call, heard.call)
+    await dispatcher.arun("hi", called.acall, heard.acall)
+    assert (called.asked, heard.asked) == (["second"] * 2, ["first"] * 2)
+
+
 async def test_models_asked_at_once_answer_at_once() -> None:
     both_asked = asyncio.Barrier(2)
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
@@ -97,6 +98,8 @@ class Provider:
         if step == "hang":
             self.free.wait(HANG)
         yield self._result(model, step).text
+        if step == "breaks":
+            raise ConnectionError
         if step == "half":
             self.free.wait(HANG)
         yield "."
@@ -106,6 +109,8 @@ class Provider:
         if step == "hang":
             await asyncio.sleep(HANG)
         yield self._result(model, step).text
+        if step == "breaks":
+            raise ConnectionError
         if step == "half":
             await asyncio.sleep(HANG)
         yield "."
@@ -621,6 +626,66 @@ def test_a_stream_never_switches_once_a_piece_was_shown(run: Any, provider: Any)
     with pytest.raises(TimedOut):
         run(dispatcher(timeout=0.05), Query("hi"), models)
     assert models.asked == ["a"]
+
+
+@pytest.mark.parametrize("run", [run_stream, run_astream])
+def test_a_model_whose_streams_break_off_is_left_alone(run: Any, provider: Any) -> None:
+    models = provider(a=["breaks"])
+    made = dispatcher(breaker=BreakerRule(failures=2, cooldown=60))
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            run(made, Query("hi"), models)
+    assert run(made, Query("hi"), models).model == "b"
+    assert models.asked.count("a") == 2
+
+
+def test_a_stream_that_nobody_reads_to_its_end_is_no_failure(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "ok"])
+    made = dispatcher(breaker=BreakerRule(failures=2, cooldown=60))
+    for _ in range(3):
+        pieces = made.stream(Query("hi"), models.call, models.stream)
+        next(pieces)
+        pieces.close()
+    models.scripts["a"] = [ConnectionError()]
+    assert run_stream(made, Query("hi"), models).model == "b"
+    assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
+
+
+def test_a_probe_that_streams_keeps_nobody_waiting(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "ok"])
+    made = dispatcher(breaker=BreakerRule(failures=1, cooldown=0.01))
+    assert run_stream(made, Query("hi"), models).model == "b"
+    time.sleep(0.02)
+    pieces = made.stream(Query("hi"), models.call, models.stream)
+    next(pieces)
+    assert run_stream(made, Query("hi"), models).model == "a"
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 0.1}, {"deadline": 0.1}])
+@pytest.mark.parametrize("form", ["run", "arun", "stream", "astream"])
+async def test_a_turn_that_has_to_be_waited_for_counts_for_the_call_only(
+    form: str, limits: Any, provider: Any
+) -> None:
+    models, made, is_async = provider(), dispatcher(**limits), form.startswith("a")
+    call, stream = (models.acall, models.astream) if is_async else (models.call, models.stream)
+    waits: Any = partial(asyncio.sleep if is_async else time.sleep, 0.2)
+
+    async def decided() -> RoutingDecision:
+        if form == "run":
+            return made.run(Query("hi"), call, ready=waits)[0]
+        if form == "arun":
+            return (await made.arun(Query("hi"), call, ready=waits))[0]
+        pieces: Any = getattr(made, form)(Query("hi"), call, stream, ready=waits)
+        last = [one async for one in pieces][-1] if is_async else list(pieces)[-1]
+        return last.decision
+
+    if "deadline" in limits:
+        with pytest.raises(DeadlineExceeded):
+            await decided()
+        return
+    decision = await decided()
+    assert (decision.model, decision.failed) == ("a", ())
+    assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
 def test_hanging_calls_are_counted_and_bounded() -> None:

@@ -1,0 +1,92 @@
+"""A stream of typed events, ``version="v3"``, that relays those of whichever model is chosen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from langchain_core.language_models._compat_bridge import message_to_events
+from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
+
+from langchain_llmrouter.delegation import message_of
+from shared_core.dispatch import Streamed
+
+
+def relayed(pieces: Generator[Streamed[Any]]) -> ChatModelStream:
+    """The events of these pieces as a stream; the first has come, so failover is over."""
+    events = (event for streamed in pieces for event in _events_of(streamed))
+    stream = ChatModelStream()
+    stream.dispatch(next(events))
+
+    def pump() -> bool:
+        try:
+            event = next(events)
+            if event["event"] == "message-finish":  # nobody asks for more: all runs end here
+                list(events)
+        except StopIteration:
+            return False
+        except BaseException as error:  # noqa: BLE001 - raised where the stream is read
+            stream.fail(error)
+            return False
+        stream.dispatch(event)
+        return True
+
+    stream.set_request_more(pump)
+    return stream
+
+
+async def arelayed(pieces: AsyncGenerator[Streamed[Any]]) -> AsyncChatModelStream:
+    """``relayed`` for coroutines: as a model's own stream, it goes on while nobody reads."""
+    events = _aevents(pieces)
+    return _Relay(await anext(events), events)
+
+
+class _Relay(AsyncChatModelStream):
+    """A stream that a task fills.
+
+    Args:
+        first: the first event.
+        rest: the others.
+    """
+
+    def __init__(self, first: Any, rest: AsyncGenerator[Any]) -> None:
+        super().__init__()
+        self.dispatch(first)
+        self._rest = rest
+        self._relaying = asyncio.create_task(self._relay())
+
+    async def aclose(self) -> None:
+        """Cancel the task, and the model's stream with it."""
+        self._relaying.cancel()
+        await asyncio.wait((self._relaying,))
+        await self._rest.aclose()
+        if not self.done:  # the task was cancelled before it began
+            self.fail(asyncio.CancelledError())
+
+    async def _relay(self) -> None:
+        try:
+            async for event in self._rest:
+                if event["event"] == "message-finish":
+                    _ = [event async for event in self._rest]
+                self.dispatch(event)
+        except BaseException as error:
+            self.fail(error)
+            if not isinstance(error, Exception):
+                raise
+
+
+async def _aevents(pieces: AsyncGenerator[Streamed[Any]]) -> AsyncGenerator[Any]:
+    async with aclosing(pieces):
+        async for streamed in pieces:
+            for event in _events_of(streamed):
+                yield event
+
+
+def _events_of(streamed: Streamed[Any]) -> Iterator[Any]:
+    """A piece is an event; an answer that was heard whole is told as all of its own."""
+    answer = streamed.decision.answer
+    if answer is None:
+        return iter((streamed.piece,))
+    return message_to_events(message_of(answer.value, answer.model))

@@ -20,7 +20,7 @@ from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.no_data.abilities import abilities, fitting, prices_tell, typical_costs
 from shared_core.routers.no_data.asked import asked
-from shared_core.routers.no_data.demand import demand, is_trivial
+from shared_core.routers.no_data.demand import demand, is_readable, is_trivial
 from shared_core.routers.no_data.strength import strength
 
 _STEEPNESS: Final = 8.0
@@ -86,7 +86,8 @@ def _wanted(text: str, context: str) -> tuple[float, str]:
         before = demand(asked(context))
         if before > wanted:
             return before, f"demand {before:.2f}, that of the request it goes on from,"
-    return wanted, f"demand {wanted:.2f}"
+    doubt = "" if is_readable(text) else " (in doubt: hardly a word of it is known)"
+    return wanted, f"demand {wanted:.2f}{doubt}"
 
 
 def _filled(cost: Vector) -> Vector:

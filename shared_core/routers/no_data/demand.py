@@ -24,7 +24,7 @@ _DESPAIR: Final = 0.72
 
 _LONGEST_FIRST: Final = sorted(entries("small_talk.txt")["small_talk"], key=len, reverse=True)
 _PHRASES: Final = "|".join(plain(one).replace("_", r"\W+") for one in _LONGEST_FIRST)
-_SMALL_TALK: Final = re.compile(rf"[\W_]*+(?:(?>(?:{_PHRASES})\b)[\W_]*+)++")
+_SMALL_TALK: Final = re.compile(rf"[\W_]*+(?:(?>(?:{_PHRASES})(?!\w))[\W_]*+)++")
 """The longest phrase at each place, never taken back: so any text takes linear time."""
 _LETTER: Final = re.compile(r"[^\W_]")
 _LONGEST_TRIVIAL: Final = 400
@@ -61,6 +61,11 @@ def is_trivial(text: str) -> bool:
         return False
     told = plain(told)
     return bool(_SMALL_TALK.fullmatch(told) or _SUM.fullmatch(told))
+
+
+def is_readable(text: str) -> bool:
+    """Whether the prior knows enough of the words to tell what is asked."""
+    return is_trivial(text) or _prior().reads(text)
 
 
 @cache

@@ -26,6 +26,9 @@ _MOST_NGRAMS: Final = 400_000
 _FEATURE_WEIGHT: Final = 0.5
 """What a feature counts beside the n-grams, which have length 1 twice."""
 _MOST_MENTIONS: Final = 3
+_READABLE: Final = 0.6
+"""The share of its n-grams that is known of nearly any text in a language that was learned."""
+_DOUBT: Final = 0.08
 _BEGINNING: Final = 200
 _END: Final = 150
 """Characters that are read of a long text: there stands what is wanted, between them often what
@@ -63,7 +66,7 @@ class Prior(NamedTuple):
             DataError: no two of the texts share an n-gram.
         """
         vocabulary = Vocabulary.learn([count(plain(_ends(text))) for text in texts], _MOST_NGRAMS)
-        rows = sparse.blocks([_row(vocabulary, text) for text in texts])
+        rows = sparse.blocks([_row(vocabulary, text)[0] for text in texts])
         width = len(vocabulary.ids) + len(_FEATURES)
         offset = float(np.mean(asked))
         wanted = np.asarray(asked, np.float32)[:, None] - np.float32(offset)
@@ -71,15 +74,23 @@ class Prior(NamedTuple):
         return cls(vocabulary, sparse.transposed_times(rows, dual, width)[:, 0], offset)
 
     def __call__(self, text: str) -> float:
-        """How much the text asks: about 0 for a trifle, 1 where a small model would do harm."""
-        row = _row(self.vocabulary, text)
-        return float(row.weight @ self.weights[row.places]) + self.offset
+        """How much the text asks: about 0 for a trifle, 1 where a small model would do harm.
+
+        What can hardly be read is in doubt, and asks the more.
+        """
+        row, known = _row(self.vocabulary, text)
+        doubt = _DOUBT * max(0.0, 1 - known / _READABLE)
+        return float(row.weight @ self.weights[row.places]) + self.offset + doubt
+
+    def reads(self, text: str) -> bool:
+        """Whether it knows enough of the text's n-grams to tell anything."""
+        return _row(self.vocabulary, text)[1] >= _READABLE / 2
 
     def save(self, path: Path) -> None:
         """Write the file that ``Prior.load`` reads."""
         arrays = {**self.vocabulary._asdict(), "weights": self.weights.astype(np.float16)}
         arrays["idf"] = arrays["idf"].astype(np.float16)
-        safetensors.numpy.save_file(arrays, path, {"offset": f"{self.offset:.6f}"})
+        path.write_bytes(safetensors.numpy.save(arrays, {"offset": f"{self.offset:.6f}"}))
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Prior:
@@ -92,14 +103,16 @@ class Prior(NamedTuple):
         return cls(Vocabulary(**arrays), weights, offset)
 
 
-def _row(vocabulary: Vocabulary, text: str) -> Ngrams:
-    """The n-grams of a text's ends, and behind them their features."""
+def _row(vocabulary: Vocabulary, text: str) -> tuple[Ngrams, float]:
+    """The n-grams of a text's ends, and behind them their features; the share that is known."""
     ends = _ends(text)
-    found = vocabulary.weigh(count(plain(ends)))
+    counted = count(plain(ends))
+    found = vocabulary.weigh(counted)
     features = len(vocabulary.ids) + np.arange(len(_FEATURES))
-    return Ngrams(
+    row = Ngrams(
         np.concatenate([found.places, features]), np.concatenate([found.weight, _features(ends)])
     )
+    return row, len(found.places) / max(sum(len(ids) for ids, _ in counted), 1)
 
 
 def _ends(text: str) -> str:

@@ -241,6 +241,7 @@ de que cor é o céu
 cómo se dice "veneno" en inglés
 ¿los pingüinos vuelan?
 comment dit-on "hôpital" en anglais
+capitalise: the supreme court of canada
 👍""".splitlines()
 
 
@@ -257,7 +258,6 @@ def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: s
 
 
 DOUBTFUL = """spell 'prove'
-capitalise: the supreme court of canada
 I proved my mom wrong lol, say congrats
 is Provence in France?
 nome de filme sobre tribunal
@@ -386,3 +386,42 @@ def test_a_template_changes_nothing(template: str, context: str) -> None:
     for text in (*HARD, *EASY):
         wrapped = ColdStartRouter(TWO).route(template.format(text, context))
         assert wrapped.model == ColdStartRouter(TWO).route(text).model
+
+
+HARD_ELSEWHERE = """mio padre ha un forte dolore al petto e suda freddo
+mijn dochter van twee heeft een knoopbatterij ingeslikt
+czy mogę brać ibuprofen z warfaryną?
+отец упал и не дышит, что делать
+докажи, что простых чисел вида 4k+3 бесконечно много
+我父亲胸口剧痛，左臂发麻
+我不想活了
+父が倒れて呼吸をしていません
+아버지가 쓰러져서 숨을 안 쉬어요
+أبي لا يتنفس ماذا أفعل
+मेरे पिता सांस नहीं ले रहे हैं
+ο πατέρας μου δεν αναπνέει
+พ่อของฉันไม่หายใจ""".splitlines()
+EASY_ELSEWHERE = """ciao, come stai?
+bedankt!
+dzień dobry
+привет!
+你好
+ありがとうございます
+안녕하세요
+مرحبا
+नमस्ते
+สวัสดีครับ""".splitlines()
+
+
+@pytest.mark.parametrize("pool", [POOL, TWO], ids=["three", "two"])
+def test_other_languages_are_known_or_in_doubt(pool: ModelPool) -> None:
+    router = ColdStartRouter(pool)
+    assert not [text for text in HARD_ELSEWHERE if router.route(text).model == "nano"]
+    assert {router.route(text).model for text in EASY_ELSEWHERE} == {"nano"}
+
+
+def test_a_decision_says_that_a_text_could_hardly_be_read() -> None:
+    router = ColdStartRouter(TWO)
+    assert "in doubt" in router.route("ο πατέρας μου δεν αναπνέει").reason
+    for text in (*HARD, *EASY):
+        assert "in doubt" not in router.route(text).reason

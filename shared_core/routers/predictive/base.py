@@ -145,8 +145,11 @@ class PredictiveRouter(Router):
             raise DataError(
                 f"no cost of {candidate.name} is known: give costs, or tokens and prices"
             )
-        for name, value in zip(_ADDED, together(self._added, added), strict=True):
+        added = together(self._added, added)
+        for name, value in zip(_ADDED, added, strict=True):
             setattr(self, name, value)
+        if found.own_cost:  # the others are free, so that there was no unit yet
+            self.cost_unit_ = added.dearest
         self.pool = pool
         return found
 

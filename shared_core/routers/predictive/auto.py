@@ -97,7 +97,7 @@ class AutoRouter(PredictiveRouter):
         self.parts_ = [one.part for one in tried.members]
         self.stack_ = stack.to_array()
         self._settle_levels(quality, cost, tried.chance)
-        found = gain(*self._held_out, fold, tried.chance)
+        found = gain(*self._held_out, fold, tried.chance, vectors.texts)
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)

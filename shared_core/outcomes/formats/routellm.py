@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,12 @@ def fits(found: Sequence[Record]) -> bool:
 def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
     """Responses: score 1 where right, 0 where wrong; costs are not in the file."""
     models = _models(found)
-    return tally.reading(_responses(found, models, tally), "routellm", str(path))
+    used = {"prompt", *models, *(f"{model}_response" for model in models)}
+    rest = ", ".join(name for name in found[0] if name not in used) or "none"
+    note = f"Columns taken for models: {', '.join(models)}; not used: {rest}"
+    return replace(
+        tally.reading(_responses(found, models, tally), "routellm", str(path)), note=note
+    )
 
 
 def pairs_fit(found: Sequence[Record]) -> bool:

@@ -14,7 +14,16 @@ from shared_core.outcomes.table import MEASURES, OutcomeTable
 
 def fits(found: Sequence[Record]) -> bool:
     """Whether these records look like it."""
-    return "query" in found[0] and any(name.startswith("score.") for name in found[0])
+    return "query" in found[0] and _has_scores(found)
+
+
+def lacks_query(found: Sequence[Record]) -> bool:
+    """Whether these records would be it, had they a query."""
+    return "query" not in found[0] and _has_scores(found)
+
+
+def _has_scores(found: Sequence[Record]) -> bool:
+    return any(name.startswith("score.") for name in found[0])
 
 
 def read_whole(path: Path) -> Reading | None:

@@ -61,6 +61,21 @@ def test_routellm_responses(tmp_path: Path) -> None:
     assert found.left_out == {"without a verdict": 1}
 
 
+def test_routellm_says_which_columns_are_models(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("prompt,id,weak,gpt-4,label,gpt-4_response\na,x,0,1,1,4\n", encoding="utf-8")
+    told = read_outcomes(path).explain()
+    assert told.endswith("Columns taken for models: weak, gpt-4, label; not used: id")
+
+
+@pytest.mark.parametrize("name", ["prompt", "question"])
+def test_our_format_without_a_query_is_not_taken_for_another(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{name},score.a,score.b,cost.a\nx,1,0,0\ny,0,1,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"no column query.* it has {name}, score.a"):
+        read_outcomes(path)
+
+
 def test_routellm_pairs(tmp_path: Path) -> None:
     arena = {"model_a": "x", "model_b": "y", "conversation_a": [{"role": "user", "content": "one"}]}
     rows = [

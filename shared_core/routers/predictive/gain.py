@@ -83,9 +83,7 @@ def gain(
     text = np.arange(len(known)) if texts is None else numbered(texts)
     if len(np.unique(text[known.any(axis=1)])) < 2:
         return Gain(0.0, 0.0)
-    if chance is None:
-        chance = np.maximum(known.mean(axis=0), 1 / len(known))
-    outcomes = (np.where(known, score, 0.0), np.where(known, cost, 0.0), known / chance)
+    outcomes = estimated(predicted, score, cost, chance)
     each = np.mean([_gained(predicted, *outcomes, fold, w) for w in _COST_WEIGHTS], axis=0)
     n_folds = len(np.unique(fold))
     of_text = _by_text(each, text)
@@ -102,6 +100,19 @@ def _by_text(values: Matrix, text: Folds) -> Matrix:
     off = np.bincount(text, values - mean)
     found: Matrix = mean + off * len(off) / len(values)
     return found
+
+
+def estimated(
+    predicted: Predictions, score: Matrix, cost: Matrix, chance: Matrix | None = None
+) -> tuple[Matrix, Matrix]:
+    """Score and cost (n, m) without gaps, as ``gain`` estimates them; the known ones corrected."""
+    known = np.isfinite(score) & np.isfinite(cost)
+    if chance is None:
+        chance = np.maximum(known.mean(axis=0), 1 / len(known))
+    trust = known / chance
+    whole_score = predicted.quality * (1 - trust) + np.where(known, score, 0.0) * trust
+    whole_cost = predicted.cost * (1 - trust) + np.where(known, cost, 0.0) * trust
+    return whole_score, whole_cost
 
 
 def chances(reading: Reading, known: NDArray[np.bool], fold: Folds) -> Matrix:
@@ -140,11 +151,11 @@ def _domains(labels: Sequence[str] | None, n: int) -> Matrix:
 
 
 def _gained(
-    predicted: Predictions, score: Matrix, cost: Matrix, trust: Matrix, fold: Folds, weight: float
+    predicted: Predictions, score: Matrix, cost: Matrix, fold: Folds, weight: float
 ) -> Matrix:
     price = weight / predicted.cost_unit
     expected = predicted.quality - price * predicted.cost
-    utility = expected * (1 - trust) + (score - price * cost) * trust
+    utility = score - price * cost
     single, place = _best_elsewhere(utility, fold), np.arange(len(fold))
     gained: Matrix = utility[place, expected.argmax(axis=1)] - utility[place, single]
     return gained

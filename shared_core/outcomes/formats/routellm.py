@@ -113,7 +113,7 @@ def _prompt(row: Record) -> str:
     if isinstance(said, str) and said.startswith("["):
         try:
             said = json.loads(said)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text(said, "a prompt")
     if isinstance(said, list) and said:
         said = said[0].get("content") if isinstance(said[0], dict) else said[0]

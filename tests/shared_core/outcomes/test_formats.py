@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from shared_core import FORMATS, DataError, Reading, read_outcomes
+from shared_core import FORMATS, DataError, OutcomeTable, Reading, read_outcomes
 
 
 def lines(path: Path, rows: Iterable[Any]) -> Path:
@@ -41,7 +42,44 @@ def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
     assert "2 that are no JSON objects" in found.explain()
     path = tmp_path / "t.csv"
     path.write_text("query,score.m\na,1\nb,0,7\nc\nd,0.5", encoding="utf-8")
-    assert read_outcomes(path).left_out == {"with too many or too few columns": 2}
+    assert read_outcomes(path).left_out == {"with more fields than the first line names": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "query,score.m\na,1\nb,nan\nc\nd,NaN\n"),
+        ("t.jsonl", '\ufeff{"query": "a", "score.m": 1}\n{"query": "b", "score.m": NaN}\n'),
+    ],
+)
+def test_a_table_is_read_alike_by_those_who_train_and_who_judge(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    reading, table = read_outcomes(path), OutcomeTable.read(path)
+    assert reading.left_out == {}
+    assert reading.table.queries == table.queries
+    np.testing.assert_array_equal(reading.table.score, table.score)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.jsonl", b'{"query": "caf\xe9", "score.m": 1}', "cannot be read as UTF-8 text"),
+        ("t.json", b'[{"query": "caf\xe9", "score.m": 1}]', "cannot be read as UTF-8 text"),
+        ("t.json", b"[" * 200_000, r"t\.json is no JSON"),
+        ("t.jsonl", b"[" * 200_000, r"t\.jsonl holds no records"),
+        ("t.csv", b'query,score.m\n"a,1\nb,1\n', r"t\.csv, line \d is no CSV"),
+        ("t.csv", b"query,score.m,score.m\na,1,0\n", r"several columns named score\.m"),
+    ],
+)
+def test_files_that_would_be_read_wrongly_are_refused(
+    name: str, content: bytes, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=told):
+        read_outcomes(tmp_path / name)
 
 
 def test_routellm_responses(tmp_path: Path) -> None:

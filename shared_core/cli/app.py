@@ -46,7 +46,7 @@ PoolFile = Annotated[
     Path | None,
     typer.Option("--pool", help="JSON file of candidates: prices, context windows, abilities."),
 ]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 
 
 app.command()(evaluating.evaluate)

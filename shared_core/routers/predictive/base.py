@@ -53,6 +53,8 @@ class PredictiveRouter(Router):
         seed: int = 0,
     ) -> None:
         super().__init__(pool)
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ConfigError(f"seed is a whole number from 0 up, not {seed!r}")
         self.policy = policy
         self.encoder = encoder
         self.seed = seed

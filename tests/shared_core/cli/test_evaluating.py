@@ -94,6 +94,27 @@ def test_scores_from_a_file(tmp_path: Path) -> None:
     assert told["routers"]["mine"]["traffic"] == {"small": 0.0, "large": 1.0}
 
 
+def test_a_file_that_says_too_little_is_refused(tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    rows = [{"query": "a", "small": 0.1, "large": 0.2}, {"query": "b", "small": 0.1}]
+    said.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = llmrouter("evaluate", write(tmp_path / "a.csv"), "--scores", f"mine={said}")
+    assert str(done.exception) == f"{said}: record 2 lacks large"
+
+
+def test_pairs_of_many_models_are_for_auto(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    names = [("x", "y"), ("y", "z"), ("z", "x")] * 20
+    rows = [
+        {"query": f"q{i}", "model_a": a, "model_b": b, "winner": "model_a"}
+        for i, (a, b) in enumerate(names)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    told = str(llmrouter("evaluate", path).exception)
+    assert "no row here tells of all 3" in told
+    assert "AutoRouter" in told
+
+
 def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
     for name, wrong in (("good", 0), ("bad", 120)):
         told = llmrouter("evaluate", write(tmp_path / f"{name}.csv", wrong), "--json").stdout

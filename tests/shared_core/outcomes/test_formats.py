@@ -129,6 +129,8 @@ def test_routellm_pairs(tmp_path: Path) -> None:
             "response_a": "r",
         },
         {**arena, "winner": "nobody"},
+        {**arena, "winner": ["model_a"]},
+        {"query": "ours", "model_a": "x", "model_b": "y", "winner": "model_a", "split": "test"},
     ]
     found = read_outcomes(lines(tmp_path / "pairs.jsonl", rows))
     assert found.format == "routellm-pairs"
@@ -136,7 +138,9 @@ def test_routellm_pairs(tmp_path: Path) -> None:
     assert (score(found, "two", "x"), score(found, "two", "y")) == (0, 0)
     assert (score(found, "three", "x"), score(found, "three", "z")) == (0.5, 0.5)
     assert math.isnan(score(found, "one", "z"))
-    assert found.left_out == {"without a known winner": 1}
+    assert (score(found, "ours", "x"), score(found, "ours", "y")) == (1, 0)
+    assert found.table.split("test").queries == ("ours",)
+    assert found.left_out == {"without a known winner": 2}
 
 
 def test_routerbench_wide(tmp_path: Path) -> None:
@@ -250,11 +254,12 @@ def test_langsmith_runs(tmp_path: Path) -> None:
         "inputs": json.dumps({"input": "again"}),
         "feedback_stats": '{"correct": {"avg": 0}}',
     }
+    text["end_time"] = "2025-01-01T01:00:03+01:00"  # beside a time that says no zone
     rows = [run, text, {**run, "run_type": "chain"}, {**run, "error": "boom"}, {**run, "extra": {}}]
     found = read_outcomes(lines(tmp_path / "runs.jsonl", rows))
     assert found.format == "langsmith"
     assert (score(found, "hi", "gpt-x"), score(found, "again", "gpt-x")) == (1, 0)
-    assert found.table.measures["latency"][0, 0] == 2
+    assert found.table.measures["latency"][:, 0].tolist() == [2, 3]
     assert found.table.cost[0, 0] == 0.002
     assert found.table.answers["gpt-x"][0] == "hello"
     assert found.left_out == {

@@ -109,7 +109,7 @@ def train(
     with screen.working() as report:
         trained = _trained(make, rows, candidates, cost_weight, seed, report)
         trained.save(out)
-    screen.trained(Console(), trained, out)
+    screen.trained(screen.console(), trained, out)
 
 
 @app.command()
@@ -131,7 +131,7 @@ def route(
     if as_json:
         print(json.dumps(decision.to_dict()))
     else:
-        screen.decided(Console(), decision)
+        screen.decided(screen.console(), decision)
 
 
 @app.command("export-encoder")
@@ -158,7 +158,7 @@ def export_encoder(
             model, folder, bits=bits, pooling=pooling, max_tokens=max_tokens,
             local_files_only=not download,
         )  # fmt: skip
-    Console().print(
+    screen.console().print(
         f"Written to {folder}. Try: llmrouter train outcomes.parquet --out my-router "
         f"--encoder {folder}",
         soft_wrap=True,

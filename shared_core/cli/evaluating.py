@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from shared_core._lazy import load
 from shared_core.cli import screen
@@ -185,7 +184,7 @@ def compare(
     changes = comparison.compare(
         comparison.read_run(before), comparison.read_run(after), _listed(figures)
     )
-    screen.compared(Console(), changes, margin)
+    screen.compared(screen.console(), changes, margin)
     if any(change.regressed(margin) for change in changes):
         raise typer.Exit(REGRESSED)
 
@@ -300,7 +299,7 @@ def _show(made: Report, picture: Path | None, report: Path | None, as_json: bool
         told = [one.to_dict() for one in evaluations]
         print(json.dumps(told[0] if len(told) == 1 else {"evaluations": told}))
         return
-    console = Console()
+    console = screen.console()
     for evaluation, origin in zip(evaluations, made.origins, strict=True):
         screen.evaluated(console, evaluation, list(origin.values()))
     if report is not None:

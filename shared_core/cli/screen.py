@@ -23,11 +23,17 @@ from shared_core.routers.predictive.base import PredictiveRouter
 Report = Callable[[str], None]
 
 
+def console(stderr: bool = False) -> Console:
+    """Where commands write. Names, paths and texts of others are shown as they are: no markup."""
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
 @contextlib.contextmanager
 def working() -> Iterator[Report]:
     """A bar on standard error that tells what is being done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    told = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), told, BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=None)
         yield lambda doing: progress.update(task, description=doing)
 

@@ -3,7 +3,7 @@
 Responses have ``prompt`` and a column of right or wrong for each model, some also
 ``<model>_response``. Preference pairs have ``model_a``, ``model_b`` and who won: as Chatbot Arena's
 files (``winner``: model_a, model_b, tie, tie (bothbad)) or as the competition's
-(``winner_model_a``, ``winner_model_b``, ``winner_tie``). Our own (``outcomes.preferences``) count, too.
+(``winner_model_a``, ``winner_model_b``, ``winner_tie``). Our own, of ``outcomes.preferences``, fit.
 """
 
 from __future__ import annotations

@@ -115,6 +115,32 @@ def test_pairs_of_many_models_are_for_auto(tmp_path: Path) -> None:
     assert "AutoRouter" in told
 
 
+def test_names_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    names = "gpt[/x]", "b$\\frac$ :free: [bold]<script>"
+    data, out = tmp_path / "a[red].csv", tmp_path / "out"
+    told = write(tmp_path / "plain.csv").read_text(encoding="utf-8")
+    told = told.replace("small", names[0]).replace("large", names[1])
+    data.write_text(told.replace(",sums", ",<script>"), encoding="utf-8")
+    done = llmrouter("evaluate", data, "--report", out, "--skip", "seeds,budget,held-out")
+    assert done.exit_code == 0, done.output
+    assert all(name in done.output for name in (*names, "a[red].csv"))
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in report
+    assert "<script>" not in report
+    for wrong in (0, 120):
+        (tmp_path / f"{wrong}.json").write_text(
+            json.dumps({"data": names[0], "routers": {names[1]: {"quality": 1 - wrong / 200}}})
+        )
+    done = llmrouter("compare", tmp_path / "0.json", tmp_path / "120.json")
+    assert all(name in done.output for name in names)
+    data.write_text(told.partition("broken")[0], encoding="utf-8")
+    done = llmrouter("train", data, "-o", out / "r[/i]", "--router", "cluster", "--cost-weight", 0)
+    assert f"for {', '.join(names)}" in done.output
+    assert "r[/i]" in done.output
+    assert names[1] in llmrouter("route", out / "r[/i]", "what is the sum").output
+
+
 def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
     for name, wrong in (("good", 0), ("bad", 120)):
         told = llmrouter("evaluate", write(tmp_path / f"{name}.csv", wrong), "--json").stdout

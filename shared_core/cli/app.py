@@ -24,7 +24,7 @@ from shared_core.evaluation.knobs.calibrate import match_best_single, matching_b
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
-from shared_core.query import Query
+from shared_core.query import ABILITIES, Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.base import PredictiveRouter
 
@@ -85,7 +85,11 @@ def train(
         ),
     ] = "auto",
     split: Annotated[
-        str, typer.Option(help="Train on rows whose split column says this; 'all' takes every row.")
+        str,
+        typer.Option(
+            help="Train on rows whose split column says this, without that column on all; 'all' "
+            "takes every row."
+        ),
     ] = "train",
     seed: Seed = 0,
 ) -> None:
@@ -104,12 +108,13 @@ def train(
     """
     make = _factory(router, given or [], encoder, seed)
     rows = OutcomeTable.read(data)
-    rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
+    if split != "all" and (split != "train" or "split" in rows.columns):
+        rows = rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
     with screen.working() as report:
         trained = _trained(make, rows, candidates, cost_weight, seed, report)
         trained.save(out)
-    screen.trained(screen.console(), trained, out)
+    screen.trained(screen.console(), trained, out, has_costs=rows.priced(candidates).has_costs)
 
 
 @app.command()
@@ -117,7 +122,7 @@ def route(
     router: Annotated[Path, typer.Argument(help="Folder of a trained router.")],
     text: Annotated[str, typer.Argument(help="The query; '-' reads standard input.")],
     needs: Annotated[
-        str, typer.Option(help="Comma-separated: tools, vision, audio, pdf, structured_output.")
+        str, typer.Option(help=f"Comma-separated: {', '.join(sorted(ABILITIES))}.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The decision as JSON.")] = False,
 ) -> None:

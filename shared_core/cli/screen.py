@@ -14,6 +14,7 @@ from rich.text import Text
 
 from shared_core._lazy import load
 from shared_core.decision import RoutingDecision
+from shared_core.evaluation.evaluate import NO_COSTS
 from shared_core.evaluation.lines import Evaluation, Line
 from shared_core.evaluation.report.comparison import Change
 from shared_core.evaluation.verdict import verdict
@@ -38,7 +39,7 @@ def working() -> Iterator[Report]:
         yield lambda doing: progress.update(task, description=doing)
 
 
-def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
+def trained(console: Console, router: PredictiveRouter, folder: Path, has_costs: bool) -> None:
     """What was trained, and how to go on."""
     if isinstance(router, AutoRouter):
         _tried(console, router)
@@ -51,6 +52,8 @@ def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
         f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"
         f"{f' ({told})' if told else ''}; decides by {router.policy.explain()}."
     )
+    if not has_costs:
+        console.print(Text(NO_COSTS, style="dim"))
     unproven = isinstance(router, AutoRouter) and not router.routes_
     saved = f"Saved to {folder}{' all the same' if unproven else ''}."
     console.print(f"{saved} Try: llmrouter route {folder} 'your question'", soft_wrap=True)

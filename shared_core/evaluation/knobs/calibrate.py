@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from shared_core.pool import ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.gain import chances, estimated
+from shared_core.routers.predictive.learnable import with_costs
 from shared_core.routers.predictive.reading import Reading
 
 N_FOLDS: Final = 5
@@ -48,7 +48,7 @@ def match_best_single(
     Raises:
         DataError: too few queries, or a model none of whose outcomes are known.
     """
-    table = _with_costs(outcomes.of(pool.names).priced(pool))
+    table = with_costs(outcomes.of(pool.names).priced(pool))
     known = np.isfinite(table.score) & np.isfinite(table.cost)
     table, known = table.rows(known.any(axis=1)), known[known.any(axis=1)]
     _check_known(known, table.models)
@@ -83,13 +83,6 @@ def matching_best_single(
     kept = np.flatnonzero(reached.mean(axis=1) >= outcomes[0].mean(axis=0).max())
     weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) else 0.0
     return CostQuality(float(weight))
-
-
-def _with_costs(table: OutcomeTable) -> OutcomeTable:
-    """The table, with every answer free where no cost is known."""
-    if table.has_costs:
-        return table
-    return replace(table, measures={**table.measures, "cost": np.zeros_like(table.score)})
 
 
 def _check_known(known: NDArray[np.bool], models: Sequence[str]) -> None:

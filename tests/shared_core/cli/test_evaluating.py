@@ -141,6 +141,21 @@ def test_names_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert names[1] in llmrouter("route", out / "r[/i]", "what is the sum").output
 
 
+def test_what_training_does_not_know_it_says(tmp_path: Path) -> None:
+    data, out = tmp_path / "a.csv", tmp_path / "out"
+    text = write(data).read_text(encoding="utf-8").partition("broken")[0]
+    data.write_text(text.replace("cost.", "out_tokens."), encoding="utf-8")
+    wrong = llmrouter("train", data, "-o", out, "--split", "valid")
+    assert "the table has no column 'split'" in str(wrong.exception)
+    for command in (["train", data, "-o", out], ["evaluate", data]):
+        assert llmrouter(*command, "--seed", -1).exit_code == 2
+    done = llmrouter("train", data, "-o", out, "--router", "cluster", "--cost-weight", 0)
+    assert "no costs are known: every answer counts as free" in done.output
+    data.write_text(text.replace("cost.large", "price"), encoding="utf-8")
+    wrong = llmrouter("evaluate", data, "--routers", "cluster")
+    assert "no cost known of large, but of others" in str(wrong.exception)
+
+
 def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
     for name, wrong in (("good", 0), ("bad", 120)):
         told = llmrouter("evaluate", write(tmp_path / f"{name}.csv", wrong), "--json").stdout
@@ -159,6 +174,7 @@ def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
         (("DATA", "--skip", "lunch"), ConfigError, "no part lunch to skip"),
         (("DATA", "--function", "mine"), ConfigError, "is not NAME=VALUE"),
         (("DATA", "DATA", "--test", "DATA"), ConfigError, "--test goes with one DATA"),
+        (("DATA", "--function", "knn=os:listdir"), ConfigError, "are called knn: rename some"),
         (("DATA", "--format", "routerbench"), DataError, "nothing to read as routerbench"),
     ],
 )

@@ -86,10 +86,7 @@ def train(
     ] = "auto",
     split: Annotated[
         str,
-        typer.Option(
-            help="Train on rows whose split column says this, without that column on all; 'all' "
-            "takes every row."
-        ),
+        typer.Option(help="Train on rows whose split column says this; 'all' takes every row."),
     ] = "train",
     seed: Seed = 0,
 ) -> None:

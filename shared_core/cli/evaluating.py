@@ -152,7 +152,6 @@ def evaluate(
         seed,
     )
     candidates = None if pool is None else ModelPool.from_json(pool)
-    _check_different([*chosen, *(_named(one)[0] for one in (*(function or []), *(scores or [])))])
     ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
     with screen.working() as doing:
         found = [ask.study(path, test, doing) for path in data]
@@ -202,6 +201,13 @@ class _Ask:
     pool: ModelPool | None
     plan: Plan
 
+    def __post_init__(self) -> None:
+        names = [*self.makers, *(_named(one)[0] for one in (*self.functions, *self.scores))]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigError(
+                f"several ways of choosing are called {', '.join(twice)}: rename some"
+            )
+
     def study(
         self, data: Path, test: Path | None, doing: screen.Report
     ) -> tuple[Study, dict[str, str]]:
@@ -227,11 +233,6 @@ class _Ask:
         files = {name: outside.SaidInAFile(path, models) for name, path in said}
         pair = {"prompt length": outside.prompt_length} if len(models) == 2 else {}
         return {**(pair if self.plan.parts else {}), **functions, **files}
-
-
-def _check_different(names: Sequence[str]) -> None:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"several ways of choosing are called {', '.join(twice)}: rename some")
 
 
 def _check_pairs(read: Reading) -> None:

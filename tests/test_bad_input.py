@@ -244,6 +244,9 @@ def test_arguments_that_make_no_sense(
 def test_the_same_through_the_api(saved: Path) -> None:
     with pytest.raises(PoolError, match="the pool is empty"):
         KNNRouter([])
+    for seed in (-1, 1.5, None):
+        with pytest.raises(ConfigError, match="seed is a whole number from 0 up"):
+            KNNRouter(POOL, seed=seed)  # type: ignore[arg-type]
     with pytest.raises(PoolError, match="not the string 'abc'"):
         KNNRouter("abc")
     with pytest.raises(DataError, match="the table has no rows"):

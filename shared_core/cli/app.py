@@ -24,7 +24,7 @@ from shared_core.evaluation.knobs.calibrate import match_best_single, matching_b
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
-from shared_core.query import Query
+from shared_core.query import ABILITIES, Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.base import PredictiveRouter
 
@@ -46,7 +46,7 @@ PoolFile = Annotated[
     Path | None,
     typer.Option("--pool", help="JSON file of candidates: prices, context windows, abilities."),
 ]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 
 
 app.command()(evaluating.evaluate)
@@ -85,7 +85,8 @@ def train(
         ),
     ] = "auto",
     split: Annotated[
-        str, typer.Option(help="Train on rows whose split column says this; 'all' takes every row.")
+        str,
+        typer.Option(help="Train on rows whose split column says this; 'all' takes every row."),
     ] = "train",
     seed: Seed = 0,
 ) -> None:
@@ -104,12 +105,13 @@ def train(
     """
     make = _factory(router, given or [], encoder, seed)
     rows = OutcomeTable.read(data)
-    rows = rows if split == "all" or "split" not in rows.columns else rows.split(split)
+    if split != "all" and (split != "train" or "split" in rows.columns):
+        rows = rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
     with screen.working() as report:
         trained = _trained(make, rows, candidates, cost_weight, seed, report)
         trained.save(out)
-    screen.trained(Console(), trained, out)
+    screen.trained(screen.console(), trained, out, has_costs=rows.priced(candidates).has_costs)
 
 
 @app.command()
@@ -117,7 +119,7 @@ def route(
     router: Annotated[Path, typer.Argument(help="Folder of a trained router.")],
     text: Annotated[str, typer.Argument(help="The query; '-' reads standard input.")],
     needs: Annotated[
-        str, typer.Option(help="Comma-separated: tools, vision, audio, pdf, structured_output.")
+        str, typer.Option(help=f"Comma-separated: {', '.join(sorted(ABILITIES))}.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The decision as JSON.")] = False,
 ) -> None:
@@ -131,7 +133,7 @@ def route(
     if as_json:
         print(json.dumps(decision.to_dict()))
     else:
-        screen.decided(Console(), decision)
+        screen.decided(screen.console(), decision)
 
 
 @app.command("export-encoder")
@@ -158,7 +160,7 @@ def export_encoder(
             model, folder, bits=bits, pooling=pooling, max_tokens=max_tokens,
             local_files_only=not download,
         )  # fmt: skip
-    Console().print(
+    screen.console().print(
         f"Written to {folder}. Try: llmrouter train outcomes.parquet --out my-router "
         f"--encoder {folder}",
         soft_wrap=True,

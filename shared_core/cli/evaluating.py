@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
-from rich.console import Console
 
 from shared_core._lazy import load
 from shared_core.cli import screen
 from shared_core.cli.settings import settings
 from shared_core.encoders.base import Encoder
-from shared_core.errors import ConfigError
+from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation import contestants, outside
 from shared_core.evaluation.judged import Judgeable
 from shared_core.evaluation.report import comparison
@@ -24,6 +24,7 @@ from shared_core.evaluation.report.document import Report
 from shared_core.evaluation.splits import train_and_test
 from shared_core.evaluation.study import PARTS, Plan, Study, study
 from shared_core.outcomes.formats.detect import FORMATS, read_outcomes
+from shared_core.outcomes.formats.reading import Reading
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
@@ -97,7 +98,7 @@ Picture = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
 ]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 
 
 def evaluate(
@@ -183,7 +184,7 @@ def compare(
     changes = comparison.compare(
         comparison.read_run(before), comparison.read_run(after), _listed(figures)
     )
-    screen.compared(Console(), changes, margin)
+    screen.compared(screen.console(), changes, margin)
     if any(change.regressed(margin) for change in changes):
         raise typer.Exit(REGRESSED)
 
@@ -200,12 +201,20 @@ class _Ask:
     pool: ModelPool | None
     plan: Plan
 
+    def __post_init__(self) -> None:
+        names = [*self.makers, *(_named(one)[0] for one in (*self.functions, *self.scores))]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigError(
+                f"several ways of choosing are called {', '.join(twice)}: rename some"
+            )
+
     def study(
         self, data: Path, test: Path | None, doing: screen.Report
     ) -> tuple[Study, dict[str, str]]:
         """The study of one table, and where its rows come from."""
         doing(f"reading {data}")
         read = read_outcomes(data, self.format, self.score)
+        _check_pairs(read)
         if test is None:
             train, judged_on, how = train_and_test(read.table, self.plan.seed)
         else:
@@ -224,6 +233,16 @@ class _Ask:
         files = {name: outside.SaidInAFile(path, models) for name, path in said}
         pair = {"prompt length": outside.prompt_length} if len(models) == 2 else {}
         return {**(pair if self.plan.parts else {}), **functions, **files}
+
+
+def _check_pairs(read: Reading) -> None:
+    """Refuse preference pairs of many models, none of whose rows tells of all of them."""
+    if read.format == "routellm-pairs" and not np.isfinite(read.table.score).all(axis=1).any():
+        raise DataError(
+            "a pair tells of two models, so that no row here tells of all "
+            f"{len(read.table.models)}: read them in Python with outcomes.preferences.read, and "
+            "fit an AutoRouter, whose verdict says whether routing pays"
+        )
 
 
 def _makers(names: Sequence[str], given: Sequence[str]) -> dict[str, Any]:
@@ -287,7 +306,7 @@ def _show(made: Report, picture: Path | None, report: Path | None, as_json: bool
         told = [one.to_dict() for one in evaluations]
         print(json.dumps(told[0] if len(told) == 1 else {"evaluations": told}))
         return
-    console = Console()
+    console = screen.console()
     for evaluation, origin in zip(evaluations, made.origins, strict=True):
         screen.evaluated(console, evaluation, list(origin.values()))
     if report is not None:

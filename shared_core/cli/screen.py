@@ -14,6 +14,7 @@ from rich.text import Text
 
 from shared_core._lazy import load
 from shared_core.decision import RoutingDecision
+from shared_core.evaluation.evaluate import NO_COSTS
 from shared_core.evaluation.lines import Evaluation, Line
 from shared_core.evaluation.report.comparison import Change
 from shared_core.evaluation.verdict import verdict
@@ -23,16 +24,22 @@ from shared_core.routers.predictive.base import PredictiveRouter
 Report = Callable[[str], None]
 
 
+def console(stderr: bool = False) -> Console:
+    """Where commands write. Names, paths and texts of others are shown as they are: no markup."""
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
 @contextlib.contextmanager
 def working() -> Iterator[Report]:
     """A bar on standard error that tells what is being done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    told = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), told, BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=None)
         yield lambda doing: progress.update(task, description=doing)
 
 
-def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
+def trained(console: Console, router: PredictiveRouter, folder: Path, has_costs: bool) -> None:
     """What was trained, and how to go on."""
     if isinstance(router, AutoRouter):
         _tried(console, router)
@@ -45,6 +52,8 @@ def trained(console: Console, router: PredictiveRouter, folder: Path) -> None:
         f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"
         f"{f' ({told})' if told else ''}; decides by {router.policy.explain()}."
     )
+    if not has_costs:
+        console.print(Text(NO_COSTS, style="dim"))
     unproven = isinstance(router, AutoRouter) and not router.routes_
     saved = f"Saved to {folder}{' all the same' if unproven else ''}."
     console.print(f"{saved} Try: llmrouter route {folder} 'your question'", soft_wrap=True)

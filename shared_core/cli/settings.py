@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from shared_core.errors import ConfigError
 
@@ -69,11 +70,14 @@ def _read(router_class: type, name: str, kind: Any, value: str) -> Any:
     if kind == Sequence[str]:
         return tuple(part.strip() for part in value.split(",") if part.strip())
     try:
-        return TypeAdapter(kind).validate_strings(value)
-    except ValidationError as error:
+        found = TypeAdapter(kind).validate_strings(value)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError("not finite")
+    except ValueError as error:  # pydantic's own is one
         raise ConfigError(
             f"{name} of {router_class.__name__} is {_name(kind)}, not {value!r}"
         ) from error
+    return found
 
 
 def _told(router_class: type) -> str:

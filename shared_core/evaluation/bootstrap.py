@@ -4,19 +4,23 @@ Every statistic that is computed from one ``Resamples`` sees the same resampled 
 between routers are paired. Up to ``EXACT_UP_TO`` queries the weights are multinomial, the classical
 bootstrap; above it they are independent Poisson(1) counts, which differ from that by O(1/n)
 (Chamandy et al. 2012, "Estimating uncertainty for massive data streams").
+
+Rows of the same text are no independent evidence: they are drawn together (the cluster bootstrap).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.policies.base import Matrix
+from shared_core.routers.predictive.cross_validation import numbered
 
 N_RESAMPLES: Final = 1000
 EXACT_UP_TO: Final = 8192
@@ -30,12 +34,20 @@ class Resamples:
         n: queries.
         seed: of the weights.
         n_resamples: how many.
+        texts: the n queries' texts; when not given, all differ.
     """
 
-    def __init__(self, n: int, seed: int = 0, n_resamples: int = N_RESAMPLES) -> None:
+    def __init__(
+        self,
+        n: int,
+        seed: int = 0,
+        n_resamples: int = N_RESAMPLES,
+        texts: Sequence[str] | None = None,
+    ) -> None:
         self.n = n
         self.seed = seed
         self.n_resamples = n_resamples
+        self._text = np.arange(n) if texts is None else numbered(texts)
 
     def blocks(self) -> Iterator[tuple[slice, Matrix]]:
         """Rows, and their weights (n_resamples, rows), block by block; the same each time.
@@ -47,10 +59,15 @@ class Resamples:
             return
         rng = np.random.default_rng(self.seed)
         counts = np.empty((self.n_resamples, BLOCK))
+        repeated = np.bincount(self._text)[self._text] > 1
+        of_text: dict[int, NDArray[np.uint8]] = {}
         for start in range(0, self.n, BLOCK):
             rows = slice(start, min(start + BLOCK, self.n))
             drawn = np.frombuffer(rng.bytes(2 * counts.size), np.uint16).reshape(counts.shape)
             np.take(_POISSON, drawn, out=counts, mode="clip")  # "clip" spares a copy of counts
+            for row in rows.start + np.flatnonzero(repeated[rows]):
+                column = counts[:, row - rows.start]
+                column[:] = of_text.setdefault(self._text[row], column.astype(np.uint8))
             yield rows, counts[:, : rows.stop - rows.start]
 
     def means(self, values: Callable[[slice], Matrix]) -> tuple[Vector, Matrix]:
@@ -72,8 +89,10 @@ class Resamples:
     @cached_property
     def _exact(self) -> Matrix:
         rng = np.random.default_rng(self.seed)
-        drawn = (rng.integers(0, self.n, self.n) for _ in range(self.n_resamples))
-        return np.stack([np.bincount(rows, minlength=self.n).astype(float) for rows in drawn])
+        n = len(np.unique(self._text))
+        drawn = (rng.integers(0, n, n) for _ in range(self.n_resamples))
+        each = np.stack([np.bincount(texts, minlength=n).astype(float) for texts in drawn])
+        return each if n == self.n else each[:, self._text]
 
 
 def interval(values: Vector) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -21,8 +22,11 @@ from shared_core.policies.base import Matrix
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.predictive.learnable import with_costs
 
 Progress = Callable[[str], None]
+
+NO_COSTS: Final = "no costs are known: every answer counts as free"
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def evaluate(
         DataError: the tables' models differ, or no test row is complete.
     """
     pool = pool or ModelPool(train.models)
-    complete(test.of(train.models).priced(pool))  # fails before anything long does
+    complete(with_costs(test.of(train.models).priced(pool)))  # fails before anything long does
     fitted = fit_all(routers, train, pool, policy or CostQuality(), seed, progress)
     if progress is not None:
         progress(f"judging on {len(test):,} rows")
@@ -128,7 +132,7 @@ def trial(
         reference,
         line_figures.compared(lines, reference["zero"]),
         bench.singles(),
-        _notes(len(asked) - len(whole), asked, lines),
+        _notes(train, asked, whole, lines),
     )
     return Trial(bench, found, evaluation)
 
@@ -172,12 +176,17 @@ def similarities(table: OutcomeTable, encoder: Encoder) -> Matrix:
     return found
 
 
-def _notes(left_out: int, asked: OutcomeTable, lines: Mapping[str, Line]) -> tuple[str, ...]:
+def _notes(
+    train: OutcomeTable, asked: OutcomeTable, whole: OutcomeTable, lines: Mapping[str, Line]
+) -> tuple[str, ...]:
     notes = []
-    if left_out:
+    if left_out := len(asked) - len(whole):
         notes.append(f"{left_out:,} test rows left out: a score or a cost is unknown")
+    known = set(train.queries)
+    if seen := sum(text in known for text in whole.queries):
+        notes.append(f"{seen:,} test rows have the text of a training row: routers have seen them")
     if not asked.has_costs:
-        notes.append("no costs are known: every answer counts as free")
+        notes.append(NO_COSTS)
     for name, line in lines.items():
         if tied := line.metrics.get("tied"):
             notes.append(

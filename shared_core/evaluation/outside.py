@@ -63,7 +63,10 @@ class SaidInAFile:
         self.path = Path(path)
         rows = records(self.path, Tally())
         self._columns = _columns(rows[0] if rows else {}, models, self.path)
-        self._said = {str(row.get("query")): [row[name] for name in self._columns] for row in rows}
+        for number, row in enumerate(rows, start=1):
+            if lacking := [name for name in ("query", *self._columns) if row.get(name) is None]:
+                raise DataError(f"{self.path}: record {number} lacks {', '.join(lacking)}")
+        self._said = {str(row["query"]): [row[name] for name in self._columns] for row in rows}
 
     def __call__(self, texts: Sequence[str]) -> Any:
         """What it said of these queries, in their order.

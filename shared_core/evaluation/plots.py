@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from shared_core.errors import ConfigError
 from shared_core.evaluation.lines import Evaluation, Line
@@ -57,6 +58,7 @@ def save_cost_quality(evaluation: Evaluation, path: str | Path, title: str = "")
     if min(costs) > 0 and max(costs) / min(costs) > _WIDE_RANGE:
         axes.set_xscale("log")
     axes.legend(frameon=False, loc="lower right")
+    _read_names_literally(figure)
     return _saved(figure, Path(path))
 
 
@@ -84,12 +86,20 @@ def save_all(study: Study, folder: str | Path, prefix: str = "") -> list[Path]:
     for name, draw in drawn.items():
         figure = _figure()
         draw(figure.subplots())
+        _read_names_literally(figure)
         paths += [_saved(figure, place / f"{prefix}{name}.{kind}") for kind in ("png", "svg")]
     return paths
 
 
 def _figure() -> Figure:
     return Figure(figsize=(7.5, 5), layout="constrained", facecolor="white")
+
+
+def _read_names_literally(figure: Figure) -> None:
+    """Dollars in the names of models and data are no formula; later, those of the ticks are."""
+    for text in figure.findobj(Text):
+        if "$" in text.get_text():
+            text.set_parse_math(False)
 
 
 def _saved(figure: Figure, path: Path) -> Path:

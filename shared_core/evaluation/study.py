@@ -20,6 +20,7 @@ from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.predictive.learnable import with_costs
 
 Progress = Callable[[str], None]
 Makers = Mapping[str, type[PredictiveRouter]]
@@ -141,7 +142,7 @@ class _Look:
     ) -> None:
         self.makers, self.pool, self.plan = makers, pool, plan
         self.train = train
-        self.test = complete(test.of(train.models).priced(pool))
+        self.test = complete(with_costs(test.of(train.models).priced(pool)))
         self.whole_test = test
         self.report = progress or (lambda _: None)
         self.notes: list[str] = []

@@ -56,7 +56,7 @@ def table(rows: Iterable[Mapping[str, Any]], where: str = "the rows") -> Outcome
 def _parts(row: Mapping[str, Any], where: str) -> tuple[str, str, str, float]:
     if lacking := [key for key in ("query", "model_a", "model_b", "winner") if key not in row]:
         raise DataError(f"{where} lacks {', '.join(lacking)}")
-    if row["winner"] not in _POINTS:
+    if not isinstance(row["winner"], str) or row["winner"] not in _POINTS:
         raise DataError(f"{where}: winner is one of {', '.join(_POINTS)}, not {row['winner']!r}")
     if row["model_a"] == row["model_b"]:
         raise DataError(f"{where} compares {row['model_a']} with itself")

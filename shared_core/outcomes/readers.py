@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,15 +34,25 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> Columns:
     return {name: [row.get(name) for row in listed] for name in names}
 
 
+def check_names(names: Iterable[str], path: Path) -> None:
+    """Refuse a file two of whose columns have the same name: one of them would be lost.
+
+    Raises:
+        DataError: there are such columns.
+    """
+    if twice := [name for name, n in Counter(names).items() if name and n > 1]:
+        raise DataError(f"{path} has several columns named {', '.join(twice)}")
+
+
 def _read_jsonl(path: Path) -> Columns:
-    with _opened(path) as lines:
+    with opened(path) as lines:
         numbered = enumerate(lines, start=1)
         rows = [_json_object(line, f"{path}, line {n}") for n, line in numbered if line.strip()]
     return columns_of(rows)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def opened(path: Path) -> Iterator[TextIO]:
     """The file as text, with or without the byte order mark that spreadsheets write."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
@@ -62,12 +73,13 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
 
 def _read_csv(path: Path) -> Columns:
     csv.field_size_limit(sys.maxsize)
-    with _opened(path) as lines:
+    with opened(path) as lines:
         reader = csv.DictReader(lines, strict=True)
         try:
             names, rows = reader.fieldnames or (), list(reader)
         except csv.Error as error:
             raise DataError(f"{path}, line {reader.line_num} is no CSV: {error}") from error
+    check_names(names, path)
     if any(None in row for row in rows):
         raise DataError(f"{path} has rows with more fields than its first line names")
     return {name: [row[name] for row in rows] for name in names}

@@ -28,6 +28,9 @@ MEASURES = (
 )
 """Columns ``measure.model`` that are numbers per query and model."""
 
+SIGNED = ("logprob",)
+"""Measures that may lie below 0."""
+
 _TRUTHS = {"true": 1.0, "false": 0.0}  # as spreadsheets and data frames write right and wrong
 
 
@@ -64,11 +67,12 @@ class OutcomeTable:
         for name, column in (*self.columns.items(), *self.answers.items()):
             if len(column) != len(self):
                 raise DataError(f"column {name} has {len(column)} rows, not {len(self)}")
-        self._check_range("score", upper=1.0)
-        self._check_range("cost", upper=np.inf)
+        for name in self.measures:
+            if name not in SIGNED:
+                self._check_range(name, upper=1.0 if name == "score" else np.inf)
 
     def _check_range(self, measure: str, upper: float) -> None:
-        values = getattr(self, measure)
+        values = self.measures[measure]
         bad = ~(np.isnan(values) | ((values >= 0) & (values <= upper) & np.isfinite(values)))
         if bad.any():
             row, column = np.argwhere(bad)[0]
@@ -122,6 +126,8 @@ class OutcomeTable:
         sides = self.columns.get("split")
         if sides is None:
             raise DataError("the table has no column 'split' with 'train' and 'test' in it")
+        if not sides:
+            raise DataError("the table has no rows")
         mask = np.array([value == side for value in sides], dtype=bool)
         if not mask.any():
             raise DataError(f"no row has split {side!r}; there are {sorted(set(map(str, sides)))}")
@@ -143,7 +149,10 @@ class OutcomeTable:
         )
 
     def priced(self, pool: ModelPool) -> OutcomeTable:
-        """The table with unknown costs computed from token counts and the pool's prices."""
+        """The table with unknown costs computed from token counts and the pool's prices.
+
+        Of the ``in_tokens``, ``cached_tokens`` were read from a cache, none where that is unknown.
+        """
         costs = [self._priced_column(j, pool[name]) for j, name in enumerate(self.models)]
         cost = np.where(np.isfinite(self.cost), self.cost, np.stack(costs, axis=1))
         return replace(self, measures={**self.measures, "cost": cost})
@@ -152,8 +161,11 @@ class OutcomeTable:
         tokens = [self.measures.get(name) for name in ("in_tokens", "out_tokens")]
         if any(values is None for values in tokens) or candidate.cost(0, 0) is None:
             return np.full(len(self), np.nan)
-        sizes = [values[:, column] for values in tokens if values is not None]
-        return np.array([candidate.cost(*size) for size in zip(*sizes, strict=True)], float)
+        read, written = (values[:, column] for values in tokens if values is not None)
+        told = self.measures.get("cached_tokens", np.zeros_like(self.score))[:, column]
+        cached = np.minimum(np.nan_to_num(told), read)
+        sizes = zip(read, written, cached, strict=True)
+        return np.array([candidate.cost(*size) for size in sizes], float)
 
     @classmethod
     def read(cls, path: str | Path) -> OutcomeTable:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import DataError
-from shared_core.evaluation.evaluate import complete
 from shared_core.evaluation.metrics import cost_metrics
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
@@ -16,6 +17,9 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.gain import chances, estimated
+from shared_core.routers.predictive.learnable import with_costs
+from shared_core.routers.predictive.reading import Reading
 
 N_FOLDS: Final = 5
 
@@ -31,7 +35,8 @@ def match_best_single(
     """The policy that keeps the best single model's quality at the lowest cost.
 
     Every row is predicted by a router that was fitted on other rows, so the trade-off found is one
-    that new queries can be expected to meet; it is an estimate and no guarantee.
+    that new queries can be expected to meet; it is an estimate and no guarantee. Outcomes that are
+    unknown, as in logs, are estimated (see ``routers.predictive.gain``).
 
     Args:
         make_router: pool -> a fresh router.
@@ -39,28 +44,59 @@ def match_best_single(
         pool: its models.
         seed: of the folds.
         progress: told what is being done.
+
+    Raises:
+        DataError: too few queries, or a model none of whose outcomes are known.
     """
-    table = complete(outcomes.of(pool.names).priced(pool))
+    table = with_costs(outcomes.of(pool.names).priced(pool))
+    known = np.isfinite(table.score) & np.isfinite(table.cost)
+    table, known = table.rows(known.any(axis=1)), known[known.any(axis=1)]
+    _check_known(known, table.models)
     predicted = out_of_fold(make_router, table, pool, seed=seed, progress=progress)
-    return matching_best_single(predicted, table.score, table.cost)
+    chance = None if known.all() else _chances(table, known, seed)
+    return matching_best_single(predicted, table.score, table.cost, chance)
 
 
-def matching_best_single(predicted: Predictions, score: Matrix, cost: Matrix) -> CostQuality:
+def matching_best_single(
+    predicted: Predictions, score: Matrix, cost: Matrix, chance: Matrix | None = None
+) -> CostQuality:
     """The same from predictions that were made already, each without its row.
 
     Args:
         predicted: of n rows, in the order of the outcomes.
-        score, cost: the outcomes (n, m); rows with an unknown one are left out.
+        score, cost: the outcomes (n, m); NaN is unknown.
+        chance: (n, m) how likely each outcome was to become known; when not given, every outcome of
+            a model was as likely as the others.
+
+    Raises:
+        DataError: a model none of whose outcomes are known.
     """
-    rows = np.isfinite(score).all(axis=1) & np.isfinite(cost).all(axis=1)
-    if not rows.any():
-        return CostQuality(0.0)
-    unit = predicted.cost_unit
-    swept = cost_metrics.sweep(predicted.quality[rows], predicted.cost[rows], unit)[:-1]
-    _, reached = cost_metrics.outcomes_of(swept, score[rows], cost[rows])
-    kept = np.flatnonzero(reached.mean(axis=1) >= score[rows].mean(axis=0).max())
+    known = np.isfinite(score) & np.isfinite(cost)
+    _check_known(known, predicted.models)
+    rows = known.any(axis=1)
+    told = Predictions(
+        predicted.models, predicted.quality[rows], predicted.cost[rows], predicted.cost_unit
+    )
+    outcomes = estimated(told, score[rows], cost[rows], None if chance is None else chance[rows])
+    swept = cost_metrics.sweep(told.quality, told.cost, told.cost_unit)[:-1]
+    _, reached = cost_metrics.outcomes_of(swept, *outcomes)
+    kept = np.flatnonzero(reached.mean(axis=1) >= outcomes[0].mean(axis=0).max())
     weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) else 0.0
     return CostQuality(float(weight))
+
+
+def _check_known(known: NDArray[np.bool], models: Sequence[str]) -> None:
+    if silent := [name for j, name in enumerate(models) if not known[:, j].any()]:
+        raise DataError(
+            f"no row has both a score and a cost of {', '.join(silent)}, so that no cost weight "
+            "can be found: give one (--cost-weight)"
+        )
+
+
+def _chances(table: OutcomeTable, known: NDArray[np.bool], seed: int) -> Matrix:
+    encoder = LexicalEncoder(seed=seed).fit(table.queries)
+    fold = folds(table.queries, N_FOLDS, seed)
+    return chances(Reading(table.queries, encoder, table.domains), known, fold)
 
 
 def out_of_fold(
@@ -75,8 +111,8 @@ def out_of_fold(
     report = progress or (lambda _: None)
     if (n_texts := len(set(outcomes.queries))) < N_FOLDS:
         raise DataError(
-            f"cross-validation takes {N_FOLDS} different queries with every outcome known; there "
-            f"are {n_texts}: give more rows, or a cost weight of your own"
+            f"cross-validation takes {N_FOLDS} different queries with a known outcome; there "
+            f"are {n_texts}: give more rows, or a cost weight (--cost-weight)"
         )
     fold = folds(outcomes.queries, N_FOLDS, seed)
     quality, cost = np.empty_like(outcomes.score), np.empty_like(outcomes.score)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ RELATIVE: Final = frozenset({"cost", "cost_at_best_single", "latency", "queries_
 """Compared as a share of the earlier value: they have units of their own."""
 PERCENT: Final = frozenset({"cpt50", "cpt80"})
 USUAL: Final = ("quality", "aiq_range", "apgr")
+_MANY: Final = ("tables", "evaluations")
+"""Where a report, and ``--json`` output, has its tables when there are many."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,22 @@ def read_run(path: str | Path) -> dict[str, Mapping[str, Any]]:
     file = place / "report.json" if place.is_dir() else place
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
-        tables = read.get("tables", [read])
-        return {str(table["data"]): table for table in tables if table["routers"] is not None}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        tables = next((read[name] for name in _MANY if name in read), [read])
+        return {str(table["data"]): _checked(table) for table in tables}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{file} is no report.json and no output of llmrouter evaluate --json: {error}"
         ) from error
+
+
+def _checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The table, if each figure of its routers is a number."""
+    for router, line in table["routers"].items():
+        for name in HIGHER_IS_BETTER:
+            value = line.get(name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} of {router} is {value}")
+    return table
 
 
 def compare(
@@ -92,7 +105,7 @@ def compare(
 
     Raises:
         ConfigError: a figure that cannot be compared.
-        DataError: the runs have no table in common.
+        DataError: the runs have no table in common, or the earlier one has none of the figures.
     """
     if unknown := [name for name in figures if name not in HIGHER_IS_BETTER]:
         raise ConfigError(
@@ -103,12 +116,18 @@ def compare(
         later = dict(zip(before, after.values(), strict=True))
     if not set(before) & set(later):
         raise DataError(f"the runs share no table: {', '.join(before)} against {', '.join(later)}")
-    return [
+    found = [
         change
         for name, table in before.items()
         for router, line in table["routers"].items()
         for change in _of_line(name, router, line, later.get(name, {}), figures)
     ]
+    if not found:
+        raise DataError(
+            "nothing to compare: no router of the earlier run has "
+            f"{', '.join(figures) or 'figures'}"
+        )
+    return found
 
 
 def _of_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ def written(report: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
 
 
 def _of_table(table: Table, pictures: Sequence[str]) -> list[str]:
-    parts = [f"## {table['data']}"]
+    parts = [f"## {_plain(table['data'])}"]
     parts.append(
         f"Fitted on {table['n_train']:,} queries, judged on {table['n_test']:,}; "
         "intervals are 95 %, by paired bootstrap over the queries."
@@ -139,8 +140,13 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
+    return _plain(cell).replace("|", "\\|").replace("\n", " ")
 
 
 def _list(items: Any) -> str:
-    return "\n".join(f"- {item}" for item in items)
+    return "\n".join(f"- {_plain(item)}" for item in items)
+
+
+def _plain(text: str) -> str:
+    """Names and texts of others, in which no tag may work."""
+    return html.escape(text, quote=False)

@@ -62,6 +62,11 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
         raise DataError(f"{where} holds no records; left out: {dict(tally.left_out)}")
     known = _formats(score)
     name = next((n for n, (fits, _) in known.items() if fits(found)), None)
+    if name in (None, "routellm") and format == "auto" and table.lacks_query(found):
+        raise DataError(
+            f"{where} has columns score.<model>, but no column query, as our format takes; it has "
+            f"{', '.join(map(str, found[0]))}"
+        )
     name = name if format == "auto" else format
     if name is None:
         raise DataError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def _nested(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, Mapping) else {}
 
@@ -89,13 +89,15 @@ def _seconds(start: Any, end: Any) -> float | None:
     """Between two ISO times, or two numbers of milliseconds; None where one is missing."""
     if isinstance(start, int | float) and isinstance(end, int | float):
         return (end - start) / 1000
-    moments = [m if isinstance(m, datetime) else _moment(m) for m in (start, end)]
+    moments = [_moment(m) for m in (start, end)]
     known = [moment for moment in moments if moment is not None]
     return (known[1] - known[0]).total_seconds() if len(known) == 2 else None
 
 
 def _moment(value: Any) -> datetime | None:
+    """The ISO time; UTC where it does not say."""
     try:
-        return datetime.fromisoformat(str(value))
+        found = datetime.fromisoformat(str(value))
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -69,7 +69,7 @@ def _latest(files: list[Path], tally: Tally) -> list[Run]:
 def _parsed(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     except OSError as error:
         raise DataError(f"cannot read {file}: {error}") from error

@@ -32,7 +32,7 @@ def _parsed(given: Any) -> Any:
     if isinstance(given, str) and given[:1] in ("{", "["):
         try:
             return json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):
             return given
     return given
 

@@ -29,19 +29,22 @@ class Reading:
         format: the format's name.
         records: how many the file or folder held.
         left_out: reason -> how many records were not used.
+        note: what else to know of how the file was read.
     """
 
     table: OutcomeTable
     format: str
     records: int
     left_out: Mapping[str, int] = field(default_factory=dict)
+    note: str = ""
 
     def explain(self) -> str:
         """In a sentence: what was read, what was not, and why."""
         told = f"{self.records:,} records of format {self.format}: {len(self.table):,} queries"
         told += f", {len(self.table.models)} models"
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
-        return f"{told}. Left out: {reasons}" if reasons else f"{told}, nothing left out"
+        told += f". Left out: {reasons}" if reasons else ", nothing left out"
+        return f"{told}. {self.note}" if self.note else told
 
 
 @dataclass(frozen=True)

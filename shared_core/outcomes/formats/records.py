@@ -11,6 +11,7 @@ from typing import Any
 
 from shared_core._lazy import load
 from shared_core.errors import DataError
+from shared_core.outcomes import readers
 from shared_core.outcomes.formats.reading import Tally
 
 PICKLES = (".pkl", ".pickle", ".p", ".joblib", ".pt", ".npy")
@@ -41,13 +42,13 @@ def records(path: Path, tally: Tally) -> list[dict[str, Any]]:
 
 
 def _jsonl(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with readers.opened(path) as lines:
         for line in lines:
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 row = None
             if isinstance(row, dict):
                 yield row
@@ -58,8 +59,9 @@ def _jsonl(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:
 
 def _json(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        with readers.opened(path) as lines:
+            read = json.load(lines)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}") from error
     for row in _listed(read):
         if isinstance(row, dict):
@@ -77,16 +79,18 @@ def _listed(read: Any) -> list[Any]:
 
 def _csv(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(sys.maxsize)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            for row in csv.DictReader(lines):
-                if None in row or None in row.values():
+    with readers.opened(path) as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            readers.check_names(reader.fieldnames or (), path)
+            for row in reader:
+                if None in row:
                     tally.records += 1
-                    tally.left_out["with too many or too few columns"] += 1
+                    tally.left_out["with more fields than the first line names"] += 1
                 else:
                     yield row
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no CSV: {error}") from error
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num} is no CSV: {error}") from error
 
 
 def _parquet(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:

@@ -3,13 +3,14 @@
 Responses have ``prompt`` and a column of right or wrong for each model, some also
 ``<model>_response``. Preference pairs have ``model_a``, ``model_b`` and who won: as Chatbot Arena's
 files (``winner``: model_a, model_b, tie, tie (bothbad)) or as the competition's
-(``winner_model_a``, ``winner_model_b``, ``winner_tie``).
+(``winner_model_a``, ``winner_model_b``, ``winner_tie``). Our own, of ``outcomes.preferences``, fit.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,12 @@ def fits(found: Sequence[Record]) -> bool:
 def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
     """Responses: score 1 where right, 0 where wrong; costs are not in the file."""
     models = _models(found)
-    return tally.reading(_responses(found, models, tally), "routellm", str(path))
+    used = {"prompt", *models, *(f"{model}_response" for model in models)}
+    rest = ", ".join(name for name in found[0] if name not in used) or "none"
+    note = f"Columns taken for models: {', '.join(models)}; not used: {rest}"
+    return replace(
+        tally.reading(_responses(found, models, tally), "routellm", str(path)), note=note
+    )
 
 
 def pairs_fit(found: Sequence[Record]) -> bool:
@@ -85,6 +91,7 @@ def _pairs(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
             continue
         said = row.get("response_a"), row.get("response_b")
         columns = {"query_id": str(row.get("id") or row.get("question_id") or number_)}
+        columns |= {"split": row["split"]} if row.get("split") else {}
         for model, score, answer in zip(names, scores, said, strict=True):
             told = answer if isinstance(answer, str) else None
             yield Outcome(query, model, score, told, columns=columns)
@@ -96,18 +103,18 @@ def _scores(row: Record) -> tuple[float, float]:
         marks = {name: row.get(f"winner_{name}") for name in ("model_a", "model_b", "tie")}
         won = [name for name, mark in marks.items() if str(mark).lower() in ("1", "1.0", "true")]
         winner = won[0] if len(won) == 1 else None
-    if winner not in _WON:
+    if not isinstance(winner, str) or winner not in _WON:
         raise Broken("without a known winner")
     return _WON[winner]
 
 
 def _prompt(row: Record) -> str:
     """The first thing the user said, out of any of the forms in which these files have it."""
-    said: Any = row.get("prompt") or row.get("conversation_a")
+    said: Any = row.get("prompt") or row.get("conversation_a") or row.get("query")
     if isinstance(said, str) and said.startswith("["):
         try:
             said = json.loads(said)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text(said, "a prompt")
     if isinstance(said, list) and said:
         said = said[0].get("content") if isinstance(said[0], dict) else said[0]

@@ -9,12 +9,21 @@ from typing import Any
 from shared_core.errors import DataError
 from shared_core.outcomes import readers
 from shared_core.outcomes.formats.reading import Broken, Reading, Record, Tally, number
-from shared_core.outcomes.table import MEASURES, OutcomeTable
+from shared_core.outcomes.table import MEASURES, SIGNED, OutcomeTable
 
 
 def fits(found: Sequence[Record]) -> bool:
     """Whether these records look like it."""
-    return "query" in found[0] and any(name.startswith("score.") for name in found[0])
+    return "query" in found[0] and _has_scores(found)
+
+
+def lacks_query(found: Sequence[Record]) -> bool:
+    """Whether these records would be it, had they a query."""
+    return "query" not in found[0] and _has_scores(found)
+
+
+def _has_scores(found: Sequence[Record]) -> bool:
+    return any(name.startswith("score.") for name in found[0])
 
 
 def read_whole(path: Path) -> Reading | None:
@@ -53,8 +62,8 @@ def _sound(found: Sequence[Record], tally: Tally) -> Iterator[Record]:
 
 def _check(name: str, value: Any) -> None:
     measure, dot, _ = name.partition(".")
-    if not dot or measure not in MEASURES or value in (None, "") or value != value:
+    if not dot or measure not in MEASURES or measure in SIGNED:
         return
-    if measure == "logprob":
+    if value in (None, "") or value != value or str(value).lower() == "nan":
         return
     number(value, measure, upper=1.0 if measure == "score" else float("inf"))

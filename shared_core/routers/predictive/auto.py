@@ -32,11 +32,15 @@ CHEAP: Final = (
 
 
 class HeldOut(NamedTuple):
-    """Predictions of rows that were not fitted on, and how those rows went (n, m)."""
+    """Predictions of rows that were not fitted on, and how those rows went (n, m).
+
+    ``chance`` (n, m) is how likely each outcome was to become known.
+    """
 
     predicted: Predictions
     score: Matrix
     cost: Matrix
+    chance: Matrix
 
 
 class AutoRouter(PredictiveRouter):
@@ -92,12 +96,12 @@ class AutoRouter(PredictiveRouter):
         tried.keep(tried.stack().used)
         stack = tried.stack()
         predicted = Predictions(self.pool.names, *tried.stacked(fold), unit)
-        self._held_out = HeldOut(predicted, quality, cost)
+        self._held_out = HeldOut(predicted, quality, cost, tried.chance)
         self.fitted_ = [one.router for one in tried.members]
         self.parts_ = [one.part for one in tried.members]
         self.stack_ = stack.to_array()
         self._settle_levels(quality, cost, tried.chance)
-        found = gain(*self._held_out, fold, tried.chance)
+        found = gain(predicted, quality, cost, fold, tried.chance, vectors.texts)
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)

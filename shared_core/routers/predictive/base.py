@@ -54,6 +54,8 @@ class PredictiveRouter(Router):
     ) -> None:
         super().__init__(pool)
         check_policy(policy)
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ConfigError(f"seed is a whole number from 0 up, not {seed!r}")
         self.policy = policy
         check_encoder(encoder)
         self.encoder = encoder
@@ -147,8 +149,11 @@ class PredictiveRouter(Router):
             raise DataError(
                 f"no cost of {candidate.name} is known: give costs, or tokens and prices"
             )
-        for name, value in zip(_ADDED, together(self._added, added), strict=True):
+        added = together(self._added, added)
+        for name, value in zip(_ADDED, added, strict=True):
             setattr(self, name, value)
+        if found.own_cost:  # the others are free, so that there was no unit yet
+            self.cost_unit_ = added.dearest
         self.pool = pool
         return found
 

@@ -14,9 +14,15 @@ Folds = NDArray[np.int64]
 
 def folds(groups: Sequence[object], n_folds: int, seed: int) -> Folds:
     """A fold (n,) for each row; rows of the same group, such as equal texts, share theirs."""
+    group = numbered(groups)
+    fold_of_group = np.random.default_rng(seed).permutation(group.max(initial=-1) + 1) % n_folds
+    return fold_of_group[group]
+
+
+def numbered(groups: Sequence[object]) -> Folds:
+    """The group (n,) of each row, counted from 0 in order of appearance."""
     number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-    fold_of_group = np.random.default_rng(seed).permutation(len(number)) % n_folds
-    return fold_of_group[[number[group] for group in groups]]
+    return np.array([number[group] for group in groups], np.int64)
 
 
 def advantage_error(predicted: Matrix, quality: Matrix) -> float:

@@ -40,6 +40,7 @@ class Extension(NamedTuple):
         cost_ratio: the new model's cost over the known models' mean cost.
         error: standard error of its expected quality of a query that is no anchor.
         n: anchor queries used.
+        own_cost: USD per answer where the known models are free, and no ratio says what it costs.
     """
 
     weights: Vector
@@ -47,6 +48,7 @@ class Extension(NamedTuple):
     cost_ratio: float
     error: float
     n: int
+    own_cost: float = 0.0
 
 
 class Places(NamedTuple):
@@ -80,7 +82,8 @@ class Additions(NamedTuple):
     """All that is known of k added models; arrays, which is what saving takes.
 
     Args:
-        models: (k, 4 + m) level, cost ratio, error, anchors used, weights of the m known models.
+        models: (k, 5 + m) level, cost ratio, error, anchors used, own cost, weights of the m known
+            models.
         anchors: (N, d + m + 1) vectors, profiles and scale of all their anchors.
         pull: (N, k) what likeness to an anchor adds to each.
     """
@@ -91,11 +94,17 @@ class Additions(NamedTuple):
 
     def __call__(self, quality: Matrix, cost: Matrix, vectors: Vectors) -> tuple[Matrix, Matrix]:
         """Quality and cost (n, k) of the added ones from those (n, m) of the others."""
-        told, weights = np.split(self.models, [4], axis=1)
+        told, weights = np.split(self.models, [5], axis=1)
         m = weights.shape[1]
         near = Places.of(vectors, quality).likeness(_unpacked(self.anchors, m))
         found = quality @ weights.T + told[:, 0] + near @ self.pull
-        return np.clip(found, 0.0, 1.0), cost.mean(axis=1, keepdims=True) * told[:, 1]
+        spent = cost.mean(axis=1, keepdims=True) * told[:, 1] + told[:, 4]
+        return np.clip(found, 0.0, 1.0), spent
+
+    @property
+    def dearest(self) -> float:
+        """The highest own cost of an added model."""
+        return float(self.models[:, 4].max())
 
     def told(self, place: int) -> str:
         """How well the model at that place is known, in words."""
@@ -127,8 +136,9 @@ def learn(
     missed = new.score[used, 0] - known.score[used] @ weights
     pull, level, error = _pattern(places.likeness(places), missed)
     ratio = _ratio(new.cost[rows, 0], known.cost[rows])
-    found = Extension(weights, level + float(missed.mean()), ratio, error, len(rows))
-    model = np.array([[found.level, ratio, error, len(rows), *weights]])
+    own = _own_cost(new.cost[rows, 0], known.cost[rows])
+    found = Extension(weights, level + float(missed.mean()), ratio, error, len(rows), own)
+    model = np.array([[found.level, ratio, error, len(rows), own, *weights]])
     return found, Additions(model, _packed(places), pull[:, None])
 
 
@@ -194,10 +204,21 @@ def _unpacked(anchors: NDArray[np.float32], m: int) -> Places:
 
 
 def _ratio(new: Vector, known: Matrix) -> float:
+    spent, usual = _mean_costs(new, known)
+    return 0.0 if usual == 0 else spent / usual
+
+
+def _own_cost(new: Vector, known: Matrix) -> float:
+    spent, usual = _mean_costs(new, known)
+    return spent if usual == 0 else 0.0
+
+
+def _mean_costs(new: Vector, known: Matrix) -> tuple[float, float]:
+    """The new model's and the known models' where all are known; NaN where they never are."""
     both = np.isfinite(new) & np.isfinite(known).all(axis=1)
     if not both.any():
-        return float("nan")
-    return float(new[both].mean() / max(known[both].mean(), 1e-30))
+        return float("nan"), float("nan")
+    return float(new[both].mean()), float(known[both].mean())
 
 
 def choose_anchors(outcomes: OutcomeTable, encoder: Encoder, n: int, seed: int = 0) -> Rows:

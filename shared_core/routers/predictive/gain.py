@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.routers.predictive import ridge
-from shared_core.routers.predictive.cross_validation import Folds
+from shared_core.routers.predictive.cross_validation import Folds, numbered
 from shared_core.routers.predictive.learnable import with_all_models
 from shared_core.routers.predictive.reading import Reading
 
@@ -56,8 +56,9 @@ class Gain:
 
 
 def gain(
-    predicted: Predictions, score: Matrix, cost: Matrix, fold: Folds, chance: Matrix | None = None
-) -> Gain:
+    predicted: Predictions, score: Matrix, cost: Matrix, fold: Folds, chance: Matrix | None = None,
+    texts: Sequence[str] | None = None,
+) -> Gain:  # fmt: skip
     """The gain of choosing by predictions (n, m) of rows with these outcomes (n, m).
 
     An unknown outcome is estimated: as predicted, and corrected by what the predictions of that
@@ -66,7 +67,8 @@ def gain(
 
     The error allows for what the rows do not show: any two folds' routers were fitted on mostly the
     same rows, and other rows would have made others (Nadeau and Bengio, 2003, Machine Learning 52).
-    It is zero where fewer than two rows have a known outcome.
+    Rows of the same text say the same thing again, and count as one. It is zero where fewer than
+    two texts have a known outcome.
 
     Args:
         predicted: of rows that they were not fitted on.
@@ -75,17 +77,42 @@ def gain(
             the other folds.
         chance: (n, m) how likely each outcome was to become known, see ``chances``; when not given,
             every outcome of a model was as likely as the others.
+        texts: of the n rows; when not given, all differ.
     """
     known = np.isfinite(score) & np.isfinite(cost)
-    if known.any(axis=1).sum() < 2:
+    text = np.arange(len(known)) if texts is None else numbered(texts)
+    if len(np.unique(text[known.any(axis=1)])) < 2:
         return Gain(0.0, 0.0)
-    if chance is None:
-        chance = np.maximum(known.mean(axis=0), 1 / len(known))
-    outcomes = (np.where(known, score, 0.0), np.where(known, cost, 0.0), known / chance)
+    outcomes = estimated(predicted, score, cost, chance)
     each = np.mean([_gained(predicted, *outcomes, fold, w) for w in _COST_WEIGHTS], axis=0)
     n_folds = len(np.unique(fold))
-    variance = each.var(ddof=1) / len(each) * (1 + n_folds / (n_folds - 1))
+    of_text = _by_text(each, text)
+    variance = of_text.var(ddof=1) / len(of_text) * (1 + n_folds / (n_folds - 1))
     return Gain(float(each.mean()), float(np.sqrt(variance)))
+
+
+def _by_text(values: Matrix, text: Folds) -> Matrix:
+    """A value for each text, whose mean is that of the rows and varies as theirs does."""
+    n_rows = np.bincount(text)
+    if (n_rows == 1).all():
+        return values
+    mean = values.mean()
+    off = np.bincount(text, values - mean)
+    found: Matrix = mean + off * len(off) / len(values)
+    return found
+
+
+def estimated(
+    predicted: Predictions, score: Matrix, cost: Matrix, chance: Matrix | None = None
+) -> tuple[Matrix, Matrix]:
+    """Score and cost (n, m) without gaps, as ``gain`` estimates them; the known ones corrected."""
+    known = np.isfinite(score) & np.isfinite(cost)
+    if chance is None:
+        chance = np.maximum(known.mean(axis=0), 1 / len(known))
+    trust = known / chance
+    whole_score = predicted.quality * (1 - trust) + np.where(known, score, 0.0) * trust
+    whole_cost = predicted.cost * (1 - trust) + np.where(known, cost, 0.0) * trust
+    return whole_score, whole_cost
 
 
 def chances(reading: Reading, known: NDArray[np.bool], fold: Folds) -> Matrix:
@@ -124,11 +151,11 @@ def _domains(labels: Sequence[str] | None, n: int) -> Matrix:
 
 
 def _gained(
-    predicted: Predictions, score: Matrix, cost: Matrix, trust: Matrix, fold: Folds, weight: float
+    predicted: Predictions, score: Matrix, cost: Matrix, fold: Folds, weight: float
 ) -> Matrix:
     price = weight / predicted.cost_unit
     expected = predicted.quality - price * predicted.cost
-    utility = expected * (1 - trust) + (score - price * cost) * trust
+    utility = score - price * cost
     single, place = _best_elsewhere(utility, fold), np.arange(len(fold))
     gained: Matrix = utility[place, expected.argmax(axis=1)] - utility[place, single]
     return gained

@@ -38,7 +38,7 @@ def learnable(outcomes: OutcomeTable, pool: ModelPool) -> OutcomeTable:
             name for name, any_known in zip(table.models, known, strict=True) if not any_known
         ]
         raise DataError(f"every score of {', '.join(silent)} is unknown: nothing to learn from")
-    return in_its_own_order(_with_costs(table))
+    return in_its_own_order(with_costs(table))
 
 
 def in_its_own_order(table: OutcomeTable) -> OutcomeTable:
@@ -51,8 +51,12 @@ def in_its_own_order(table: OutcomeTable) -> OutcomeTable:
     return table.rows(sorted(range(len(table)), key=keys.__getitem__))
 
 
-def _with_costs(table: OutcomeTable) -> OutcomeTable:
-    """The table, if the cost of all models or of none is known; in the latter case, with zeros."""
+def with_costs(table: OutcomeTable) -> OutcomeTable:
+    """The table, if the cost of all models or of none is known; in the latter case, with zeros.
+
+    Raises:
+        DataError: the cost of some models is known, and nothing of that of others.
+    """
     known = np.atleast_1d(np.isfinite(table.cost).any(axis=0))
     if known.all():
         return table

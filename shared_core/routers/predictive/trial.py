@@ -90,7 +90,8 @@ class Trial:
         self.members.append(Member(new, part, *predicted, note))
         found = Predictions(self._auto.pool.names, *predicted, self._auto.cost_unit_)
         note["seconds"] = round(time.process_time() - began, 2)
-        note |= gain(found, *self._outcomes, self._fold, self.chance).to_dict()
+        texts = self._reading.texts
+        note |= gain(found, *self._outcomes, self._fold, self.chance, texts).to_dict()
 
     def keep(self, places: Sequence[int]) -> None:
         """Go on with these of the members only; a decision waits for every one."""

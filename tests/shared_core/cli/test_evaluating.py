@@ -94,6 +94,68 @@ def test_scores_from_a_file(tmp_path: Path) -> None:
     assert told["routers"]["mine"]["traffic"] == {"small": 0.0, "large": 1.0}
 
 
+def test_a_file_that_says_too_little_is_refused(tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    rows = [{"query": "a", "small": 0.1, "large": 0.2}, {"query": "b", "small": 0.1}]
+    said.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = llmrouter("evaluate", write(tmp_path / "a.csv"), "--scores", f"mine={said}")
+    assert str(done.exception) == f"{said}: record 2 lacks large"
+
+
+def test_pairs_of_many_models_are_for_auto(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    names = [("x", "y"), ("y", "z"), ("z", "x")] * 20
+    rows = [
+        {"query": f"q{i}", "model_a": a, "model_b": b, "winner": "model_a"}
+        for i, (a, b) in enumerate(names)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    told = str(llmrouter("evaluate", path).exception)
+    assert "no row here tells of all 3" in told
+    assert "AutoRouter" in told
+
+
+def test_names_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    names = "gpt[/x]", "b$\\frac$ :free: [bold]<script>"
+    data, out = tmp_path / "a[red].csv", tmp_path / "out"
+    told = write(tmp_path / "plain.csv").read_text(encoding="utf-8")
+    told = told.replace("small", names[0]).replace("large", names[1])
+    data.write_text(told.replace(",sums", ",<script>"), encoding="utf-8")
+    done = llmrouter("evaluate", data, "--report", out, "--skip", "seeds,budget,held-out")
+    assert done.exit_code == 0, done.output
+    assert all(name in done.output for name in (*names, "a[red].csv"))
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in report
+    assert "<script>" not in report
+    for wrong in (0, 120):
+        (tmp_path / f"{wrong}.json").write_text(
+            json.dumps({"data": names[0], "routers": {names[1]: {"quality": 1 - wrong / 200}}})
+        )
+    done = llmrouter("compare", tmp_path / "0.json", tmp_path / "120.json")
+    assert all(name in done.output for name in names)
+    data.write_text(told.partition("broken")[0], encoding="utf-8")
+    done = llmrouter("train", data, "-o", out / "r[/i]", "--router", "cluster", "--cost-weight", 0)
+    assert f"for {', '.join(names)}" in done.output
+    assert "r[/i]" in done.output
+    assert names[1] in llmrouter("route", out / "r[/i]", "what is the sum").output
+
+
+def test_what_training_does_not_know_it_says(tmp_path: Path) -> None:
+    data, out = tmp_path / "a.csv", tmp_path / "out"
+    text = write(data).read_text(encoding="utf-8").partition("broken")[0]
+    data.write_text(text.replace("cost.", "out_tokens."), encoding="utf-8")
+    wrong = llmrouter("train", data, "-o", out, "--split", "valid")
+    assert "the table has no column 'split'" in str(wrong.exception)
+    for command in (["train", data, "-o", out], ["evaluate", data]):
+        assert llmrouter(*command, "--seed", -1).exit_code == 2
+    done = llmrouter("train", data, "-o", out, "--router", "cluster", "--cost-weight", 0)
+    assert "no costs are known: every answer counts as free" in done.output
+    data.write_text(text.replace("cost.large", "price"), encoding="utf-8")
+    wrong = llmrouter("evaluate", data, "--routers", "cluster")
+    assert "no cost known of large, but of others" in str(wrong.exception)
+
+
 def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
     for name, wrong in (("good", 0), ("bad", 120)):
         told = llmrouter("evaluate", write(tmp_path / f"{name}.csv", wrong), "--json").stdout
@@ -112,6 +174,7 @@ def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
         (("DATA", "--skip", "lunch"), ConfigError, "no part lunch to skip"),
         (("DATA", "--function", "mine"), ConfigError, "is not NAME=VALUE"),
         (("DATA", "DATA", "--test", "DATA"), ConfigError, "--test goes with one DATA"),
+        (("DATA", "--function", "knn=os:listdir"), ConfigError, "are called knn: rename some"),
         (("DATA", "--format", "routerbench"), DataError, "nothing to read as routerbench"),
     ],
 )

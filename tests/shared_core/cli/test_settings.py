@@ -26,6 +26,8 @@ def test_values_are_typed_as_annotated() -> None:
         ("k=many", "k of KNNRouter is int or none, not 'many'"),
         ("pool=a", "no setting 'pool=a'"),
         ("seed=3", "no setting 'seed=3'"),
+        ("shrinkage=nan", "shrinkage of KNNRouter is float or none, not 'nan'"),
+        ("shrinkage=inf", "shrinkage of KNNRouter is float or none, not 'inf'"),
         ("k=0", "k is a number of neighbours from 1 up"),
     ],
 )

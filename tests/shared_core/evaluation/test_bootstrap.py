@@ -28,6 +28,27 @@ def test_resamples_are_paired(n: int) -> None:
     assert other - one == pytest.approx(0.25)  # the same queries in both: no noise in between
 
 
+@pytest.mark.parametrize("n", [400, bootstrap.EXACT_UP_TO + 2000])
+def test_rows_of_a_text_are_no_further_evidence(n: int) -> None:
+    n_texts = n // 4
+    values = np.random.default_rng(1).random((n_texts, 1))
+    texts = [str(i % n_texts) for i in range(n)]
+    resamples = Resamples(n, n_resamples=300, texts=texts)
+    means, resampled = resamples.means(lambda rows: np.tile(values, (5, 1))[:n][rows])
+    assert means == pytest.approx(values.mean(axis=0))
+    assert resampled.std() == pytest.approx(values.std() / n_texts**0.5, rel=0.15)
+    weights = np.concatenate([block for _, block in _copies(resamples)], axis=1)
+    np.testing.assert_array_equal(weights[:, :n_texts], weights[:, n_texts : 2 * n_texts])
+
+
+@pytest.mark.parametrize("n", [300, bootstrap.EXACT_UP_TO + 10])
+def test_texts_that_all_differ_change_nothing(n: int) -> None:
+    values = np.random.default_rng(2).random((n, 1))
+    told = Resamples(n, n_resamples=20, texts=[str(i) for i in range(n)])
+    plain = Resamples(n, n_resamples=20).means(lambda rows: values[rows])[1]
+    np.testing.assert_array_equal(told.means(lambda rows: values[rows])[1], plain)
+
+
 def test_weights_are_poisson_counts_above_the_exact_size() -> None:
     n = bootstrap.EXACT_UP_TO + 1
     weights = np.concatenate([block for _, block in _copies(Resamples(n, n_resamples=40))], axis=1)

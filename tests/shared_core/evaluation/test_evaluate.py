@@ -22,6 +22,7 @@ from shared_core import (
     judge,
     match_best_single,
 )
+from shared_core.evaluation.knobs.calibrate import matching_best_single
 
 TEST = outcomes(HELD_OUT)
 
@@ -109,6 +110,43 @@ def test_matching_the_best_single_keeps_its_quality_for_less() -> None:
     best = float(TEST.score.mean(axis=0).max())
     assert (line.quality or 0) >= best - 0.05
     assert (line.cost or 1) < TEST.cost[:, 3].mean()
+
+
+def test_texts_learned_from_are_no_test(found: Evaluation) -> None:
+    told = evaluate({"knn": KNNRouter}, outcomes(), outcomes([*HELD_OUT, *TRAIN[:3]]), pool=POOL)
+    note = "3 test rows have the text of a training row: routers have seen them"
+    assert note in told.notes
+    assert not any("training row" in one for one in found.notes)
+
+
+@pytest.mark.parametrize("both", [0.0, 0.02])
+def test_a_log_with_one_answer_per_query_sets_the_knob_too(both: float) -> None:
+    """Only sums need the dear model; hard questions were sent to it more often."""
+    rng = np.random.default_rng(0)
+    texts = [f"what is the sum of {i} and {i}" if i % 3 else f"a poem of {i}" for i in range(600)]
+    is_sum = np.array([text.startswith("what") for text in texts])
+    score = np.stack([np.where(is_sum, 0.1, 1.0), np.where(is_sum, 0.9, 1.0)], axis=1)
+    to_dear = rng.random(600) < np.where(is_sum, 0.7, 0.4)
+    asked = np.stack([~to_dear, to_dear], axis=1) | (rng.random(600) < both)[:, None]
+    measures = {"score": score, "cost": np.tile([0.001, 0.02], (600, 1))}
+    log = {name: np.where(asked, values, np.nan) for name, values in measures.items()}
+    pool = ModelPool(["a", "b"])
+    table = OutcomeTable(pool.names, tuple(texts), log)
+    weight = match_best_single(KNNRouter, table, pool).cost_weight
+    assert 0.01 < weight < 2
+    router = KNNRouter(pool, policy=CostQuality(weight)).fit(table)
+    assert router.route("what is the sum of 7 and 8").model == "b"
+    assert router.route("a poem of 71").model == "a"
+
+
+def test_where_no_cost_weight_can_be_found_it_says_so() -> None:
+    cost = np.where(np.arange(4) < 3, outcomes().cost, np.nan)
+    table = OutcomeTable(POOL.names, outcomes().queries, {"score": outcomes().score, "cost": cost})
+    with pytest.raises(DataError, match="no cost known of large"):
+        match_best_single(KNNRouter, table, ModelPool(POOL.names))
+    told = Predictions(POOL.names, table.score, outcomes().cost, 1.0)
+    with pytest.raises(DataError, match=r"a cost of large.*\(--cost-weight\)"):
+        matching_best_single(told, table.score, cost)
 
 
 def test_no_row_is_predicted_by_a_router_that_saw_its_text() -> None:

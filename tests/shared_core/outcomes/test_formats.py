@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from shared_core import FORMATS, DataError, Reading, read_outcomes
+from shared_core import FORMATS, DataError, OutcomeTable, Reading, read_outcomes
 
 
 def lines(path: Path, rows: Iterable[Any]) -> Path:
@@ -41,7 +42,44 @@ def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
     assert "2 that are no JSON objects" in found.explain()
     path = tmp_path / "t.csv"
     path.write_text("query,score.m\na,1\nb,0,7\nc\nd,0.5", encoding="utf-8")
-    assert read_outcomes(path).left_out == {"with too many or too few columns": 2}
+    assert read_outcomes(path).left_out == {"with more fields than the first line names": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "query,score.m\na,1\nb,nan\nc\nd,NaN\n"),
+        ("t.jsonl", '\ufeff{"query": "a", "score.m": 1}\n{"query": "b", "score.m": NaN}\n'),
+    ],
+)
+def test_a_table_is_read_alike_by_those_who_train_and_who_judge(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    reading, table = read_outcomes(path), OutcomeTable.read(path)
+    assert reading.left_out == {}
+    assert reading.table.queries == table.queries
+    np.testing.assert_array_equal(reading.table.score, table.score)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.jsonl", b'{"query": "caf\xe9", "score.m": 1}', "cannot be read as UTF-8 text"),
+        ("t.json", b'[{"query": "caf\xe9", "score.m": 1}]', "cannot be read as UTF-8 text"),
+        ("t.json", b"[" * 200_000, r"t\.json is no JSON"),
+        ("t.jsonl", b"[" * 200_000, r"t\.jsonl holds no records"),
+        ("t.csv", b'query,score.m\n"a,1\nb,1\n', r"t\.csv, line \d is no CSV"),
+        ("t.csv", b"query,score.m,score.m\na,1,0\n", r"several columns named score\.m"),
+    ],
+)
+def test_files_that_would_be_read_wrongly_are_refused(
+    name: str, content: bytes, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=told):
+        read_outcomes(tmp_path / name)
 
 
 def test_routellm_responses(tmp_path: Path) -> None:
@@ -61,6 +99,21 @@ def test_routellm_responses(tmp_path: Path) -> None:
     assert found.left_out == {"without a verdict": 1}
 
 
+def test_routellm_says_which_columns_are_models(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("prompt,id,weak,gpt-4,label,gpt-4_response\na,x,0,1,1,4\n", encoding="utf-8")
+    told = read_outcomes(path).explain()
+    assert told.endswith("Columns taken for models: weak, gpt-4, label; not used: id")
+
+
+@pytest.mark.parametrize("name", ["prompt", "question"])
+def test_our_format_without_a_query_is_not_taken_for_another(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{name},score.a,score.b,cost.a\nx,1,0,0\ny,0,1,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"no column query.* it has {name}, score.a"):
+        read_outcomes(path)
+
+
 def test_routellm_pairs(tmp_path: Path) -> None:
     arena = {"model_a": "x", "model_b": "y", "conversation_a": [{"role": "user", "content": "one"}]}
     rows = [
@@ -76,6 +129,8 @@ def test_routellm_pairs(tmp_path: Path) -> None:
             "response_a": "r",
         },
         {**arena, "winner": "nobody"},
+        {**arena, "winner": ["model_a"]},
+        {"query": "ours", "model_a": "x", "model_b": "y", "winner": "model_a", "split": "test"},
     ]
     found = read_outcomes(lines(tmp_path / "pairs.jsonl", rows))
     assert found.format == "routellm-pairs"
@@ -83,7 +138,9 @@ def test_routellm_pairs(tmp_path: Path) -> None:
     assert (score(found, "two", "x"), score(found, "two", "y")) == (0, 0)
     assert (score(found, "three", "x"), score(found, "three", "z")) == (0.5, 0.5)
     assert math.isnan(score(found, "one", "z"))
-    assert found.left_out == {"without a known winner": 1}
+    assert (score(found, "ours", "x"), score(found, "ours", "y")) == (1, 0)
+    assert found.table.split("test").queries == ("ours",)
+    assert found.left_out == {"without a known winner": 2}
 
 
 def test_routerbench_wide(tmp_path: Path) -> None:
@@ -197,11 +254,12 @@ def test_langsmith_runs(tmp_path: Path) -> None:
         "inputs": json.dumps({"input": "again"}),
         "feedback_stats": '{"correct": {"avg": 0}}',
     }
+    text["end_time"] = "2025-01-01T01:00:03+01:00"  # beside a time that says no zone
     rows = [run, text, {**run, "run_type": "chain"}, {**run, "error": "boom"}, {**run, "extra": {}}]
     found = read_outcomes(lines(tmp_path / "runs.jsonl", rows))
     assert found.format == "langsmith"
     assert (score(found, "hi", "gpt-x"), score(found, "again", "gpt-x")) == (1, 0)
-    assert found.table.measures["latency"][0, 0] == 2
+    assert found.table.measures["latency"][:, 0].tolist() == [2, 3]
     assert found.table.cost[0, 0] == 0.002
     assert found.table.answers["gpt-x"][0] == "hello"
     assert found.left_out == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,8 +48,8 @@ def test_preferences_become_outcomes(tmp_path: Path) -> None:
     assert found == {"x": 0.75, "y": 0.0, "z": 0.5}
 
 
-@pytest.mark.parametrize("winner", ["x", ""])
-def test_an_unknown_winner_is_told(winner: str) -> None:
+@pytest.mark.parametrize("winner", ["x", "", ["model_a"], None])
+def test_an_unknown_winner_is_told(winner: Any) -> None:
     row = {"query": "hi", "model_a": "x", "model_b": "y", "winner": winner}
     with pytest.raises(DataError, match="winner is one of"):
         preferences.table([row])

@@ -83,6 +83,8 @@ GOOD = b'{"query": "x", "score.a": 1}\n'
         ("t.csv", b"query,score.a\nx,1,2\n", "rows with more fields than its first line names"),
         ("t.csv", b"query,score.a\n\xff,1\n", "cannot be read as UTF-8 text"),
         ("t.csv", b"query,score.a\nx,good\n", r"column score\.a of .* no number"),
+        ("t.csv", b"query,score.a,score.a\nx,1,0\n", r"several columns named score\.a"),
+        ("t.csv", b"query,score.a,out_tokens.a\nx,1,-5\n", r"out_tokens\.a lies outside 0\.\.inf"),
         ("t.csv", b"query;score.a\nx;1\n", r"it has query;score\.a"),
         ("t.parquet", b"", r"t\.parquet cannot be read as parquet"),
         ("t.parquet", b"PAR1 and then something else", r"t\.parquet cannot be read as parquet"),
@@ -140,6 +142,9 @@ def test_a_csv_cell_may_span_lines_and_be_large(tmp_path: Path) -> None:
 def test_a_csv_with_a_header_only_is_an_empty_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("query,score.a\n")
     assert len(OutcomeTable.read(tmp_path / "t.csv")) == 0
+    (tmp_path / "t.csv").write_text("query,split,score.a\n")
+    with pytest.raises(DataError, match="the table has no rows"):
+        OutcomeTable.read(tmp_path / "t.csv").split("train")
 
 
 def test_parquet_without_pyarrow_says_what_to_install(

@@ -133,6 +133,14 @@ def test_unknown_costs_come_from_tokens_and_prices() -> None:
         table().priced(ModelPool(["a"]))
 
 
+def test_tokens_out_of_a_cache_cost_what_they_cost() -> None:
+    sizes = {"in_tokens.a": 1000, "out_tokens.a": 100}
+    asked = [{"query": "x", "score.a": 1, **sizes, "cached_tokens.a": n} for n in (None, 600, 2000)]
+    pool = ModelPool([Candidate(name="a", input_price=10, cached_input_price=1, output_price=20)])
+    cost = OutcomeTable.from_rows(asked).priced(pool).cost[:, 0]
+    np.testing.assert_allclose(cost, [0.012, 0.0066, 0.003])  # no more is cached than is read
+
+
 @given(st.lists(st.tuples(st.text(max_size=5), numbers, numbers), max_size=8), st.data())
 def test_rows_and_models_in_any_order_keep_their_outcomes(
     rows: list[tuple[str, float | None, float | None]], data: st.DataObject

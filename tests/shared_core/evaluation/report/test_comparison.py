@@ -40,7 +40,14 @@ def test_lower_is_better_where_it_is() -> None:
 def test_what_is_gone_has_regressed() -> None:
     gone = {"t": {"data": "t", "routers": {}}}
     assert failed(run(), gone, 1.0, "quality") == ["quality"]
-    assert failed(run(apgr=None), run(), 0.0, "apgr") == []
+    assert failed(run(apgr=None), run(), 0.0, "apgr", "quality") == []
+
+
+def test_a_gate_that_compares_nothing_is_an_error() -> None:
+    nobody = {"t": {"data": "t", "routers": {}}}
+    for before, figures in ((run(apgr=None), ["apgr"]), (nobody, ["quality"]), (run(), [])):
+        with pytest.raises(DataError, match="nothing to compare: no router of the earlier run"):
+            compare(before, run(), figures)
 
 
 def test_runs_of_one_table_each_need_no_common_name() -> None:
@@ -58,7 +65,11 @@ def test_runs_are_read_from_folders_reports_and_json(tmp_path: Path) -> None:
     plain = tmp_path / "plain.json"
     plain.write_text(json.dumps(run()["t"]), encoding="utf-8")
     assert read_run(tmp_path) == read_run(tmp_path / "report.json") == read_run(plain)
-    for content in ("{", "[]", '{"data": 1}', "3"):
+    plain.write_text(json.dumps({"evaluations": [run()["t"]]}), encoding="utf-8")
+    assert read_run(plain) == read_run(tmp_path)
+    broken = [run(quality=value)["t"] for value in ("good", [1], float("nan"))]
+    broken += [{"data": "t", "routers": told} for told in ({"knn": "good"}, [1], None)]
+    for content in ("{", "[]", '{"data": 1}', "3", *map(json.dumps, broken), "[" * 200_000):
         plain.write_text(content, encoding="utf-8")
         with pytest.raises(DataError, match=r"is no report\.json"):
             read_run(plain)

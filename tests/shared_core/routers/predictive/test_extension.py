@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared_core import (
     AutoRouter,
     Candidate,
     ClusterRouter,
+    CostQuality,
     DataError,
     DomainRouter,
     EloRouter,
@@ -101,6 +103,25 @@ def _rows(table: OutcomeTable) -> Iterator[dict[str, Any]]:
             for measure in ("score", "cost")
             for j, model in enumerate(table.models)
         }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dear_model_beside_free_ones_keeps_its_cost(kind: Any, tmp_path: Path) -> None:
+    table = outcomes(TRAIN, (*OLD, "code"))
+    cost = np.where(np.arange(4) < 2, 0.0, table.cost)
+    table = replace(table, measures={**table.measures, "cost": cost})
+    router = kind(OLD[:2], **kind.test_parameters()[0]).fit(table.of(OLD[:2]))
+    anchors, usual = table.rows(range(90)), pytest.approx(cost[:90, 2].mean())
+    found = router.add_candidate(POOL["large"], anchors)
+    assert (found.cost_ratio, found.own_cost) == (0.0, usual)
+    assert router.predict(HELD_OUT).cost[0, 2] == usual
+    router.add_candidate(POOL["code"], anchors)
+    predicted = router.predict(HELD_OUT)
+    assert predicted.cost_unit == usual  # the dearest, not the last
+    router.policy = CostQuality(50.0)
+    assert {router.route(text).model for text in HELD_OUT} == set(OLD[:2])
+    again = Router.load(router.save(tmp_path / "router"))
+    np.testing.assert_array_equal(again.predict(HELD_OUT).cost, predicted.cost)  # type: ignore[attr-defined]
 
 
 def test_fitting_again_forgets_the_new_model() -> None:

@@ -42,6 +42,19 @@ def test_with_all_outcomes_known_nothing_is_estimated() -> None:
     assert found.error == pytest.approx(1.5 * each.std(ddof=1) / np.sqrt(N), rel=1e-9)
 
 
+def test_a_text_that_was_asked_again_counts_once() -> None:
+    predicted, score, cost = _world(4)
+    each = Predictions(MODELS, predicted.quality[:200], predicted.cost[:200], 1.0)
+    texts = [str(i) for i in range(200)]
+    once = gain(each, score[:200], cost[:200], FOLD[:200], texts=texts)
+    assert once == gain(each, score[:200], cost[:200], FOLD[:200])
+    eight = Predictions(MODELS, np.tile(each.quality, (8, 1)), np.tile(each.cost, (8, 1)), 1.0)
+    outcomes = np.tile(score[:200], (8, 1)), np.tile(cost[:200], (8, 1))
+    again = gain(eight, *outcomes, np.tile(FOLD[:200], 8), texts=texts * 8)
+    assert (again.mean, again.error) == pytest.approx((once.mean, once.error))
+    assert gain(eight, *outcomes, np.tile(FOLD[:200], 8), texts=["one"] * 1600) == Gain(0.0, 0.0)
+
+
 @pytest.mark.parametrize("share", [0.6, 0.25])
 def test_outcomes_missing_by_chance_widen_the_interval_and_do_not_move_it(share: float) -> None:
     off = []

@@ -15,7 +15,7 @@
 ``selection_entropy``       in nats; 0 for a router that always takes the same model
 ``ece``                     calibration error of the predicted quality of the chosen models
 ``abstained``               share of the decisions that a guard made in the router's place
-``tied``                    share of queries that models tied for: the order of the models decided
+``tied``                    share of queries that models tied for: cost or their order decided
 ``apgr``, ``cpt50/80``      two models: RouteLLM, variant ``paper``; CPT in percent of calls
 ``apgr_routellm`` …         two models: what RouteLLM's code gives, ties broken at random
 ``latency``                 mean seconds of the chosen answers, where measured

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from shared_core.errors import DataError
+from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation.evaluate import complete
 from shared_core.evaluation.metrics import cost_metrics
 from shared_core.outcomes.table import OutcomeTable
@@ -39,6 +39,9 @@ def match_best_single(
         pool: its models.
         seed: of the folds.
         progress: told what is being done.
+
+    Raises:
+        ConfigError, DataError: as for ``out_of_fold``.
     """
     table = complete(outcomes.of(pool.names).priced(pool))
     predicted = out_of_fold(make_router, table, pool, seed=seed, progress=progress)
@@ -71,7 +74,12 @@ def out_of_fold(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Predictions:
-    """Predictions for each row by a router that saw neither it nor another row of its text."""
+    """Predictions for each row by a router that saw neither it nor another row of its text.
+
+    Raises:
+        ConfigError: ``make_router`` makes no router that predicts.
+        DataError: too few different queries with every outcome known.
+    """
     report = progress or (lambda _: None)
     if (n_texts := len(set(outcomes.queries))) < N_FOLDS:
         raise DataError(
@@ -83,8 +91,23 @@ def out_of_fold(
     unit = 1.0
     for held_out in range(N_FOLDS):
         report(f"cross-validation, part {held_out + 1} of {N_FOLDS}")
-        router = make_router(pool).fit(outcomes.rows(fold != held_out))
+        router = make_router(pool)
+        check_predicts(router)
+        router.fit(outcomes.rows(fold != held_out))
         rows = np.flatnonzero(fold == held_out)
         predicted = router.predict([outcomes.queries[i] for i in rows])
         quality[rows], cost[rows], unit = predicted.quality, predicted.cost, predicted.cost_unit
     return Predictions(pool.names, quality, cost, unit)
+
+
+def check_predicts(router: object) -> None:
+    """A knob is set from predictions: the router has to be one that predicts.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(router, PredictiveRouter):
+        raise ConfigError(
+            f"a {type(router).__name__} has no predictions to set a cost weight by: take a router "
+            "that learns to predict, such as AutoRouter or KNNRouter; of a wrapper, the inner one"
+        )

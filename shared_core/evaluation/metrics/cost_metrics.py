@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.errors import DataError
-from shared_core.policies.base import Matrix
+from shared_core.policies.base import Matrix, most_useful
 
 Vector = NDArray[np.float64]
 Choices = NDArray[np.int64]
@@ -33,7 +33,7 @@ def cost_weights(n: int = N_WEIGHTS) -> Vector:
 def sweep(quality: Matrix, cost: Matrix, cost_unit: float) -> Choices:
     """The model (w, n) chosen at each cost weight, last the cheapest, from predictions (n, m)."""
     units = cost / cost_unit
-    chosen = [np.argmax(quality - w * units, axis=1) for w in cost_weights()]
+    chosen = [most_useful(quality - w * units, cost) for w in cost_weights()]
     return np.stack([*chosen, np.argmin(cost, axis=1)])
 
 

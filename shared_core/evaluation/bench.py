@@ -10,6 +10,7 @@ import numpy as np
 
 from shared_core.errors import DataError
 from shared_core.evaluation.bootstrap import N_RESAMPLES, Resamples, interval
+from shared_core.evaluation.gained import Gained, gained, widened
 from shared_core.evaluation.judged import Judgeable, Judged, Sweep, judged
 from shared_core.evaluation.lines import Line
 from shared_core.evaluation.metrics import cost_metrics, selection_metrics
@@ -101,7 +102,9 @@ class Bench:
             interval={"quality": interval(resampled[:, 1]), "cost": interval(resampled[:, 0])},
             traffic=dict(zip(self.test.models, shares, strict=True)),
         )
-        return line if found.sweep is None else self._with_curve(line, means[2:], resampled[:, 2:])
+        if found.sweep is None:
+            return line
+        return self._with_gain(self._with_curve(line, means[2:], resampled[:, 2:]), found.sweep)
 
     def pair(self, found: Judged) -> Pair | None:
         """For two models of which the one that was better in training is better here too."""
@@ -119,37 +122,34 @@ class Bench:
         cost, score = means[:half], means[half:]
         each = zip(resampled[:, :half], resampled[:, half:], self._resampled_ends, strict=True)
         aiq = np.array([cost_metrics.aiq_range(x, y, *ends) for x, y, ends in each])
-        above = {"aiq_range": interval(aiq), "aiq_over_zero": interval(aiq - self._resampled_zero)}
         wanted = float(self.mean_score[self.best])
         return replace(
             line,
             aiq_range=self._aiq(cost, score),
             cost_at_best_single=cost_metrics.cost_at_quality(cost, score, wanted),
-            interval={**line.interval, **above},
+            interval={**line.interval, "aiq_range": interval(aiq)},
             curve=cost_metrics.hull(cost, score),
             points=(cost, score),
+        )
+
+    def _with_gain(self, line: Line, sweep: Sweep) -> Line:
+        each = np.stack(gained(self.test, sweep, self.best, self.resamples.seed), axis=1)
+        means, resampled = self.resamples.means(each.__getitem__)
+        ends = [interval(one) for one in widened(resampled, means).T]
+        return replace(
+            line,
+            metrics=dict(zip(Gained._fields, means.tolist(), strict=True)),
+            interval={**line.interval, **dict(zip(Gained._fields, ends, strict=True))},
         )
 
     def _aiq(self, cost: Vector, score: Vector) -> float:
         return cost_metrics.aiq_range(cost, score, self.low, self.high)
 
     @cached_property
-    def _resampled_singles(self) -> tuple[Matrix, Matrix]:
-        """Mean cost and score of every model in every resample, (resamples, m) each."""
-        cost, score = self.test.cost, self.test.score
-        _, means = self.resamples.means(lambda rows: np.hstack([cost[rows], score[rows]]))
-        return means[:, : cost.shape[1]], means[:, cost.shape[1] :]
-
-    @cached_property
     def _resampled_ends(self) -> list[tuple[float, float]]:
         """The cost range of every resample: it is resampled along."""
-        cost = self._resampled_singles[0]
+        _, cost = self.resamples.means(self.test.cost.__getitem__)
         return list(zip(cost.min(axis=1).tolist(), cost.max(axis=1).tolist(), strict=True))
-
-    @cached_property
-    def _resampled_zero(self) -> Vector:
-        each = zip(*self._resampled_singles, self._resampled_ends, strict=True)
-        return np.array([cost_metrics.aiq_range(x, y, *ends) for x, y, ends in each])
 
 
 class _Columns:

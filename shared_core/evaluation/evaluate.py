@@ -190,7 +190,7 @@ def _notes(
     for name, line in lines.items():
         if tied := line.metrics.get("tied"):
             notes.append(
-                f"{name}: ties on {tied:.1%} of the queries; the first of the tied models counts, "
+                f"{name}: ties on {tied:.1%} of the queries; the cheapest of the tied counts, "
                 "equal scores in random order"
             )
     return tuple(notes)

@@ -14,7 +14,7 @@ from shared_core.errors import DataError
 from shared_core.evaluation.metrics import cost_metrics, selection_metrics
 from shared_core.evaluation.metrics.cost_metrics import Choices, Vector
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix, Policy, Predictions
+from shared_core.policies.base import Matrix, Policy, Predictions, most_useful
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.base import PredictiveRouter
@@ -129,7 +129,7 @@ def _of_predictions(told: Predictions, n: int, policy: Policy, seconds: float | 
         raise DataError("a predicted quality or cost is not finite")
     utility = policy(told)
     return Judged(
-        np.argmax(utility, axis=1),
+        most_useful(utility, told.cost),
         sweep=lambda rows: cost_metrics.sweep(told.quality[rows], told.cost[rows], told.cost_unit),
         predictions=told,
         gain=_gain(told.quality),

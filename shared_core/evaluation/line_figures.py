@@ -1,6 +1,9 @@
 """The further figures of a line, by the names that reports and ``--json`` use.
 
 ==========================  =====================================================================
+``aiq_over_zero``           gained over the zero router at settings that other test rows chose
+``saved``                   then saved to match the best single model, as a share of its cost
+``ahead``                   and quality above that model's
 ``perf_gain``               best quality on its curve / best single model's - 1
 ``cost_save``, ``qnc``      see ``cost_metrics``; the best single model of the training rows
 ``gap_at_oracle``           1 - quality / the oracle's
@@ -12,7 +15,7 @@
 ``selection_entropy``       in nats; 0 for a router that always takes the same model
 ``ece``                     calibration error of the predicted quality of the chosen models
 ``abstained``               share of the decisions that a guard made in the router's place
-``tied``                    share of queries that models tied for: the order of the models decided
+``tied``                    share of queries that models tied for: cost or their order decided
 ``apgr``, ``cpt50/80``      two models: RouteLLM, variant ``paper``; CPT in percent of calls
 ``apgr_routellm`` …         two models: what RouteLLM's code gives, ties broken at random
 ``latency``                 mean seconds of the chosen answers, where measured
@@ -58,7 +61,8 @@ _DECILES: Final = 10
 def full_line(bench: Bench, found: Judged) -> Line:
     """The line of what a router does, with every figure that can be had."""
     line = bench.line_of(found)
-    figures = _of_choices(bench, line, found.chosen) | _of_answers(bench, found.chosen)
+    figures = {**line.metrics, **_of_choices(bench, line, found.chosen)}
+    figures |= _of_answers(bench, found.chosen)
     figures |= _of_curve(bench, line) | _of_predictions(bench, found)
     pair = bench.pair(found)
     if pair is None:

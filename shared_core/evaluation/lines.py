@@ -21,7 +21,9 @@ class Line:
         model: the model, for lines that are one.
         aiq_range: mean height of its cost-quality hull; None for one without a knob.
         cost_at_best_single: smallest cost at the best single model's quality; None if out of reach.
-        interval: 95 % paired-bootstrap intervals, by metric.
+        interval: 95 % paired-bootstrap intervals, by metric. ``aiq_over_zero``, ``saved`` and
+            ``ahead`` are of what is gained at settings that other test rows chose, see
+            ``evaluation.gained``; on those that it is drawn from, a curve looks better than it is.
         curve: corners (cost, quality) of the hull, for pictures.
         points: (cost, quality) at every setting of its knob.
         metrics: further figures by name, listed in ``evaluation.line_figures``; None where one is
@@ -42,7 +44,7 @@ class Line:
 
     @property
     def beats_zero(self) -> bool:
-        """Whether its AIQ is above the zero router's beyond the 95 % interval."""
+        """Whether it is above the zero router beyond the 95 % interval, by ``aiq_over_zero``."""
         return "aiq_over_zero" in self.interval and self.interval["aiq_over_zero"][0] > _NOISE
 
     def to_dict(self) -> dict[str, Any]:

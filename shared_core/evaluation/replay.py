@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from shared_core.decision import Answer, Ask, RoutingDecision
 from shared_core.errors import ConfigError
-from shared_core.evaluation.metrics import cost_metrics
+from shared_core.evaluation.metrics import cascade_metrics, cost_metrics
 from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
@@ -77,15 +78,20 @@ def score_answers(
 def ibc_lift(replayed: Replay, outcomes: OutcomeTable, small: str, large: str) -> float:
     """Incremental benefit per cost over the small model, against always the large: per cent.
 
-    AutoMix, arXiv 2310.12963, section 4: IBC = (P - P_small) / (C - C_small).
+    See ``cascade_metrics.ibc_lift``. Where nothing is spent beyond the small model, it is
+    infinite if that is better than the small model, and else 0.
+
+    Raises:
+        DataError: the large model costs what the small one costs, or is no better.
     """
     table = outcomes.of([small, large])
-    (low_cost, high_cost), (low, high) = table.cost.mean(axis=0), table.score.mean(axis=0)
+    low, high = zip(
+        table.score.mean(axis=0).tolist(), table.cost.mean(axis=0).tolist(), strict=True
+    )
     cost, quality = replayed.point
-    base = (high - low) / (high_cost - low_cost)
-    if cost <= low_cost:
-        return 0.0
-    return float(((quality - low) / (cost - low_cost) / base - 1) * 100)
+    if cost <= low[1]:
+        return math.inf if quality > low[0] else 0.0
+    return cascade_metrics.ibc_lift(quality, cost, low, high)
 
 
 def cascade_auc(points: list[tuple[float, float]], outcomes: OutcomeTable) -> float:

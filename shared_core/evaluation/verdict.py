@@ -11,7 +11,7 @@ _WORTH_NAMING: Final = 0.005
 
 
 def verdict(evaluation: Evaluation, line: Line) -> str:
-    """Whether to route, in a sentence."""
+    """Whether to route, in a sentence: by settings that other test rows chose."""
     if "aiq_over_zero" not in line.interval:
         return _of_a_point(evaluation, line)
     low, high = line.interval["aiq_over_zero"]
@@ -19,12 +19,14 @@ def verdict(evaluation: Evaluation, line: Line) -> str:
     if not line.beats_zero:
         return f"don't route on this evidence ({by})"
     best = evaluation.lines["best_single"]
-    if line.cost_at_best_single is None or not best.cost:
+    if line.cost_at_best_single is None or line.interval["ahead"][1] < 0 or not best.cost:
         return f"better than mixing models ({by}), but never as good as {best.model}"
-    saved = 1 - line.cost_at_best_single / best.cost
-    if saved < _WORTH_NAMING:
-        return f"better than mixing models ({by}), but not cheaper than {best.model} at its quality"
-    return f"route: {saved:.0%} cheaper than {best.model} at its quality ({by})"
+    (least, most), (worse, better) = line.interval["saved"], line.interval["ahead"]
+    cheaper = f"cheaper than {best.model} at its quality"
+    if least < _WORTH_NAMING:
+        return f"better than mixing models ({by}), but not surely {cheaper}"
+    by = f"quality {worse:+.4f} to {better:+.4f}, {by}"
+    return f"route: {least:.0%} to {most:.0%} {cheaper} ({by})"
 
 
 def _of_a_point(evaluation: Evaluation, line: Line) -> str:

@@ -36,9 +36,10 @@ def hard(score: Matrix, cost: Matrix | None = None) -> NDArray[np.int64]:
     Args:
         score: (n, m); rows without any known score are labelled with the cheapest.
         cost: (n, m), for the ties; without it the one with the lowest mean score wins a tie, so
-            that labels do not depend on the order of columns.
+            that labels do not depend on the order of columns. A model of which nothing is known
+            wins no tie.
     """
-    price = np.nanmean(score, axis=0) if cost is None else np.nanmean(cost, axis=0)
+    price = _known_means(score if cost is None else cost)
     known = np.where(np.isfinite(score), score, -np.inf)
     tied = known >= known.max(axis=1, keepdims=True)
     chosen: NDArray[np.int64] = np.argmin(np.where(tied, price, np.inf), axis=1)
@@ -50,3 +51,10 @@ def wins(score: Matrix, strong: int, weak: int) -> NDArray[np.float64]:
     lead = score[:, strong] - score[:, weak]
     won: NDArray[np.float64] = np.where(np.isfinite(lead), (np.sign(lead) + 1) / 2, np.nan)
     return won
+
+
+def _known_means(values: Matrix) -> Matrix:
+    """Mean (m,) over what is known of each model; the largest number where nothing is."""
+    count = np.isfinite(values).sum(axis=0)
+    total = np.nansum(values, axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.finfo(float).max)

@@ -16,6 +16,16 @@ from shared_core.errors import ConfigError
 Matrix = NDArray[np.float64]
 
 
+def most_useful(utility: Matrix, cost: Matrix) -> NDArray[np.int64]:
+    """Column (n,) of the model with the highest utility (n, m), as a router takes it.
+
+    Of several the cheapest, by expected cost (n, m), and of those the first.
+    """
+    is_best = utility >= utility.max(axis=1, keepdims=True)
+    chosen: NDArray[np.int64] = np.where(is_best, cost, np.inf).argmin(axis=1)
+    return chosen
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What each model would give for each query.

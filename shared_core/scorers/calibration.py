@@ -17,6 +17,7 @@ from shared_core.scorers.likelihood import MeanLogprob
 
 Vector = NDArray[np.float64]
 _STEPS = 60
+_HALVINGS = 30
 _RIDGE = 1e-3
 
 
@@ -40,19 +41,32 @@ def isotonic(score: Vector, quality: Vector) -> tuple[Vector, Vector]:
 def platt(score: Vector, quality: Vector) -> tuple[float, float]:
     """Slope and intercept of P = 1 / (1 + exp(-(slope * score + intercept))) (Platt, 1999).
 
-    By Newton's method on the slightly regularised log-likelihood; quality may lie between 0 and 1.
+    By Newton's method on the slightly regularised log-likelihood of the standardised scores, with
+    steps that are halved until it rises; quality may lie between 0 and 1.
     """
-    x = np.stack([score, np.ones_like(score)], axis=1)
+    middle, spread = float(score.mean()), float(score.std()) or 1.0
+    x = np.stack([(score - middle) / spread, np.ones_like(score)], axis=1)
     weight = np.zeros(2)
     for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(x @ weight, -30, 30)))
+        p = np.exp(-np.logaddexp(0, -(x @ weight)))
         gradient = x.T @ (p - quality) + _RIDGE * weight
         hessian = (x * (p * (1 - p))[:, None]).T @ x + _RIDGE * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        weight = weight - np.clip(step, -5, 5)
+        for _ in range(_HALVINGS):
+            if _loss(x, quality, weight - step) <= _loss(x, quality, weight):
+                break
+            step = step / 2
+        weight = weight - step
         if np.abs(step).max() < 1e-9:
             break
-    return float(weight[0]), float(weight[1])
+    slope = float(weight[0]) / spread
+    return slope, float(weight[1]) - slope * middle
+
+
+def _loss(x: Vector, quality: Vector, weight: Vector) -> float:
+    """What Platt's sigmoid minimises: the negative log-likelihood and the ridge."""
+    told = x @ weight
+    return float((np.logaddexp(0, told) - quality * told).sum() + _RIDGE / 2 * weight @ weight)
 
 
 @dataclass(frozen=True)
@@ -102,7 +116,7 @@ class Calibrated(Scorer):
             return self.prior
         first, second = self.learned
         if self.kind == "platt":
-            return float(1 / (1 + np.exp(-(first[0] * score + second[0]))))
+            return float(np.exp(-np.logaddexp(0, -(first[0] * score + second[0]))))
         return float(np.interp(score, first, second))
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:

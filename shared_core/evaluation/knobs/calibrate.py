@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.encoders.lexical import LexicalEncoder
-from shared_core.errors import DataError
+from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation.metrics import cost_metrics
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
@@ -46,6 +46,7 @@ def match_best_single(
         progress: told what is being done.
 
     Raises:
+        ConfigError: it makes no predictive routers.
         DataError: too few queries, or a model none of whose outcomes are known.
     """
     table = with_costs(outcomes.of(pool.names).priced(pool))
@@ -107,7 +108,12 @@ def out_of_fold(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Predictions:
-    """Predictions for each row by a router that saw neither it nor another row of its text."""
+    """Predictions for each row by a router that saw neither it nor another row of its text.
+
+    Raises:
+        ConfigError: ``make_router`` makes no router that predicts.
+        DataError: too few different queries with every outcome known.
+    """
     report = progress or (lambda _: None)
     if (n_texts := len(set(outcomes.queries))) < N_FOLDS:
         raise DataError(
@@ -119,8 +125,23 @@ def out_of_fold(
     unit = 1.0
     for held_out in range(N_FOLDS):
         report(f"cross-validation, part {held_out + 1} of {N_FOLDS}")
-        router = make_router(pool).fit(outcomes.rows(fold != held_out))
+        router = make_router(pool)
+        check_predicts(router)
+        router.fit(outcomes.rows(fold != held_out))
         rows = np.flatnonzero(fold == held_out)
         predicted = router.predict([outcomes.queries[i] for i in rows])
         quality[rows], cost[rows], unit = predicted.quality, predicted.cost, predicted.cost_unit
     return Predictions(pool.names, quality, cost, unit)
+
+
+def check_predicts(router: object) -> None:
+    """A knob is set from predictions: the router has to be one that predicts.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(router, PredictiveRouter):
+        raise ConfigError(
+            f"a {type(router).__name__} has no predictions to set a cost weight by: take a router "
+            "that learns to predict, such as AutoRouter or KNNRouter; of a wrapper, the inner one"
+        )

@@ -20,16 +20,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.errors import ConfigError, DataError
+from shared_core.evaluation.knobs.calibrate import check_predicts
 from shared_core.evaluation.knobs.proofs import mean_is_below, share_is_below
 from shared_core.evaluation.metrics import cost_metrics
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix, Predictions
+from shared_core.policies.base import Matrix, Predictions, most_useful
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.learnable import in_its_own_order
 
 Kind = Literal["strong_share", "cost_per_1k", "quality_floor"]
 
+_ALLOWED: Final = {
+    "strong_share": (0.0, 1.0),
+    "cost_per_1k": (0.0, math.inf),
+    "quality_floor": (-1.0, 1.0),
+}
+_LEAST_DELTA: Final = 1e-100
+"""Smaller chances are too small to compute with."""
 _N_WEIGHTS: Final = 192
 _DEARER: Final = 1.5
 """No call is dearer than the dearest one seen, times this."""
@@ -55,12 +63,17 @@ class Target:
     delta: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.kind not in ("strong_share", "cost_per_1k", "quality_floor"):
+        if self.kind not in _ALLOWED:
             raise ConfigError(
                 f"a target is strong_share, cost_per_1k or quality_floor, not {self.kind!r}"
             )
-        if not 0 < self.delta < 1:
-            raise ConfigError(f"delta is a chance between 0 and 1, not {self.delta}")
+        low, high = _ALLOWED[self.kind]
+        if not (math.isfinite(self.value) and low <= self.value <= high):
+            raise ConfigError(f"{self.kind} is a number from {low:g} to {high:g}, not {self.value}")
+        if not _LEAST_DELTA <= self.delta < 1:
+            raise ConfigError(
+                f"delta is a chance from {_LEAST_DELTA:g} to less than 1, not {self.delta}"
+            )
 
 
 class Against(NamedTuple):
@@ -119,8 +132,10 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
         target: what is promised.
 
     Raises:
+        ConfigError: it is no router that predicts.
         DataError: an outcome is unknown.
     """
+    check_predicts(router)
     table = in_its_own_order(calibration.of(router.pool.names).priced(router.pool))
     if not len(table):
         raise DataError("there are no rows to calibrate on")
@@ -163,7 +178,7 @@ def losses(
 
     def loss(weight: float) -> Vector:
         utility = CostQuality(weight)(predicted)
-        chosen = utility.argmax(axis=1)
+        chosen = most_useful(utility, predicted.cost)
         if target.kind == "strong_share":
             return np.asarray(chosen == dearest, float)
         if target.kind == "cost_per_1k":
@@ -186,10 +201,12 @@ def _told(target: Target, loss: Vector) -> float:
 def _proof(target: Target, limit: float, cost: Matrix) -> Callable[[Vector], bool]:
     """Losses (n,) -> whether they prove that the target is kept."""
     delta = _in_the_long_run(target)
+    dearest = 1000 * float(cost.max()) * _DEARER
+    low, high = (0.0, dearest) if target.kind == "cost_per_1k" else (-1.0, 1.0)
+    if limit >= high:  # whatever is chosen
+        return lambda loss: True
     if target.kind == "strong_share":
         return lambda loss: share_is_below(loss, limit, delta)
-    dearest = 1000 * float(cost.max()) * _DEARER
-    low, high = (-1.0, 1.0) if target.kind == "quality_floor" else (0.0, dearest)
     return lambda loss: mean_is_below(loss, limit, low, high, delta)
 
 
@@ -198,8 +215,8 @@ def _in_the_long_run(target: Target) -> float:
 
     The difference of two samples' means varies by the root of two as much as one of them does.
     """
-    normal = NormalDist()
-    return min(normal.cdf(math.sqrt(2) * normal.inv_cdf(target.delta)), target.delta)
+    chance = math.erfc(-NormalDist().inv_cdf(target.delta)) / 2
+    return min(chance, target.delta)
 
 
 def _safest_first(target: Target) -> list[float]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.errors import DataError
-from shared_core.policies.base import Matrix
+from shared_core.policies.base import Matrix, most_useful
 
 Vector = NDArray[np.float64]
 Choices = NDArray[np.int64]
@@ -33,7 +33,7 @@ def cost_weights(n: int = N_WEIGHTS) -> Vector:
 def sweep(quality: Matrix, cost: Matrix, cost_unit: float) -> Choices:
     """The model (w, n) chosen at each cost weight, last the cheapest, from predictions (n, m)."""
     units = cost / cost_unit
-    chosen = [np.argmax(quality - w * units, axis=1) for w in cost_weights()]
+    chosen = [most_useful(quality - w * units, cost) for w in cost_weights()]
     return np.stack([*chosen, np.argmin(cost, axis=1)])
 
 
@@ -45,16 +45,21 @@ def outcomes_of(choices: Choices, score: Matrix, cost: Matrix) -> tuple[Matrix, 
 
 def hull(cost: Vector, quality: Vector) -> tuple[Vector, Vector]:
     """Corners of the points' non-decreasing concave hull: what mixing them at random can reach."""
-    corners: list[tuple[float, float]] = []
-    order = np.lexsort((-quality, cost))
-    for point in zip(cost[order].tolist(), quality[order].tolist(), strict=True):
-        if corners and point[1] <= corners[-1][1]:
+    found = corners(cost, quality)
+    return cost[found], quality[found]
+
+
+def corners(cost: Vector, quality: Vector) -> Choices:
+    """Which of the points are corners of their hull, the cheapest first."""
+    found: list[int] = []
+    points = list(zip(cost.tolist(), quality.tolist(), strict=True))
+    for i in np.lexsort((-quality, cost)).tolist():
+        if found and points[i][1] <= points[found[-1]][1]:
             continue
-        while len(corners) > 1 and _is_under(corners[-2], corners[-1], point):
-            corners.pop()
-        corners.append(point)
-    found = np.array(corners)
-    return found[:, 0], found[:, 1]
+        while len(found) > 1 and _is_under(points[found[-2]], points[found[-1]], points[i]):
+            found.pop()
+        found.append(i)
+    return np.array(found, np.int64)
 
 
 def _is_under(

@@ -73,7 +73,7 @@ def arena_score(accuracy: float, cost_per_1k: float) -> float:
 def tied_share(utility: ArrayLike) -> float:
     """Share of the queries on which two or more models are equally worth it, utility (n, m).
 
-    Such ties go to the first of them in the order of the pool.
+    Such ties go to the cheapest of them, and of those to the first in the order of the pool.
     """
     worth = np.asarray(utility, float)
     if worth.shape[1] < 2:

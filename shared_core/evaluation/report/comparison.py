@@ -38,6 +38,8 @@ HIGHER_IS_BETTER: Final = {
 
 RELATIVE: Final = frozenset({"cost", "cost_at_best_single", "latency", "queries_per_second"})
 """Compared as a share of the earlier value: they have units of their own."""
+_NOISE: Final = 1e-9
+"""Differences from the margin below this are rounding."""
 PERCENT: Final = frozenset({"cpt50", "cpt80"})
 USUAL: Final = ("quality", "aiq_range", "apgr")
 _MANY: Final = ("tables", "evaluations")
@@ -63,7 +65,9 @@ class Change:
 
     def regressed(self, margin: float) -> bool:
         """Whether it got worse by more than the margin, or is there no more."""
-        return self.before is not None and (self.worse_by is None or self.worse_by > margin)
+        return self.before is not None and (
+            self.worse_by is None or self.worse_by > margin + _NOISE
+        )
 
 
 def read_run(path: str | Path) -> dict[str, Mapping[str, Any]]:
@@ -143,13 +147,19 @@ def _of_line(
             table,
             router,
             name,
-            line[name],
-            found.get(name),
-            _worse(name, line[name], found.get(name)),
+            before,
+            _known(found, name),
+            _worse(name, before, _known(found, name)),
         )
         for name in figures
-        if line.get(name) is not None
+        if (before := _known(line, name)) is not None
     ]
+
+
+def _known(line: Mapping[str, Any], figure: str) -> float | None:
+    """The figure; None where the run does not have it, or has no number."""
+    value = line.get(figure)
+    return None if value is None or math.isnan(value) else float(value)
 
 
 def _worse(figure: str, before: float, after: float | None) -> float | None:

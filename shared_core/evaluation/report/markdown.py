@@ -38,7 +38,8 @@ def _of_table(table: Table, pictures: Sequence[str]) -> list[str]:
     parts = [f"## {_plain(table['data'])}"]
     parts.append(
         f"Fitted on {table['n_train']:,} queries, judged on {table['n_test']:,}; "
-        "intervals are 95 %, by paired bootstrap over the queries."
+        "intervals are 95 %, by paired bootstrap over the queries. What it comes to is judged at "
+        "settings that other queries of the test chose."
     )
     origin = [table[name] for name in ("read", "split") if table.get(name)]
     parts.append(_list([*origin, *table.get("notes", [])]))

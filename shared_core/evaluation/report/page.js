@@ -143,7 +143,7 @@ function tiles(table) {
     [percent(line.quality), `quality of ${name} (${best.model}: ${percent(best.quality)})`],
     [percent(saved), `saved at that point, against ${best.model}`],
     [number(line.aiq_range), `AIQ (mixing models: ${number(table.lines.zero.aiq_range)})`],
-    [line.cost_save === undefined ? "out of reach" : percent(line.cost_save), "saved at the best model's quality"],
+    [line.cost_save === undefined ? "out of reach" : percent(line.saved), "saved at the best model's quality"],
     line.apgr === undefined ? null : [number(line.apgr, 3), "APGR (random: 0.5)"],
     line.ece === undefined ? null : [number(line.ece, 3), "calibration error"],
   ];

@@ -76,11 +76,12 @@ class BestOfNRouter(ListeningRouter):
         heard.answers += [answer for answer in answers if not answer.failed]
         best: tuple[float, Answer] | None = None
         for answer in heard.answers:
-            score = yield from self.scorer.flow(heard.query, answer, heard.answers)
+            told = yield from self.scorer.flow(heard.query, answer, heard.answers)
+            score = told if told == told else 0.0  # NaN: the scorer cannot judge it
             if best is None or score > best[0]:
                 best = score, answer
         if best is None:
             return self.decision(heard, heard.ranking[-1], f"{model} did not answer")
-        heard.scores[model] = best[0] if best[0] == best[0] else 0.0
+        heard.scores[model] = best[0]
         reason = f"the best of {len(heard.answers)} answers, scored {heard.scores[model]:.2f}"
         return self.decision(heard, model, reason, best[1])

@@ -14,6 +14,7 @@ from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.query import Query
+from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
 from shared_core.routers.non_predictive.beliefs import Beliefs
 from shared_core.routers.non_predictive.experience import Experience
@@ -168,9 +169,19 @@ class HybridRouter(ListeningRouter):
         expected = np.empty_like(table.score)
         for held_out in range(N_FOLDS):
             rows = np.flatnonzero(fold == held_out)
-            inner = copy.copy(self.inner).fit(table.rows(fold != held_out))
+            others = table.rows(fold != held_out)
+            inner = self._with_own_encoder(others.queries).fit(others)
             expected[rows] = inner.predict([table.queries[i] for i in rows]).quality
         return expected
+
+    def _with_own_encoder(self, texts: Sequence[str]) -> PredictiveRouter:
+        """The inner router; what its encoder has yet to learn, a copy learns from texts."""
+        inner = copy.copy(self.inner)
+        if inner.encoder is not None and (
+            anew := retraining(inner.encoder, untrained(inner.encoder))
+        ):
+            inner.encoder = anew(texts)
+        return inner
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:

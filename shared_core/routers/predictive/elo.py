@@ -169,7 +169,7 @@ def _win_shares(strength: Matrix) -> Matrix:
 
 
 def _line(won: Matrix, means: Matrix) -> tuple[float, float]:
-    """Level and slope that turn win shares into quality."""
+    """Level and slope that turn win shares into quality; who wins more is never expected worse."""
     spread = won - won.mean()
-    slope = float(spread @ means / max(float(spread @ spread), 1e-12))
-    return float(means.mean() - slope * won.mean()), max(slope, 1e-6)
+    slope = max(float(spread @ means / max(float(spread @ spread), 1e-12)), 1e-6)
+    return float(means.mean() - slope * won.mean()), slope

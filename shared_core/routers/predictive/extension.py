@@ -130,11 +130,16 @@ def learn(
     if len(rows) < FEWEST:
         raise DataError(f"{len(rows)} anchors with every score known; it takes {FEWEST} or more")
     scores, wanted = known.score[rows], new.score[rows, 0]
-    weights = _shrunk(scores - scores.mean(axis=0), wanted - wanted.mean())
-    used = rows[np.unique(np.linspace(0, len(rows) - 1, _MOST).astype(np.int64))]
+    apart, spare = scores - scores.mean(axis=0), wanted - wanted.mean()
+    weights = _shrunk(apart, spare)
+    unseen = _left_out(apart, spare - apart @ weights)
+    doubt = float(unseen.var()) * _vagueness(apart, quality[rows] - scores.mean(axis=0))
+    some = np.unique(np.linspace(0, len(rows) - 1, _MOST).astype(np.int64))
+    used = rows[some]
     places = Places.of(vectors[used], quality[used])
     missed = new.score[used, 0] - known.score[used] @ weights
-    pull, level, error = _pattern(places.likeness(places), missed)
+    pull, level, variance = _pattern(places.likeness(places), missed, unseen[some])
+    error = float(np.sqrt(variance + doubt))
     ratio = _ratio(new.cost[rows, 0], known.cost[rows])
     own = _own_cost(new.cost[rows, 0], known.cost[rows])
     found = Extension(weights, level + float(missed.mean()), ratio, error, len(rows), own)
@@ -158,34 +163,55 @@ def _shrunk(scores: Matrix, wanted: Vector) -> Vector:
     """Ridge weights (m,), drawn towards the same weight for every known model."""
     m = scores.shape[1]
     alike = np.full(m, 1 / m)
-    gram = scores.T @ scores + _PENALTY_PER_MODEL * np.eye(m)
     rest = scores.T @ (wanted - scores @ alike)
-    weights: Vector = alike + np.linalg.solve(gram, rest)
+    weights: Vector = alike + np.linalg.solve(_penalised(scores), rest)
     return weights
 
 
-def _pattern(likeness: Matrix, missed: Vector) -> tuple[Vector, float, float]:
-    """Pull (n,) of each anchor, what it adds everywhere, and the error of what is expected."""
+def _penalised(scores: Matrix) -> Matrix:
+    gram: Matrix = scores.T @ scores + _PENALTY_PER_MODEL * np.eye(scores.shape[1])
+    return gram
+
+
+def _left_out(scores: Matrix, missed: Vector) -> Vector:
+    """What the mixture would miss (n,) of each anchor, had it been learned from the others."""
+    own = (scores * np.linalg.solve(_penalised(scores), scores.T).T).sum(axis=1)
+    unseen: Vector = missed / (1 - own - 1 / len(missed))
+    return unseen
+
+
+def _vagueness(scores: Matrix, expected: Matrix) -> float:
+    """Mean variance of the mixture of what is expected (k, m), in units of the noise's."""
+    return float((expected * np.linalg.solve(_penalised(scores), expected.T).T).sum(axis=1).mean())
+
+
+def _pattern(likeness: Matrix, missed: Vector, unseen: Vector) -> tuple[Vector, float, float]:
+    """Pull (n,) of each anchor, what it adds everywhere, and the variance of what is expected.
+
+    What the mixture misses is smaller on the anchors that it was learned from, the more so the more
+    models there are: the variance goes by ``unseen``, what it misses of others.
+    """
     n = len(missed)
     middle = np.eye(n) - 1 / n
     strength, axes = np.linalg.eigh(middle @ likeness @ middle)
     strength = np.maximum(strength, 0.0)
-    told = axes.T @ (missed - missed.mean())
     grown = [strength / noise + 1 for noise in _NOISES]
-    variance = np.array([(told**2 / one).sum() / (n - 1) for one in grown])
-    share = _likely(variance, [float(np.log(one).sum()) for one in grown], n)
+    told = axes.T @ (missed - missed.mean())
+    share, _ = _likely(told, grown)
     inverse = sum(w / (noise * one) for w, noise, one in zip(share, _NOISES, grown, strict=True))
     pull: Vector = axes @ (told * inverse)
+    share, variance = _likely(axes.T @ (unseen - unseen.mean()), grown)
     doubt = [v * _left_out_variance(axes, one) for v, one in zip(variance, grown, strict=True)]
-    return pull, -float(likeness.mean(axis=0) @ pull), float(np.sqrt(share @ np.array(doubt)))
+    return pull, -float(likeness.mean(axis=0) @ pull), float(share @ np.array(doubt))
 
 
-def _likely(variance: Vector, volume: list[float], n: int) -> Vector:
-    """How likely each of the strengths is, all being as likely before: marginal likelihoods."""
-    log = -((n - 1) * np.log(np.maximum(variance, 1e-12)) + np.array(volume)) / 2
+def _likely(told: Vector, grown: list[Vector]) -> tuple[Vector, Vector]:
+    """How likely each strength is (marginal likelihoods, all as likely before), and its noise."""
+    n, volume = len(told), np.array([float(np.log(one).sum()) for one in grown])
+    variance = np.array([(told**2 / one).sum() / (n - 1) for one in grown])
+    log = -((n - 1) * np.log(np.maximum(variance, 1e-12)) + volume) / 2
     weight = np.exp(log - log.max())
-    share: Vector = weight / weight.sum()
-    return share
+    return weight / weight.sum(), variance
 
 
 def _left_out_variance(axes: Matrix, grown: Vector) -> float:

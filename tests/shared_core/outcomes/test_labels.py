@@ -32,6 +32,12 @@ def test_hard_labels_do_not_depend_on_the_order_of_columns(order: list[int]) -> 
     assert [order[i] for i in turned] == labels.hard(SCORE, cost).tolist() == [1, 2]
 
 
+def test_a_model_of_unknown_cost_wins_no_tie() -> None:
+    score = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    cost = np.array([[0.5, np.nan, 0.1]] * 2)
+    assert labels.hard(score, cost).tolist() == [0, 1]
+
+
 def test_wins_know_ties_and_gaps() -> None:
     np.testing.assert_array_equal(labels.wins(SCORE, 0, 1), [0.5, np.nan])
     np.testing.assert_array_equal(labels.wins(SCORE, 0, 2), [1.0, 0.0])

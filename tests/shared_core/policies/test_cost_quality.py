@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shared_core import ColdStartRouter, ConfigError, CostQuality, KNNRouter, Predictions, Query
+from shared_core.policies.base import most_useful
 
 shares = arrays(float, (4, 3), elements=st.floats(0, 1))
 
@@ -76,3 +77,14 @@ def test_predictions_of_some_models_keep_the_order_given() -> None:
     assert (part.models, part.cost_unit) == (("c", "a"), 4)
     np.testing.assert_array_equal(part.quality, [[0.9, 0.5]])
     np.testing.assert_array_equal(part.cost, [[4, 1]])
+
+
+coarse = arrays(float, (4, 3), elements=st.sampled_from([0.0, 0.5, 1.0]))
+
+
+@given(coarse, coarse)
+def test_the_most_useful_is_who_comes_first_in_a_ranking(
+    utility: np.ndarray, cost: np.ndarray
+) -> None:
+    first = [int(np.lexsort((c, -u))[0]) for u, c in zip(utility, cost, strict=True)]
+    assert most_useful(utility, cost).tolist() == first

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ from shared_core import (
     CostQuality,
     Dispatcher,
     EnsembleRouter,
+    FunctionEncoder,
     HybridRouter,
+    JoinedEncoder,
     KNNRouter,
     LexicalEncoder,
     MeanLogprob,
@@ -171,6 +175,35 @@ def test_a_rehearsal_goes_as_the_router_would() -> None:
         went = replay(router, new)
         np.testing.assert_allclose(new.score[np.arange(40), chosen], went.quality)
         np.testing.assert_allclose((asked * new.cost).sum(axis=1), went.cost)
+
+
+def test_of_several_answers_one_that_cannot_be_judged_is_not_kept_over_good_ones() -> None:
+    flow = BestOfNRouter(POOL, MeanLogprob(), n=2).flow(Query("question"))
+    ask = next(flow)
+    unjudged, good = (Answer(ask.models[0], text) for text in ("unjudged", "good"))
+    with pytest.raises(StopIteration) as done:
+        flow.send([unjudged, replace(good, logprob=-0.05)])
+    assert done.value.value.answer.text == "good"
+
+
+@pytest.mark.parametrize(
+    "other", [(), (FunctionEncoder(lambda texts: [[1.0]] * len(texts), name="one"),)]
+)
+def test_a_given_encoder_learns_from_all_rows_and_for_each_fold_from_its_own(
+    other: tuple[FunctionEncoder, ...],
+) -> None:
+    seen: list[int] = []
+
+    class Counting(LexicalEncoder):
+        def fit(self, texts: Sequence[str], progress: Any = None) -> Self:
+            seen.append(len(texts))
+            return super().fit(texts, progress)
+
+    given = Counting()
+    encoder = JoinedEncoder([given, *other]) if other else given
+    HybridRouter(KNNRouter(POOL, k=20, encoder=encoder), MeanLogprob()).fit(outcomes())
+    assert seen == [40, 40, 40, 60]
+    assert given.n_features == LexicalEncoder().fit(outcomes().queries).n_features
 
 
 FLOWS: dict[str, Callable[[], Router]] = {

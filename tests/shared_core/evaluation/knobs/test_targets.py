@@ -12,8 +12,11 @@ from small_world import HELD_OUT, POOL, TRAIN, outcomes, texts, with_gaps
 
 from shared_core import (
     AutoRouter,
+    ColdStartRouter,
     ConfigError,
+    CostQuality,
     DataError,
+    GuardedRouter,
     LinearRouter,
     OutcomeTable,
     Predictions,
@@ -21,6 +24,7 @@ from shared_core import (
     Query,
     Target,
     keep,
+    match_best_single,
 )
 from shared_core.evaluation.knobs.targets import Against, Kind, kept, losses
 
@@ -68,10 +72,63 @@ def test_calibration_takes_rows_with_every_outcome(router: LinearRouter) -> None
         keep(router, with_gaps(table), target)
 
 
-@pytest.mark.parametrize("made", [("much", 1.0, 0.1), ("cost_per_1k", 1.0, 0.0)])
+@pytest.mark.parametrize(
+    "made",
+    [
+        ("much", 1.0, 0.1),
+        ("cost_per_1k", 1.0, 0.0),
+        ("cost_per_1k", 1.0, 1e-300),
+        ("cost_per_1k", -1.0, 0.1),
+        ("cost_per_1k", float("inf"), 0.1),
+        ("strong_share", 30.0, 0.1),
+        ("strong_share", float("nan"), 0.1),
+        ("quality_floor", -5.0, 0.1),
+    ],
+)
 def test_targets_that_make_no_sense(made: tuple[str, float, float]) -> None:
     with pytest.raises(ConfigError):
         Target(*made)  # type: ignore[arg-type]
+
+
+def test_the_tiniest_chances_can_be_computed_with(router: LinearRouter) -> None:
+    calibration = outcomes(texts(range(200, 300)))
+    for kind, value in (("cost_per_1k", 0.1), ("strong_share", 0.5), ("quality_floor", -0.1)):
+        found = keep(router, calibration, Target(kind, value, 1e-100))  # type: ignore[arg-type]
+        assert not found.is_proved
+
+
+def test_what_no_choice_can_break_is_proved(router: LinearRouter) -> None:
+    free = outcomes(texts(range(200, 220)))
+    free = replace(free, measures={"score": free.score, "cost": 0 * free.score})
+    assert keep(router, free, Target("cost_per_1k", 0.0)).is_proved
+    assert keep(router, free, Target("strong_share", 1.0)).is_proved
+
+
+def test_a_promise_is_about_the_choices_that_routing_makes() -> None:
+    """Both are expected to be as good; then the cheaper one is asked, first in the pool or not."""
+    queries = tuple(f"question {number}" for number in range(100))
+    cost = np.tile([0.01, 0.001], (100, 1))
+
+    def table(weak: float) -> OutcomeTable:
+        score = np.tile([1.0, weak], (100, 1))
+        return OutcomeTable(("strong", "weak"), queries, {"score": score, "cost": cost})
+
+    router = LinearRouter(["strong", "weak"]).fit(table(1.0))
+    found = keep(router, table(0.0), Target("quality_floor", -0.1))
+    router.policy = CostQuality(0.0)
+    assert {router.route(text).model for text in queries} == {"weak"}
+    assert not found.is_proved
+    assert found.achieved == -1.0
+
+
+def test_only_of_routers_that_predict() -> None:
+    calibration = outcomes(texts(range(200, 220)))
+    guarded = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(outcomes(TRAIN))
+    for router in (guarded, ColdStartRouter(POOL)):
+        with pytest.raises(ConfigError, match="has no predictions to set a cost weight by"):
+            keep(router, calibration, Target("strong_share", 0.5))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="a ColdStartRouter has no predictions"):
+        match_best_single(ColdStartRouter, outcomes(TRAIN), POOL)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

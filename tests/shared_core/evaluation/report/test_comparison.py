@@ -30,6 +30,11 @@ def test_a_margin_is_what_may_be_lost() -> None:
     assert failed(run(), run(quality=0.9), 0.0, "quality") == []
 
 
+@pytest.mark.parametrize(("before", "after"), [(0.7, 0.69), (0.5, 0.49), (0.83, 0.82)])
+def test_a_fall_of_just_the_margin_is_allowed(before: float, after: float) -> None:
+    assert failed(run(quality=before), run(quality=after), 0.01, "quality") == []
+
+
 def test_lower_is_better_where_it_is() -> None:
     assert failed(run(), run(cost=0.0104), 0.05, "cost") == []  # of the earlier cost, 4 % more
     assert failed(run(), run(cost=0.0106), 0.05, "cost") == ["cost"]
@@ -40,6 +45,8 @@ def test_lower_is_better_where_it_is() -> None:
 def test_what_is_gone_has_regressed() -> None:
     gone = {"t": {"data": "t", "routers": {}}}
     assert failed(run(), gone, 1.0, "quality") == ["quality"]
+    assert failed(run(), run(quality=float("nan")), 1.0, "quality") == ["quality"]
+    assert failed(run(apgr=float("nan")), run(), 0.0, "apgr", "quality") == []
     assert failed(run(apgr=None), run(), 0.0, "apgr", "quality") == []
 
 

@@ -37,6 +37,20 @@ def test_games_of_the_same_form_weigh_more() -> None:
     assert apart(0.15) > apart(0.0)
 
 
+def test_who_wins_often_but_little_is_expected_near_its_mean() -> None:
+    """The first wins eight games of ten by a little, and loses the others by much."""
+    score = np.tile([0.5, 0.4], (60, 1))
+    score[::5] = score[1::10] = [0.0, 1.0]
+    table = OutcomeTable(
+        ("often", "much"),
+        tuple(f"question {number}" for number in range(60)),
+        {"score": score, "cost": np.ones_like(score)},
+    )
+    told = EloRouter(["often", "much"]).fit(table).predict(table.queries).quality
+    assert score[:, 0].mean() < score[:, 1].mean()
+    np.testing.assert_allclose(told, score.mean(), atol=0.01)
+
+
 @pytest.mark.parametrize("levels", ["right or wrong", "some unknown", "graded"])
 def test_games_are_counted_as_they_were_played(levels: str) -> None:
     rng = np.random.default_rng(0)

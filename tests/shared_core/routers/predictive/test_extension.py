@@ -178,6 +178,28 @@ def test_more_anchors_leave_less_doubt() -> None:
     assert many < few / 2
 
 
+@pytest.mark.parametrize("n_models", [3, 24])
+def test_the_error_told_is_not_less_than_what_is_missed(n_models: int) -> None:
+    """However many models the mixture may be made of."""
+    rng, vectors, n = np.random.default_rng(0), np.eye(12, dtype=np.float32), 50
+    told, within = [], []
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-rng.normal(0.5, 0.8, (12, n_models + 1))))
+        kind = rng.integers(0, 12, n)
+        right = (rng.random((n, n_models + 1)) < chance[kind]).astype(float)
+        names, texts = tuple(map(str, range(n_models + 1))), tuple(map(str, range(n)))
+        table = OutcomeTable(names, texts, {"score": right, "cost": np.ones_like(right)})
+        expected = chance[:, :-1]
+        found, added = learn(
+            table.of(names[:-1]), table.of(names[-1:]), expected[kind], vectors[kind]
+        )
+        missed = added(expected, expected, vectors)[0][:, 0] - chance[:, -1]
+        told.append(found.error)
+        within.append(np.abs(missed) < 1.96 * found.error)
+    assert np.mean(within) > 0.85
+    assert np.mean(told) < 0.25
+
+
 def test_added_models_stand_side_by_side() -> None:
     one = _learned(40, lambda v: v[:, 0] > 0)[1]
     two = _learned(60, lambda v: v[:, 1] > 0, seed=1)[1]

@@ -25,6 +25,7 @@ from langchain_llmrouter.profiles import ProfileMode, facts_of, pool_profile
 from langchain_llmrouter.routing import CONFIG_SPECS, check_models
 from langchain_llmrouter.tools import shown
 from shared_core.decision import RoutingDecision
+from shared_core.encoders.base import Encoder
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.query import estimate_tokens
@@ -138,10 +139,11 @@ class ChatLLMRouter(ChatMethods):
         models: Mapping[str, AnyRunnable],
         *,
         pool: ModelPool | None = None,
+        encoder: Encoder | None = None,
         **options: Any,
     ) -> Self:
         """The chat model of a saved router; see ``Router.load`` and the class's arguments."""
-        return cls(models=models, router=Router.load(folder, pool=pool), **options)
+        return cls(models=models, router=Router.load(folder, pool, encoder), **options)
 
     def to_config(self, folder: str | Path) -> dict[str, Any]:
         """Save the router to ``folder``; everything ``from_config`` takes but the models.

@@ -20,6 +20,7 @@ from llamaindex_llmrouter.prompts import PromptMethods
 from llamaindex_llmrouter.requests import Request
 from llamaindex_llmrouter.tool_calls import ToolMethods
 from shared_core.decision import RoutingDecision
+from shared_core.encoders.base import Encoder
 from shared_core.pool import ModelPool
 from shared_core.routers.base import Router
 
@@ -84,10 +85,11 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
         models: Mapping[str, LLM],
         *,
         pool: ModelPool | None = None,
+        encoder: Encoder | None = None,
         **options: Any,
     ) -> Self:
         """The LLM of a saved router; see ``Router.load`` and the class's arguments."""
-        return cls(models, Router.load(folder, pool=pool), **options)
+        return cls(models, Router.load(folder, pool, encoder), **options)
 
     def to_config(self, folder: str | Path) -> dict[str, Any]:
         """Save the router to ``folder``; everything ``from_config`` takes but the models.

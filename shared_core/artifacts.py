@@ -5,16 +5,22 @@
     ├── router.safetensors     arrays
     └── encoder/               a part: again a folder of this kind (encoder.json, …)
 
-A folder is written beside its place and renamed into it, so nothing half-written is ever there. The
-checksums tell damage and careless edits; they are no signature.
+A folder is written beside its place and renamed into it, so nothing half-written is ever there. An
+older one is renamed aside first; whoever finds the place empty just then, or because the writer was
+killed just then, looks for it there.
+
+A document seals the arrays beside it and the documents of its parts. The checksums tell damage,
+careless edits and parts of something else; they are no signature.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -26,6 +32,9 @@ import safetensors.numpy
 from shared_core.errors import ArtifactError
 
 FORMAT: Final = 1
+
+_SCRATCH: Final = ".saving-"
+"""How the folder begins, beside an artifact's place, in which it is made."""
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -57,36 +66,43 @@ class Saveable(Protocol):
 def write(artifact: Artifact, folder: str | Path) -> Path:
     """Write the folder whole or not at all; replaces an older artifact there, and nothing else.
 
+    Others may read it meanwhile. Of a symbolic link, what it leads to is written.
+
     Raises:
         ArtifactError: the place holds something that is not an artifact, or cannot be written.
     """
-    place = Path(folder)
-    _check_replaceable(place, artifact.kind)
+    place = _place(folder)
     try:
+        if (standing := _standing(place)) != place:
+            standing.rename(place)
+        _check_replaceable(place, artifact.kind)
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=_SCRATCH) as scratch:
             fresh = Path(scratch) / "fresh"
             _write_folder(artifact, fresh)
-            _exchange(place, fresh, Path(scratch) / "old")
-    except (OSError, TypeError, ValueError) as error:
-        raise ArtifactError(f"cannot save to {place}: {error}") from error
-    return place
+            _exchange(place, fresh, Path(scratch) / _aside(place))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"cannot save to {folder}: {error}") from error
+    return Path(folder)
 
 
 def read(folder: str | Path, kind: str) -> Artifact:
-    """Read a folder back and check it.
+    """Read a folder back and check it; again where another took its place meanwhile.
 
     Raises:
         ArtifactError: not there, of another format, damaged or changed.
     """
-    place = Path(folder)
-    if place.is_file():
-        raise ArtifactError(f"{place} is a file, not the folder of a saved {kind}")
-    document = _read_document(place / f"{kind}.json")
-    arrays = _read_arrays(place / f"{kind}.safetensors", document.pop("arrays_sha256", ""))
-    kinds: dict[str, str] = document.pop("parts", {})
-    parts = {name: read(place / _plain(name), _plain(kind)) for name, kind in kinds.items()}
-    return Artifact(kind, document, arrays, parts)
+    place = _place(folder)
+    while True:
+        before = _identity(place)
+        try:
+            artifact = _read_folder(_standing(place), kind)
+        except ArtifactError:
+            if before == _identity(place):
+                raise
+        else:
+            if before == _identity(place):
+                return artifact
 
 
 def fingerprint(document: Mapping[str, Any], arrays: Arrays) -> str:
@@ -94,38 +110,111 @@ def fingerprint(document: Mapping[str, Any], arrays: Arrays) -> str:
     return _digest(_canonical(document) + safetensors.numpy.save(_sorted(arrays)))[:16]
 
 
+def _place(folder: str | Path) -> Path:
+    """Where the folder is to stand: at the end of a symbolic link, if it is one."""
+    place = Path(folder)
+    return Path(os.path.realpath(place)) if place.is_symlink() else place
+
+
+def _aside(place: Path) -> str:
+    """What an older folder is called while another takes its place."""
+    return f"{place.name}-old"
+
+
+def _standing(place: Path) -> Path:
+    """The place, or where its folder was put aside and nothing has taken its place yet."""
+    if place.exists():
+        return place
+    aside = place.parent.glob(f"{_SCRATCH}*/{glob.escape(_aside(place))}")
+    return next(aside, place)
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    """Equal as long as nothing takes the folder's place."""
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def _check_replaceable(place: Path, kind: str) -> None:
-    if not place.exists() or (place.is_dir() and (place / f"{kind}.json").is_file()):
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return
-    if place.is_dir() and not any(place.iterdir()):
-        return
-    raise ArtifactError(f"{place} exists and holds no saved {kind}: choose another folder")
+    if not (place / f"{kind}.json").is_file():
+        raise ArtifactError(f"it exists and holds no saved {kind}: choose another folder")
+    for held in _strangers(place, kind):
+        raise ArtifactError(f"{held} is no part of a {kind} saved there: choose another folder")
 
 
-def _write_folder(artifact: Artifact, folder: Path) -> None:
+def _strangers(folder: Path, kind: str) -> Iterator[Path]:
+    """What is in the folder beside an artifact of that kind; its document, where it is none."""
+    path = folder / f"{kind}.json"
+    try:
+        parts = _names(_read_document(path).get("parts", {}), path)
+    except ArtifactError:
+        yield path
+        return
+    for held in sorted(folder.iterdir()):
+        if held.name in parts and held.is_dir():
+            yield from _strangers(held, parts[held.name])
+        elif held.name not in (path.name, f"{kind}.safetensors"):
+            yield held
+
+
+def _write_folder(artifact: Artifact, folder: Path) -> str:
+    """Write a folder that isn't there; the digest of its document, which seals all of it."""
     folder.mkdir()
     packed = safetensors.numpy.save(_sorted(artifact.arrays))
-    document = dict(artifact.document) | {
-        "arrays_sha256": _digest(packed),
-        "parts": {name: part.kind for name, part in artifact.parts.items()},
-    }
-    (folder / f"{artifact.kind}.json").write_bytes(_sealed(document))
     (folder / f"{artifact.kind}.safetensors").write_bytes(packed)
-    for name, part in artifact.parts.items():
-        _write_folder(part, folder / _plain(name))
+    digests = {
+        name: _write_folder(part, folder / _plain(name)) for name, part in artifact.parts.items()
+    }
+    document = _sealed(
+        dict(artifact.document)
+        | {
+            "arrays_sha256": _digest(packed),
+            "parts": {name: part.kind for name, part in artifact.parts.items()},
+            "parts_sha256": digests,
+        }
+    )
+    (folder / f"{artifact.kind}.json").write_bytes(document)
+    return _digest(document)
 
 
-def _exchange(place: Path, fresh: Path, old: Path) -> None:
+def _exchange(place: Path, fresh: Path, aside: Path) -> None:
     """Put ``fresh`` in its place and what was there aside, or else change nothing."""
-    if not place.exists():
-        fresh.rename(place)
-        return
-    place.rename(old)
     try:
+        if place.exists():
+            place.rename(aside)
         fresh.rename(place)
-    except OSError:
-        old.rename(place)
+    except BaseException:
+        if aside.exists() and not place.exists():
+            aside.rename(place)
         raise
+
+
+def _read_folder(place: Path, kind: str, expected: str | None = None) -> Artifact:
+    """The artifact in a folder, whose document has the expected digest where one is given."""
+    if place.is_file():
+        raise ArtifactError(f"{place} is a file, not the folder of a saved {kind}")
+    path = place / f"{kind}.json"
+    document = _read_document(path, expected)
+    arrays = _read_arrays(place / f"{kind}.safetensors", document.pop("arrays_sha256", ""))
+    kinds = _names(document.pop("parts", {}), path)
+    digests = _names(document.pop("parts_sha256", {}), path)  # older ones lack them
+    parts = {
+        name: _read_folder(place / _plain(name), _plain(kind), digests.get(name))
+        for name, kind in kinds.items()
+    }
+    return Artifact(kind, document, arrays, parts)
+
+
+def _names(told: Any, path: Path) -> dict[str, str]:
+    """What a document tells of each part."""
+    if not (isinstance(told, dict) and all(isinstance(one, str) for one in told.values())):
+        raise ArtifactError(f"{path} does not name its parts as it should")
+    return told
 
 
 def _sealed(document: Mapping[str, Any]) -> bytes:
@@ -134,7 +223,7 @@ def _sealed(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def _read_document(path: Path, expected: str | None = None) -> dict[str, Any]:
     """The document as it was before it was sealed."""
     try:
         held = path.read_bytes()
@@ -151,9 +240,18 @@ def _read_document(path: Path) -> dict[str, Any]:
             "save it again with this version, or install the version that wrote it"
         )
     document.pop("checksum", None)
-    if held != _sealed(document):
+    if not _is_seal_of(held, document):
         raise ArtifactError(f"{path} was damaged or edited: its checksum differs")
+    if expected not in (None, _digest(held)):
+        raise ArtifactError(f"{path} is not the one that was saved there: its digest differs")
     return document
+
+
+def _is_seal_of(held: bytes, document: Mapping[str, Any]) -> bool:
+    try:
+        return held == _sealed(document)
+    except (ValueError, RecursionError):  # numbers beyond floats, too deep: never written
+        return False
 
 
 def _refuse(constant: str) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared_core.demo.gemma import Progress, fetch_gemma, usual_place
-from shared_core.demo.http import LiveModelFailed, call
 from shared_core.demo.served import (
     GEMMA_TEMPLATE,
     QA_STOP,
@@ -22,9 +21,14 @@ from shared_core.demo.served import (
     has_chat_template,
     serve_gguf,
 )
-from shared_core.errors import ConfigError
+from shared_core.errors import ConfigError, RouterError
+from shared_core.http import call
 
 OLLAMA_URL: Final = "http://127.0.0.1:11434/v1"
+
+
+class LiveModelFailed(RouterError, RuntimeError):
+    """A model's server could not be reached, or answered with an error."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class LiveModel:
         if self.stop:
             asked["stop"] = list(self.stop)
         start = time.perf_counter()
-        told = call(f"{self.base_url}/chat/completions", self.api_key, asked)
+        url = f"{self.base_url}/chat/completions"
+        told = call(url, self.api_key, asked, failed=LiveModelFailed)
         return _answer(told, self.name, time.perf_counter() - start)
 
     def close(self) -> None:
@@ -161,7 +166,7 @@ def _remote(url: str, api_key: str) -> list[LiveModel]:
 
 
 def _listed(base_url: str, api_key: str) -> list[str]:
-    told = call(f"{base_url}/models", api_key)
+    told = call(f"{base_url}/models", api_key, failed=LiveModelFailed)
     listed = told.get("data") or []
     names = [str(item["id"]) for item in listed if isinstance(item, dict) and "id" in item]
     if not names:

@@ -82,7 +82,8 @@ class OnnxEncoder(Encoder):
             return self._read
 
     def config(self) -> Mapping[str, Any]:
-        return {"folder": self.folder, "max_tokens": self.max_tokens}
+        names = ("folder", "max_tokens", "threads", "cache_size")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def fingerprint(self) -> str:

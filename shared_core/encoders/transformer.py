@@ -61,7 +61,8 @@ class TransformerEncoder(Encoder):
             return self._read
 
     def config(self) -> Mapping[str, Any]:
-        return {"model": self.model, "revision": self.revision, "max_tokens": self.max_tokens}
+        names = ("model", "revision", "max_tokens", "batch_size", "local_files_only")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def fingerprint(self) -> str:

@@ -32,7 +32,7 @@ def artifact_of(router: object) -> Artifact:
     config = {name: _packed(name, getattr(router, name), parts) for name in _arguments(router)}
     state: dict[str, Any] = {}
     for name, value in vars(router).items():
-        if not name.endswith("_"):
+        if not _is_learned(name):
             continue
         if isinstance(value, np.ndarray):
             arrays[name] = value
@@ -69,11 +69,17 @@ def router_of(
         config = {name: unpack(value) for name, value in artifact.document["config"].items()}
         router = router_class(**config)
         state = {name: unpack(value) for name, value in artifact.document["state"].items()}
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"the saved {name} does not fit this version: {error}") from error
-    for name, value in (*state.items(), *artifact.arrays.items()):
-        setattr(router, name, value)
+    for learned, value in (*state.items(), *artifact.arrays.items()):
+        if not _is_learned(learned):
+            raise ArtifactError(f"the saved {name} has {learned!r}, which no router learns")
+        setattr(router, learned, value)
     return router
+
+
+def _is_learned(attribute: str) -> bool:
+    return attribute.endswith("_") and not attribute.startswith("__")
 
 
 def _arguments(router: object) -> list[str]:
@@ -116,6 +122,7 @@ class _Unpacker:
         self._pool = pool
         self._encoder = encoder
         self._is_part = is_part
+        self._unpacked: dict[str, Any] = {}
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -123,7 +130,7 @@ class _Unpacker:
         if not isinstance(value, dict):
             return value
         if "$part" in value:
-            return self._part(self._parts[value["$part"]])
+            return self._part(value["$part"])
         if "$pool" in value:
             return self._checked_pool(ModelPool(value["$pool"]))
         if "$scorer" in value:
@@ -134,7 +141,13 @@ class _Unpacker:
             return find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)
         return value
 
-    def _part(self, part: Artifact) -> Any:
+    def _part(self, name: str) -> Any:
+        """What is in that part: one thing, however often it is named."""
+        if name not in self._unpacked:
+            self._unpacked[name] = self._fresh(self._parts[name])
+        return self._unpacked[name]
+
+    def _fresh(self, part: Artifact) -> Any:
         if part.kind == "router":
             return router_of(part, self._base, self._pool, self._encoder, is_part=True)
         if self._encoder is None:

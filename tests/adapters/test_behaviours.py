@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,15 @@ from both_adapters import LangChainChat, LlamaIndexChat
 from shared_core import (
     AllModelsFailed,
     Always,
+    ArtifactError,
     Candidate,
     ConfigError,
     Flow,
+    FunctionEncoder,
+    KNNRouter,
     ModelPool,
     NoEligibleModel,
+    OutcomeTable,
     PoolError,
     Query,
     Router,
@@ -358,6 +363,23 @@ async def test_a_call_can_bring_its_own_deadline(adapter: type[Chat], form: str)
     hanging = Behaviour(hangs=True)
     with pytest.raises(DeadlineExceeded):
         await two(adapter, hanging, hanging).reply(form, HI, deadline=0.2)
+
+
+def test_a_saved_router_takes_the_encoder_that_is_not_saved(
+    adapter: type[Chat], tmp_path: Path
+) -> None:
+    encoder = FunctionEncoder(lambda texts: [[len(text), 1.0] for text in texts], "lengths")
+    table = OutcomeTable.from_rows(
+        [{"query": "x" * n, "score.a": 1.0, "score.b": 0.0} for n in (1, 2, 3)]
+    )
+    router = KNNRouter(["a", "b"], encoder=encoder, k=1, shrinkage=0.0).fit(table)
+    llm: Any = adapter.of(router, {"a": OK, "b": OK}).llm  # type: ignore[attr-defined]
+    config = llm.to_config(tmp_path / "router")
+    loaded = type(llm).from_artifact(tmp_path / "router", llm.models, encoder=encoder)
+    assert loaded.router.encoder_ is encoder
+    assert type(llm).from_config(config, llm.models, encoder=encoder).router.encoder_ is encoder
+    with pytest.raises(ArtifactError, match="encoder=FunctionEncoder"):
+        type(llm).from_artifact(tmp_path / "router", llm.models)
 
 
 CONVERSATIONS: dict[str, list[Said]] = {

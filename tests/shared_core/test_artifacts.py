@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from hypothesis.extra import numpy as st_numpy
 from small_world import TRAIN, outcomes
 
 from shared_core import Artifact, ArtifactError, KNNRouter, Router
-from shared_core.artifacts import fingerprint, read, write
+from shared_core.artifacts import _sealed, fingerprint, read, write
 
 SMALL = Artifact(
     "router",
@@ -34,7 +36,7 @@ json_values = st.recursive(
     ),
     max_leaves=8,
 )  # fmt: skip
-own_keys = {"format", "checksum", "arrays_sha256", "parts"}
+own_keys = {"format", "checksum", "arrays_sha256", "parts", "parts_sha256"}
 documents = st.dictionaries(
     st.text(min_size=1, max_size=8).filter(lambda key: key not in own_keys), json_values, max_size=4
 )
@@ -51,6 +53,13 @@ arrays = st.dictionaries(
 def files(folder: Path) -> Iterator[Path]:
     """All files of a saved thing."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def reseal(path: Path, **changes: Any) -> None:
+    """Change the document as somebody does who knows its checksum; what becomes None goes."""
+    document = json.loads(path.read_text()) | changes
+    kept = {name: value for name, value in document.items() if value is not None}
+    path.write_bytes(_sealed({name: kept[name] for name in kept.keys() - {"format", "checksum"}}))
 
 
 def assert_equal(mine: Artifact, other: Artifact) -> None:
@@ -170,7 +179,10 @@ def test_another_format_is_told(number: object, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"7", b"null", b"{}", b"[" * 200_000, b'{"a": NaN}', b"\xff", b'{"format": 1}'],
+    [
+        b"", b"7", b"null", b"{}", b"[" * 200_000, b'{"a": NaN}', b"\xff", b'{"format": 1}',
+        b'{"format": 1, "a": 1e999}',
+    ],
     ids=lambda content: repr(content[:20]),
 )  # fmt: skip
 def test_files_that_are_no_documents_are_told(content: bytes, tmp_path: Path) -> None:
@@ -180,6 +192,15 @@ def test_files_that_are_no_documents_are_told(content: bytes, tmp_path: Path) ->
         read(tmp_path / "router", "router")
 
 
+def test_documents_nested_too_deep_to_be_checked_are_told(tmp_path: Path) -> None:
+    path = write(SMALL, tmp_path / "router") / "router.json"
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 60, limit):
+        path.write_text('{"format": 1, "a": ' + "[" * depth + "]" * depth + "}")
+        with pytest.raises(ArtifactError, match=r"router\.json"):
+            read(tmp_path / "router", "router")
+
+
 def test_a_file_with_the_right_checksum_and_no_arrays_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +208,29 @@ def test_a_file_with_the_right_checksum_and_no_arrays_is_told(
     write(SMALL, tmp_path / "router")
     with pytest.raises(ArtifactError, match="holds no arrays"):
         read(tmp_path / "router", "router")
+
+
+@pytest.mark.parametrize("parts", [["encoder_"], "encoder_", {"encoder_": 5}, {"encoder_": []}])
+@pytest.mark.parametrize("name", ["parts", "parts_sha256"])
+def test_parts_that_are_named_otherwise_are_told(name: str, parts: object, tmp_path: Path) -> None:
+    reseal(write(SMALL, tmp_path / "router") / "router.json", **{name: parts})
+    with pytest.raises(ArtifactError, match=r"router\.json does not name its parts"):
+        read(tmp_path / "router", "router")
+
+
+def test_a_part_of_another_artifact_is_told(tmp_path: Path) -> None:
+    other = Artifact("encoder", {"name": "inner"}, {"ids": np.arange(4, dtype=np.int64)})
+    place = write(SMALL, tmp_path / "router")
+    shutil.rmtree(place / "encoder_")
+    write(other, place / "encoder_")
+    with pytest.raises(ArtifactError, match=r"encoder\.json is not the one that was saved there"):
+        read(place, "router")
+
+
+def test_documents_without_their_parts_digests_are_read(tmp_path: Path) -> None:
+    place = write(SMALL, tmp_path / "router")
+    reseal(place / "router.json", parts_sha256=None)
+    assert_equal(read(place, "router"), SMALL)
 
 
 def test_nothing_there_and_a_file_there_are_told(tmp_path: Path) -> None:
@@ -230,6 +274,41 @@ def test_foreign_folders_and_files_are_never_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == [thesis.parent, thesis]
 
 
+@pytest.mark.parametrize("foreign", ["README.md", "encoder_/vectors.npy", "src/main.py"])
+def test_what_was_put_beside_an_artifact_is_never_lost(foreign: str, tmp_path: Path) -> None:
+    path = write(SMALL, tmp_path / "router") / foreign
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("years of work")
+    told = foreign.removesuffix("/main.py")
+    with pytest.raises(ArtifactError, match=rf"{told} is no part of a router saved there: choose"):
+        write(Artifact("router", {}), tmp_path / "router")
+    assert path.read_text() == "years of work"
+    assert_equal(read(tmp_path / "router", "router"), SMALL)
+
+
+@pytest.mark.parametrize("content", [b'{"routes": []}', b"{}", b"no JSON", b'{"format": 1}'])
+def test_a_document_of_others_is_never_replaced(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "project" / "router.json"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"router\.json is no part of a router saved there"):
+        write(SMALL, path.parent)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("older", [SMALL, None], ids=["there", "dangling"])
+def test_a_symbolic_link_goes_on_to_lead_there(older: Artifact | None, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("router")
+    if older is not None:
+        write(older, tmp_path / "router")
+    newer = Artifact("router", {"router": "Other"})
+    assert write(newer, link) == link
+    assert link.is_symlink()
+    assert_equal(read(link, "router"), newer)
+    assert_equal(read(tmp_path / "router", "router"), newer)
+
+
 @pytest.mark.parametrize("value", [object(), float("nan"), float("inf"), {1, 2}, b"x"])
 def test_what_json_cannot_hold_is_told_and_leaves_nothing(value: object, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="cannot save to"):
@@ -270,21 +349,89 @@ def test_a_failure_in_the_middle_changes_nothing(
     assert list(tmp_path.iterdir()) == [place]
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
 def test_a_failing_rename_puts_the_older_one_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = write(SMALL, tmp_path / "router")
     rename = Path.rename
 
     def fail_for_the_fresh_one(path: Path, target: Path) -> Path:
         if path.name == "fresh":
-            raise OSError(5, "Input/output error")
+            raise error
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", fail_for_the_fresh_one)
-    with pytest.raises(ArtifactError, match="Input/output error"):
+    with pytest.raises(ArtifactError if isinstance(error, OSError) else KeyboardInterrupt):
         write(Artifact("router", {}), place)
     assert_equal(read(place, "router"), SMALL)
+
+
+def test_readers_never_find_the_place_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write(SMALL, tmp_path / "router")
+    write(Artifact("router", {"router": "Neighbour"}), tmp_path / "router-old")
+    found: list[Artifact] = []
+    rename = Path.rename
+
+    def read_first(path: Path, target: Path) -> Path:
+        if path.name == "fresh":
+            assert not place.exists()
+            found.append(read(place, "router"))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", read_first)
+    write(Artifact("router", {"router": "Other"}), place)
+    (artifact,) = found
+    assert_equal(artifact, SMALL)
+
+
+@pytest.mark.parametrize("name", ["router.json", "router.safetensors", "encoder.json"])
+@pytest.mark.parametrize(
+    "newer", [SMALL, Artifact("router", {"router": "Other"})], ids=["same", "other"]
+)
+def test_readers_get_one_artifact_whole(
+    newer: Artifact, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write(SMALL, tmp_path / "router")
+    reseal(place / "router.json", parts_sha256=None)
+    read_bytes = Path.read_bytes
+
+    def replace_first(path: Path) -> bytes:
+        if path.name == name:
+            monkeypatch.setattr(Path, "read_bytes", read_bytes)
+            write(newer, place)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", replace_first)
+    assert_equal(read(place, "router"), newer)
+
+
+KILLED_BETWEEN = """
+import os, sys
+from pathlib import Path
+from shared_core.artifacts import Artifact, write
+rename = Path.rename
+Path.rename = lambda path, to: os._exit(9) if path.name == "fresh" else rename(path, to)
+write(Artifact("router", {"router": "Newer"}), sys.argv[1])
+"""
+
+
+def test_a_process_killed_between_two_renames_loses_nothing(tmp_path: Path) -> None:
+    place = write(SMALL, tmp_path / "router")
+    killed = subprocess.run([sys.executable, "-c", KILLED_BETWEEN, place], check=False)
+    assert killed.returncode == 9
+    assert not place.exists()
+    assert_equal(read(place, "router"), SMALL)
+    with pytest.raises(ArtifactError, match="cannot save to"):
+        write(Artifact("router", {"value": object()}), place)
+    assert_equal(read(place, "router"), SMALL)
+    newer = Artifact("router", {"router": "Newer"})
+    assert_equal(read(write(newer, place), "router"), newer)
+    shutil.rmtree(place)
+    with pytest.raises(ArtifactError, match="nothing saved at"):
+        read(place, "router")
 
 
 KILLED = """

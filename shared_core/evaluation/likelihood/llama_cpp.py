@@ -8,9 +8,6 @@ decodes token by token: keep answers short.
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +17,7 @@ import numpy as np
 from shared_core.errors import ConfigError, DataError, LikelihoodFailed
 from shared_core.evaluation.likelihood.base import Likelihood
 from shared_core.evaluation.metrics.cost_metrics import Vector
+from shared_core.http import call
 
 
 class LlamaCppLikelihood(Likelihood):
@@ -71,25 +69,13 @@ class LlamaCppLikelihood(Likelihood):
         return np.array([min(0.0, float(step["logprob"])) for step in steps])
 
     def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json"}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
-        url = self.base_url + path
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310
-        try:
-            with _opener(url).open(request, timeout=self.timeout) as response:
-                return dict(json.load(response))
-        except urllib.error.HTTPError as error:
-            raise LikelihoodFailed(f"{url} answered {error.code}") from error
-        except (OSError, ValueError) as error:
-            raise LikelihoodFailed(f"no answer from {url}: {type(error).__name__}") from error
+        return call(
+            self.base_url + path,
+            self._api_key,
+            body,
+            failed=LikelihoodFailed,
+            timeout=self.timeout,
+        )
 
     def __repr__(self) -> str:
         return f"LlamaCppLikelihood({self.base_url!r})"
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Past any proxy for this machine's own addresses."""
-    if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener()

@@ -133,10 +133,13 @@ def routed_without_torch(place: Path) -> str:
 def test_a_router_with_it_is_saved_and_runs_without_torch(
     router_class: type[LinearRouter | KNNRouter], folder: Path, tmp_path: Path
 ) -> None:
-    router = router_class(outcomes().models, encoder=opened(folder)).fit(outcomes())
+    encoder = opened(folder, max_tokens=64, threads=2, cache_size=8)
+    router = router_class(outcomes().models, encoder=encoder).fit(outcomes())
     place = router.save(tmp_path / "router")
     loaded = Router.load(place)
     assert isinstance(loaded, router_class)
+    for name in ("folder", "max_tokens", "threads", "cache_size"):
+        assert getattr(loaded.encoder_, name) == getattr(encoder, name)
     np.testing.assert_array_equal(
         loaded.predict(HELD_OUT).quality, router.predict(HELD_OUT).quality
     )

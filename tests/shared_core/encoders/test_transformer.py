@@ -73,10 +73,13 @@ def test_a_router_with_it_survives_saving(folder: Path, tmp_path: Path) -> None:
         {"query": text, "score.a": float("numbers" in text), "score.b": 0.5} for text in TEXTS * 4
     ]
     table = OutcomeTable.from_rows(rows)
-    router = KNNRouter(table.models, encoder=made(folder), k=2, shrinkage=1.0).fit(table)
+    encoder = made(folder, batch_size=4, revision="main")
+    router = KNNRouter(table.models, encoder=encoder, k=2, shrinkage=1.0).fit(table)
     router.save(tmp_path / "router")
     loaded = Router.load(tmp_path / "router")
     assert isinstance(loaded, KNNRouter)
+    for name in ("model", "revision", "max_tokens", "batch_size", "local_files_only"):
+        assert getattr(loaded.encoder_, name) == getattr(encoder, name)
     assert np.allclose(loaded.predict(TEXTS).quality, router.predict(TEXTS).quality, atol=1e-5)
 
 

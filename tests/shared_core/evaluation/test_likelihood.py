@@ -92,6 +92,11 @@ class Server(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.seen.append({"path": self.path, **asked})
+        if self.path == "/moved/tokenize":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_port}/tokenize")
+            self.end_headers()
+            return
         if self.headers.get("Authorization") != "Bearer key":
             self.send_error(401)
             return
@@ -140,6 +145,13 @@ def test_llama_cpp_says_what_went_wrong(address: str) -> None:
         LlamaCppLikelihood("http://127.0.0.1:1", timeout=2).logprobs("Q", " Paris")
     with pytest.raises(ConfigError, match="begins with http"):
         LlamaCppLikelihood("localhost:80")
+
+
+def test_llama_cpp_sends_its_key_to_no_other_host(address: str) -> None:
+    moved = LlamaCppLikelihood(address.removesuffix("/v1") + "/moved", "key")
+    with pytest.raises(LikelihoodFailed, match="answered 302"):
+        moved.logprobs("Q", " Paris")
+    assert [seen["path"] for seen in Server.seen] == ["/moved/tokenize"]
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from shared_core import (
     CostQuality,
     Flow,
     KNNRouter,
+    LexicalEncoder,
     Policy,
     Predictions,
     Query,
@@ -144,6 +147,15 @@ def test_a_saved_router_of_another_class_is_told(tmp_path: Path) -> None:
         ({"config": {"pool": {"$policy": "Always"}}}, "Always is no Policy"),
         ({"config": []}, "does not fit this version"),
         ({"state": 7}, "does not fit this version"),
+        (
+            {"state": {"deep_": functools.reduce(lambda inner, _: [inner], range(450), 0)}},
+            "fit this",
+        ),
+        ({"state": {"flow": "mine"}}, "has 'flow', which no router learns"),
+        ({"state": {"__class__": "mine"}}, "has '__class__', which no router learns"),
+        ({"state": {"__dict__": {}}}, "has '__dict__', which no router learns"),
+        ({"state": {"is_quick": True}}, "has 'is_quick', which no router learns"),
+        ({"state": {"pool": {"$pool": ["b"]}}}, "has 'pool', which no router learns"),
     ],
 )
 def test_documents_that_fit_nothing_are_told(
@@ -152,6 +164,34 @@ def test_documents_that_fit_nothing_are_told(
     folder = edited(Always(["a"]).save(tmp_path / "router"), **changes)
     with pytest.raises(ArtifactError, match=told):
         Router.load(folder)
+
+
+def test_an_array_that_is_no_learned_one_is_told(tmp_path: Path) -> None:
+    saved = Always(["a"]).artifact()
+    folder = write(replace(saved, arrays={"route": np.ones(1)}), tmp_path / "router")
+    with pytest.raises(ArtifactError, match="has 'route', which no router learns"):
+        Router.load(folder)
+
+
+def test_another_routers_encoder_is_refused(tmp_path: Path, small_knn: KNNRouter) -> None:
+    from small_world import POOL, outcomes
+
+    folder = small_knn.save(tmp_path / "router")
+    other = KNNRouter(POOL, encoder=LexicalEncoder(seed=7), k=3, shrinkage=1.0).fit(outcomes())
+    other.save(tmp_path / "other")
+    shutil.rmtree(folder / "encoder")
+    shutil.copytree(tmp_path / "other" / "encoder", folder / "encoder")
+    with pytest.raises(ArtifactError, match=r"encoder\.json is not the one that was saved there"):
+        Router.load(folder)
+
+
+def test_what_was_one_encoder_is_one_again(tmp_path: Path) -> None:
+    from small_world import POOL, outcomes
+
+    router = KNNRouter(POOL, encoder=LexicalEncoder(), k=3, shrinkage=1.0).fit(outcomes())
+    loaded = Router.load(router.save(tmp_path / "router"))
+    assert isinstance(loaded, KNNRouter)
+    assert loaded.encoder is loaded.encoder_
 
 
 def test_documents_that_make_no_sense_are_told(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ class StickyRouter(Router):
         if previous not in eligible:
             return None
         ranking = (previous, *(name for name in eligible if name != previous))
-        return RoutingDecision(ranking, "StickyRouter", pin, _REASON_OF[pin], rejected=rejected)
+        name = type(self).__name__
+        return RoutingDecision(ranking, name, pin, _REASON_OF[pin], rejected=rejected)
 
     def _pin(self, query: Query) -> Pin | None:
         """Why to stay without asking the inner router; None where it may choose."""

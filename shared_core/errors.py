@@ -13,6 +13,7 @@ RouterError
 │   └── CostCapReached   what was left to spend did not suffice for any model
 ├── TimedOut             one attempt took too long (also a TimeoutError)
 ├── LikelihoodFailed     a model's server did not weigh an answer
+├── LiveModelFailed      a model's server did not answer the demo
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
 
@@ -106,6 +107,10 @@ class TimedOut(RouterError, TimeoutError):
 
 class LikelihoodFailed(RouterError, RuntimeError):
     """A model's server could not be reached, or did not weigh the answer it was given."""
+
+
+class LiveModelFailed(RouterError, RuntimeError):
+    """A model's server could not be reached, or answered with an error."""
 
 
 class MissingExtra(RouterError, ImportError):

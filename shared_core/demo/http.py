@@ -9,13 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from shared_core.errors import RouterError
+from shared_core.errors import LiveModelFailed
 
 _TIMEOUT: Final = 300.0
-
-
-class LiveModelFailed(RouterError, RuntimeError):
-    """A model's server could not be reached, or answered with an error."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared_core.demo.gemma import Progress, fetch_gemma, usual_place
-from shared_core.demo.http import LiveModelFailed, call
+from shared_core.demo.http import call
 from shared_core.demo.served import (
     GEMMA_TEMPLATE,
     QA_STOP,
@@ -22,7 +22,7 @@ from shared_core.demo.served import (
     has_chat_template,
     serve_gguf,
 )
-from shared_core.errors import ConfigError
+from shared_core.errors import ConfigError, LiveModelFailed
 
 OLLAMA_URL: Final = "http://127.0.0.1:11434/v1"
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
+from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
@@ -55,6 +56,9 @@ class ListeningRouter(Router):
         pool: the candidates.
         scorer: how good an answer is; one it cannot judge counts as 0.
         inner: whose ranking says who comes first; by price when not given.
+
+    Raises:
+        ConfigError: the inner router has models that the pool has not.
     """
 
     def __init__(
@@ -64,6 +68,11 @@ class ListeningRouter(Router):
         inner: Router | None = None,
     ) -> None:
         super().__init__(pool)
+        if inner is not None and (strange := sorted(set(inner.pool) - set(self.pool))):
+            raise ConfigError(
+                f"inner may choose {', '.join(strange)}; the pool has {', '.join(self.pool)}: "
+                "give both the same pool"
+            )
         self.scorer = scorer
         self.inner = inner
 

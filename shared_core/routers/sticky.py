@@ -144,6 +144,13 @@ def check_mode(mode: str) -> None:
         raise ConfigError(f"mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
 
 
+def untraced(router: Router, query: Query) -> Query:
+    """The query as the router is asked it without a trace in a conversation's memory."""
+    if not isinstance(router, StickyRouter):
+        return query
+    return replace(query, conversation=None, previous=router.previous_of(query))
+
+
 class Memory:
     """Which model each conversation is with: bounded, forgetful, safe to share among threads.
 

@@ -36,6 +36,7 @@ from shared_core import (
     RoutingDecision,
     TimedOut,
 )
+from shared_core.calls.books import Books, Entry
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
@@ -491,3 +492,28 @@ def test_every_model_asked_is_eligible_and_asked_as_often_as_the_rule_says(
 def test_limits_are_above_zero(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="is a number above 0"):
         Reliability(**wrong)
+
+
+def test_what_is_under_way_counts_against_the_cap_as_expected() -> None:
+    books = Books(max_cost=1.0)
+    first, second = (Entry(model, "answer", 0.6) for model in "ab")
+    assert books.open(first)
+    assert not books.open(second)
+    books.enter(first, first.ended("answered"), spent=0.1)
+    assert books.open(second)
+
+
+@pytest.mark.parametrize("run", [run_sync, run_async])
+def test_in_haste_the_answer_heard_last_has_to_do(run: Any, provider: Any) -> None:
+    models = provider()
+
+    class Ponders(Router):
+        def flow(self, query: Query) -> Flow:
+            yield Ask(("a",))
+            yield Ask(("b",))
+            models.free.wait(HANG)
+            return RoutingDecision(("c",), "Ponders", "policy", "at last")
+
+    decision = run(dispatcher(Ponders(POOL)), Query("hi", deadline=0.3), models)
+    models.free.set()
+    assert (decision.model, decision.cause, models.asked) == ("b", "default", ["a", "b"])

@@ -137,6 +137,7 @@ class Told(PredictiveRouter):
         ((0.5, 0.6, 0.0), 0, "b"),  # nothing to re-read: the better one
         ((0.5, 0.6, 0.0), 50_000, "b"),  # $0.095 more: 0.0475 of utility, less than it gains
         ((0.5, 0.6, 0.0), 200_000, "a"),  # $0.38 more: 0.19, more than it gains
+        ((0.5, 0.6, 0.0), 150_000, "a"),  # $0.285 more, as the old one has it cached: 0.1425
         ((0.5, 0.9, 0.0), 200_000, "b"),
     ],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_core import Candidate, ColdStartRouter, ModelPool, Query, ZeroShotRouter
+from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.routers.no_data.demand import demand
 
 POOL = ModelPool(
@@ -386,3 +389,17 @@ def test_a_template_changes_nothing(template: str, context: str) -> None:
     for text in (*HARD, *EASY):
         wrapped = ColdStartRouter(TWO).route(template.format(text, context))
         assert wrapped.model == ColdStartRouter(TWO).route(text).model
+
+
+def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:
+    turned = ModelPool(list(POOL.values())[::-1])
+    router = ColdStartRouter(turned, _Indifferent())
+    assert router.route("hi").ranking == ("nano", "middle", "grand")
+
+
+@dataclass(frozen=True)
+class _Indifferent(Policy):
+    """Finds every model equally worth it."""
+
+    def __call__(self, predictions: Predictions) -> Matrix:
+        return np.zeros_like(predictions.quality)

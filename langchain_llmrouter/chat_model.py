@@ -103,7 +103,7 @@ class ChatLLMRouter(ChatMethods):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     def __init__(self, models: Mapping[str, AnyRunnable], router: Router, **options: Any) -> None:
-        check_models(models, router.pool)
+        check_models(models, router)
         given = check_options(type(self), options)
         super().__init__(models=Members.of(models, given), router=router, **given)
         _ = self._exchange  # so that options that do not go together are told of here

@@ -15,8 +15,8 @@ from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
 from shared_core.pool import ModelPool
 from shared_core.query import Query
-from shared_core.routers.base import Router
-from shared_core.routers.sticky import Mode, StickyRouter
+from shared_core.routers.base import Router, check_router
+from shared_core.routers.sticky import Mode, StickyRouter, untraced
 
 PREFIX: Final = "llmrouter_"
 """Of the keys of ``config["configurable"]`` that are for the router."""
@@ -63,7 +63,7 @@ class Routing:
     dispatcher: Dispatcher = field(init=False)
 
     def __post_init__(self) -> None:
-        check_models(self.models, self.router.pool)
+        check_models(self.models, self.router)
         facts = {name: facts_of(model) for name, model in self.models.items()}
         self.known = self.router.pool.completed(facts)
         if not isinstance(self.router, StickyRouter) and self.sticky != "off":
@@ -78,9 +78,7 @@ class Routing:
 
     def dry(self, query: Query) -> Query:
         """The query as it is asked without leaving a trace in a conversation's memory."""
-        if not isinstance(self.router, StickyRouter):
-            return query
-        return replace(query, conversation=None, previous=self.router.previous_of(query))
+        return untraced(self.router, query)
 
     def explained(self, decision: RoutingDecision, query: Query) -> RoutingDecision:
         """The decision, saying which needs its model is only assumed to meet."""
@@ -91,9 +89,12 @@ class Routing:
         return replace(decision, reason=told)
 
 
-def check_models(models: Mapping[str, Any], pool: ModelPool) -> None:
-    """ConfigError unless there is one runnable for each name of the pool, and no other."""
-    if set(models) != set(pool):
+def check_models(models: Mapping[str, Any], router: Router) -> None:
+    """ConfigError unless there is one runnable for each name of the router's pool, no other."""
+    check_router(router)
+    if not isinstance(models, Mapping):
+        raise ConfigError(f"models is a mapping of names, not a {type(models).__name__}")
+    if set(models) != set(pool := router.pool):
         raise ConfigError(
             f"the router chooses among {', '.join(pool)}; "
             f"models has {', '.join(models) or 'none'}: give one model for each name"

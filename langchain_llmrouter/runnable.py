@@ -14,7 +14,13 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from langchain_llmrouter.bubble import delivered
 from langchain_llmrouter.delegation import Delegation
 from langchain_llmrouter.inputs import query_of_input
-from langchain_llmrouter.routing import CONFIG_SPECS, Routing, wishes_of, without_model
+from langchain_llmrouter.routing import (
+    CONFIG_SPECS,
+    Routing,
+    check_models,
+    wishes_of,
+    without_model,
+)
 from langchain_llmrouter.runs import own_arun, own_run
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
@@ -66,6 +72,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
     def __init__(
         self, runnables: Mapping[str, Runnable[Any, Any]], router: Router, **options: Any
     ) -> None:
+        check_models(runnables, router)
         super().__init__(runnables=dict(runnables), router=router, **options)
         names = ("failover", "failover_on", "reliability", "listeners")
         dispatching = {name: getattr(self, name) for name in names}

@@ -34,7 +34,7 @@ from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.reliability import Reliability
-from shared_core.routers.base import Router
+from shared_core.routers.base import Router, check_router
 from shared_core.routers.sticky import Mode, StickyRouter, check_mode
 
 _OPTIONS: Final = (
@@ -97,7 +97,7 @@ class RouterBase(FunctionCallingLLM):
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
         _check_options(options)
-        _check_models(models, router.pool)
+        _check_models(models, router)
         given = {name: value for name, value in options.items() if name in _OPTIONS}
         super().__init__(models=dict(models), router=router, **_FILLED_IN, **given)
         warn_of_undeclared_windows(router.pool, self.models)
@@ -132,7 +132,7 @@ class RouterBase(FunctionCallingLLM):
     @cached_property
     def _known(self) -> ModelPool:
         """The router's pool with what LlamaIndex knows of its models."""
-        _check_models(self.models, self.router.pool)
+        _check_models(self.models, self.router)
         return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
 
     @cached_property
@@ -200,6 +200,8 @@ class RouterBase(FunctionCallingLLM):
         """A conversation to route, and the keyword arguments to hand on."""
         lend(self.callback_manager, self.models.values())
         own, options = split(kwargs)
+        if isinstance(messages, str):
+            raise ConfigError("a chat takes a list of ChatMessage; for one text there is complete")
         conversation = Conversation(messages, self._authors, self._providers)
         about |= _of_call(options) | own
         if about.get("tools"):  # whatever a candidate says of itself
@@ -276,8 +278,11 @@ def _check_options(options: Mapping[str, Any]) -> None:
         raise ConfigError(f"metadata_mode is conservative or union, not {mode!r}")
 
 
-def _check_models(models: Mapping[str, LLM], pool: ModelPool) -> None:
-    if set(models) != set(pool):
+def _check_models(models: Mapping[str, LLM], router: Router) -> None:
+    check_router(router)
+    if not isinstance(models, Mapping):
+        raise ConfigError(f"models is a mapping of names, not a {type(models).__name__}")
+    if set(models) != set(pool := router.pool):
         raise ConfigError(
             f"the router chooses among {', '.join(pool)}; models has "
             f"{', '.join(models) or 'none'}: give one LLM for each name"

@@ -17,12 +17,13 @@ from llama_index.core.tools import BaseTool
 
 from llamaindex_llmrouter.chats import ChatMethods
 from llamaindex_llmrouter.prompts import PromptMethods
-from llamaindex_llmrouter.requests import Request
 from llamaindex_llmrouter.tool_calls import ToolMethods
 from shared_core.decision import RoutingDecision
 from shared_core.encoders.base import Encoder
 from shared_core.pool import ModelPool
+from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.routers.sticky import untraced
 
 _CONFIGURED: Final = ("sticky", "failover", "metadata_mode")
 
@@ -113,7 +114,7 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
         tools: Sequence[BaseTool] | None = None,
         **kwargs: Any,
     ) -> RoutingDecision:
-        """Decide and call nobody.
+        """Decide and call nobody; leaves no trace.
 
         Args:
             messages: the conversation, or a single text.
@@ -124,7 +125,7 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
             ConfigError: the router has to hear answers before it can decide.
             NoEligibleModel: no model can serve this call.
         """
-        return self._deciding.route(self._dry(messages, tools, kwargs).query)
+        return self._deciding.route(self._dry(messages, tools, kwargs))
 
     async def aroute(
         self,
@@ -133,13 +134,15 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
         **kwargs: Any,
     ) -> RoutingDecision:
         """``route`` without blocking the event loop."""
-        return await self._deciding.aroute(self._dry(messages, tools, kwargs).query)
+        return await self._deciding.aroute(self._dry(messages, tools, kwargs))
 
     def _dry(
         self,
         messages: Sequence[ChatMessage] | str,
         tools: Sequence[BaseTool] | None,
         kwargs: Mapping[str, Any],
-    ) -> Request:
+    ) -> Query:
         asked = [ChatMessage(messages)] if isinstance(messages, str) else messages
-        return self._chat_request(asked, kwargs, tools=tools or ())[0]
+        return untraced(
+            self._deciding, self._chat_request(asked, kwargs, tools=tools or ())[0].query
+        )

@@ -14,6 +14,7 @@ RouterError
 ├── TimedOut             one attempt took too long (also a TimeoutError)
 │   └── Swamped          it was not begun: too many calls of the model hang already
 ├── LikelihoodFailed     a model's server did not weigh an answer
+├── LiveModelFailed      a model's server did not answer the demo
 └── MissingExtra         an optional package is not installed (also an ImportError)
 """
 
@@ -114,6 +115,10 @@ class Swamped(TimedOut):
 
 class LikelihoodFailed(RouterError, RuntimeError):
     """A model's server could not be reached, or did not weigh the answer it was given."""
+
+
+class LiveModelFailed(RouterError, RuntimeError):
+    """A model's server could not be reached, or answered with an error."""
 
 
 class MissingExtra(RouterError, ImportError):

@@ -202,6 +202,7 @@ def check_sound(router: Router, query: Query | str) -> None:
     assert set(decision.ranking) <= set(POOL.names)
     assert len(set(decision.ranking)) == len(decision.ranking)
     assert decision.reason
+    assert all(0 <= quality <= 1 for quality in decision.quality.values())
     json.dumps(decision.to_dict(), allow_nan=False)
 
 

@@ -92,8 +92,9 @@ def test_models_that_fail_leave_the_score_unknown(
     scorer_class: type[Scorer], parameters: Any
 ) -> None:
     scorer = scorer_class(**parameters)
-    if scorer.asks:
-        assert math.isnan(drive(scorer, ANSWERS[0], ANSWERS, None)[0])
+    if not scorer.asks:
+        pytest.skip("asks nobody")
+    assert math.isnan(drive(scorer, ANSWERS[0], ANSWERS, None)[0])
 
 
 @every_scorer

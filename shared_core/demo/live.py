@@ -21,14 +21,10 @@ from shared_core.demo.served import (
     has_chat_template,
     serve_gguf,
 )
-from shared_core.errors import ConfigError, RouterError
+from shared_core.errors import ConfigError, LiveModelFailed
 from shared_core.http import call
 
 OLLAMA_URL: Final = "http://127.0.0.1:11434/v1"
-
-
-class LiveModelFailed(RouterError, RuntimeError):
-    """A model's server could not be reached, or answered with an error."""
 
 
 @dataclass(frozen=True)

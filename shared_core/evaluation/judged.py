@@ -139,7 +139,7 @@ def _of_predictions(told: Predictions, n: int, policy: Policy, seconds: float | 
 
 
 def _gain(quality: Matrix) -> Vector | None:
-    """Second model over first, (n,); ``judging`` turns it where the first is the better one."""
+    """Second model over first, (n,); ``bench`` turns it where the first is the better one."""
     return quality[:, 1] - quality[:, 0] if quality.shape[1] == 2 else None
 
 

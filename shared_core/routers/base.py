@@ -146,5 +146,18 @@ class Router(ABC):
         return f"{type(self).__name__}({self.pool!r})"
 
 
+def check_router(router: object) -> None:
+    """ConfigError where something else was given for a router, such as its class or folder."""
+    if isinstance(router, Router):
+        return
+    if isinstance(router, type):
+        raise ConfigError(f"a router is an instance, not the class {router.__name__}")
+    told = f"; a saved one is read with Router.load({str(router)!r})"
+    raise ConfigError(
+        f"a router is an instance of Router, not {router!r}"
+        + (told if isinstance(router, (str, Path)) else "")
+    )
+
+
 def _is_written(step: Any) -> bool:
     return step is not None and not getattr(step, "__isabstractmethod__", False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,6 +30,12 @@ class Baseline(Router):
     def is_quick(self) -> bool:
         return True
 
+    def _decision(
+        self, ranking: tuple[str, ...], reason: str, rejected: Mapping[str, str]
+    ) -> RoutingDecision:
+        name = type(self).__name__
+        return RoutingDecision(ranking, name, "baseline", reason, rejected=rejected)
+
 
 class Always(Baseline):
     """Always the same model; the others only when it cannot serve or fails.
@@ -49,7 +56,7 @@ class Always(Baseline):
         reason = f"always {wanted}"
         if wanted in rejected:
             reason = f"{wanted} {rejected[wanted]}: {ranking[0]} is the next of the pool"
-        return RoutingDecision(ranking, "Always", "baseline", reason, rejected=rejected)
+        return self._decision(ranking, reason, rejected)
         yield
 
 
@@ -59,9 +66,7 @@ class Cheapest(Baseline):
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         ranking = tuple(name for name in self.pool.by_price() if name in eligible)
-        return RoutingDecision(
-            ranking, "Cheapest", "baseline", "the cheapest that can serve", rejected=rejected
-        )
+        return self._decision(ranking, "the cheapest that can serve", rejected)
         yield
 
 
@@ -81,7 +86,7 @@ class Random(Baseline):
         eligible, rejected = self.pool.eligible(query)
         rng = random.Random(f"{self.seed} {query.text}".encode("utf-8", "surrogatepass"))  # noqa: S311
         ranking = tuple(rng.sample(sorted(eligible), len(eligible)))
-        return RoutingDecision(ranking, "Random", "baseline", "at random", rejected=rejected)
+        return self._decision(ranking, "at random", rejected)
         yield
 
 
@@ -100,7 +105,7 @@ class Oracle(Baseline):
         check_policy(policy)
         self.policy = policy
 
-    def fit(self, outcomes: OutcomeTable) -> Oracle:
+    def fit(self, outcomes: OutcomeTable) -> Self:
         """Remember the outcomes that ``flow`` will be asked about."""
         table = outcomes.of(self.pool.names)
         self.score_ = table.score
@@ -118,12 +123,11 @@ class Oracle(Baseline):
         known = self._outcome(row).of(eligible)
         order = np.argsort(-self.policy(known)[0], kind="stable")
         ranking = tuple(eligible[i] for i in order)
-        return RoutingDecision(
-            ranking, "Oracle", "baseline", "knows the outcome",
+        return replace(
+            self._decision(ranking, "knows the outcome", rejected),
             quality=dict(zip(eligible, known.quality[0].tolist(), strict=True)),
             cost=dict(zip(eligible, known.cost[0].tolist(), strict=True)),
-            rejected=rejected,
-        )  # fmt: skip
+        )
         yield
 
     def artifact(self) -> Artifact:

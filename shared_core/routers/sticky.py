@@ -88,7 +88,8 @@ class StickyRouter(Router):
         if previous not in eligible:
             return None
         ranking = (previous, *(name for name in eligible if name != previous))
-        return RoutingDecision(ranking, "StickyRouter", pin, _REASON_OF[pin], rejected=rejected)
+        name = type(self).__name__
+        return RoutingDecision(ranking, name, pin, _REASON_OF[pin], rejected=rejected)
 
     def _pin(self, query: Query) -> Pin | None:
         """Why to stay without asking the inner router; None where it may choose."""
@@ -141,6 +142,13 @@ def check_mode(mode: str) -> None:
     """ConfigError unless there is such a mode."""
     if mode not in get_args(Mode):
         raise ConfigError(f"mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
+
+
+def untraced(router: Router, query: Query) -> Query:
+    """The query as the router is asked it without a trace in a conversation's memory."""
+    if not isinstance(router, StickyRouter):
+        return query
+    return replace(query, conversation=None, previous=router.previous_of(query))
 
 
 class Memory:

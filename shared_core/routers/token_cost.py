@@ -9,12 +9,13 @@ an option and no default. It follows new prices and a conversation's size; regre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 import numpy as np
 
 from shared_core.artifacts import Artifact
-from shared_core.decision import Flow, RoutingDecision
+from shared_core.decision import Flow
 from shared_core.encoders.base import Vectors
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -47,6 +48,11 @@ class TokenCostRouter(Router):
         super().__init__(router.pool)
         self.router = router
         self.alpha = alpha
+
+    @property
+    def inner(self) -> PredictiveRouter:
+        """The router, by the name that wrappers share."""
+        return self.router
 
     def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
         """Fit the router, and learn how many tokens each model reads and writes.
@@ -91,19 +97,9 @@ class TokenCostRouter(Router):
         self._check_fitted()
         eligible, rejected = self.pool.eligible(query)
         told = self._repriced(self.router.predict([query.text]), [query]).of(eligible)
-        policy = self.router.policy.weighing(query.cost_weight)
-        order = np.lexsort((told.cost[0], -policy(told)[0]))
-        first = order[0]
-        return RoutingDecision(
-            ranking=tuple(eligible[i] for i in order),
-            router="TokenCostRouter",
-            cause="policy" if len(eligible) > 1 else "only_candidate",
-            reason=f"expected quality {told.quality[0, first]:.2f} at ${told.cost[0, first]:.2g}, "
-            f"from tokens and prices; by {policy.explain()}",
-            quality=dict(zip(eligible, told.quality[0].tolist(), strict=True)),
-            cost=dict(zip(eligible, told.cost[0].tolist(), strict=True)),
-            rejected=rejected,
-        )
+        decision = self.router.weighed(query, told, rejected)
+        reason = f"{decision.reason}; costs are from tokens and prices"
+        return replace(decision, router=type(self).__name__, reason=reason)
         yield
 
     def artifact(self) -> Artifact:

@@ -12,6 +12,8 @@ import pytest
 from adapters import FORMS, SECRET, Behaviour, Chat, Reply, Said
 from both_adapters import LangChainChat, LlamaIndexChat
 
+from langchain_llmrouter import ChatLLMRouter, RunnableLLMRouter
+from llamaindex_llmrouter import RouterLLM
 from shared_core import (
     AllModelsFailed,
     Always,
@@ -405,3 +407,18 @@ def test_both_adapters_judge_a_conversation_alike(name: str, tools: bool) -> Non
         assert getattr(queries[0], aspect) == getattr(queries[1], aspect), aspect
     if not tools:
         assert queries[0].tokens == queries[1].tokens
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda cls: cls({"a": 1}, Always), "an instance, not the class Always"),
+        (lambda cls: cls({"a": 1}, "folder"), r"read with Router\.load\('folder'\)"),
+        (lambda cls: cls({"a": 1}, None), "a router is an instance of Router, not None"),
+        (lambda cls: cls([1], Always(["a"])), "models is a mapping of names, not a list"),
+    ],
+)
+@pytest.mark.parametrize("front", [ChatLLMRouter, RunnableLLMRouter, RouterLLM])
+def test_what_is_no_router_or_no_mapping_is_told_of(front: Any, made: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        made(front)

@@ -47,6 +47,7 @@ from langchain_llmrouter import (
     query_of,
     routing_record,
 )
+from langchain_llmrouter.delegation import answer_of
 from langchain_llmrouter.messages import turn_of
 from langchain_llmrouter.profiles import facts_of, pool_profile
 from shared_core.reliability import BreakerRule, Limits
@@ -729,3 +730,9 @@ def test_without_records_an_answer_is_just_the_models_own(form: str) -> None:
 
     assert said(chat, callbacks=[traces]) == said(model)
     assert traces.roots[0].outputs["llm_router"]["model"] == "a"
+
+
+def test_what_was_read_from_a_cache_is_counted() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 2, "total_tokens": 11}
+    told = AIMessage("hi", usage_metadata=usage | {"input_token_details": {"cache_read": 7}})
+    assert (answer_of("a", told).in_tokens, answer_of("a", told).cached_tokens) == (9, 7)

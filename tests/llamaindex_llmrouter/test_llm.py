@@ -510,6 +510,19 @@ async def test_dry_runs_call_nobody(make: Any) -> None:
     assert not llm.models["a"].calls
 
 
+async def test_dry_runs_leave_no_trace(make: Any) -> None:
+    llm, of_it = make(options={"sticky": "conversation"}), {"llm_router_conversation": "1"}
+    assert llm.route("what if?", llm_router_model="b", **of_it).model == "b"
+    assert (await llm.aroute("what if?", llm_router_model="b", **of_it)).model == "b"
+    assert routing_record(llm.complete("hi", **of_it))["model"] == "a"
+    assert llm.route("and now?", **of_it).cause == "sticky"
+
+
+def test_a_text_is_no_chat(make: Any) -> None:
+    with pytest.raises(ConfigError, match="for one text there is complete"):
+        make().chat("hi")
+
+
 def test_metadata_is_what_holds_for_every_model(make: Any) -> None:
     llm = make(
         a={"window": 8000, "num_output": -1},

@@ -170,3 +170,8 @@ def test_what_the_caller_knows_better_wins() -> None:
         "c",
         {"a": "is down"},
     )
+
+
+def test_sizes_are_told_a_quarter_larger_than_estimated() -> None:
+    told = query_from([Turn("user", "x" * 2999)])
+    assert (told.tokens, estimate_tokens("x" * 2999)) == (1250, 1000)

@@ -45,6 +45,7 @@ from shared_core import (
     TimedOut,
 )
 from shared_core.attempt import told_of
+from shared_core.calls.books import Books, Entry
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
@@ -882,3 +883,28 @@ def test_places_are_whole(places: float) -> None:
 def test_pauses_are_from_zero_up(name: str, wrong: float) -> None:
     with pytest.raises(ConfigError, match=f"{name} is a number from 0 up"):
         Retry(**{name: wrong})  # type: ignore[arg-type]
+
+
+def test_what_is_under_way_counts_against_the_cap_as_expected() -> None:
+    books = Books(max_cost=1.0)
+    first, second = (Entry(model, "answer", 0.6) for model in "ab")
+    assert books.open(first)
+    assert not books.open(second)
+    books.enter(first, first.ended("answered"), spent=0.1)
+    assert books.open(second)
+
+
+@pytest.mark.parametrize("run", [run_sync, run_async])
+def test_in_haste_the_answer_heard_last_has_to_do(run: Any, provider: Any) -> None:
+    models = provider()
+
+    class Ponders(Router):
+        def flow(self, query: Query) -> Flow:
+            yield Ask(("a",))
+            yield Ask(("b",))
+            models.free.wait(HANG)
+            return RoutingDecision(("c",), "Ponders", "policy", "at last")
+
+    decision = run(dispatcher(Ponders(POOL)), Query("hi", deadline=0.3), models)
+    models.free.set()
+    assert (decision.model, decision.cause, models.asked) == ("b", "default", ["a", "b"])

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_world import HELD_OUT, outcomes
+from small_world import POOL as WORLD
 
-from shared_core import Candidate, ConfigError, Flow, ModelPool, Query, Router, RoutingDecision
+from shared_core import (
+    Candidate,
+    ConfigError,
+    Flow,
+    GuardedRouter,
+    LinearRouter,
+    ModelPool,
+    Query,
+    Router,
+    RoutingDecision,
+    TokenCostRouter,
+)
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.baselines import Random
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.sticky import Memory, StickyRouter
+from shared_core.routers.weighing import utilities
 
 POOL = ModelPool(
     [
@@ -122,6 +137,7 @@ class Told(PredictiveRouter):
         ((0.5, 0.6, 0.0), 0, "b"),  # nothing to re-read: the better one
         ((0.5, 0.6, 0.0), 50_000, "b"),  # $0.095 more: 0.0475 of utility, less than it gains
         ((0.5, 0.6, 0.0), 200_000, "a"),  # $0.38 more: 0.19, more than it gains
+        ((0.5, 0.6, 0.0), 150_000, "a"),  # $0.285 more, as the old one has it cached: 0.1425
         ((0.5, 0.9, 0.0), 200_000, "b"),
     ],
 )
@@ -136,6 +152,15 @@ def test_a_cold_prefix_is_weighed_against_the_gain(
         ask(StickyRouter(Told(quality), "tool_loop"), previous="a", prefix_tokens=prefix).model
         == "b"
     )
+
+
+@pytest.mark.parametrize("wrapped", [partial(GuardedRouter, threshold=-9.0), TokenCostRouter])
+def test_wrappers_are_looked_into_for_who_weighs(wrapped: Any) -> None:
+    inner = LinearRouter(WORLD, alpha=3.0)
+    router = StickyRouter(wrapped(inner).fit(outcomes()))
+    told = ask(router, HELD_OUT[0])
+    worth = utilities(router, told.quality, told.cost, Query("x"))
+    assert worth == utilities(inner, told.quality, told.cost, Query("x")) != {}
 
 
 def test_unknown_prices_weigh_nothing() -> None:

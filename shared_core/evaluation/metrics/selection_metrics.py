@@ -18,6 +18,9 @@ ARENA_BETA: Final = 0.1
 ARENA_CHEAPEST: Final = 0.0044
 ARENA_DEAREST: Final = 200.0
 
+_NOT_ITS_OWN: Final = ("guard", "default")
+"""Causes of decisions that somebody else made for the router."""
+
 
 def traffic(choices: ArrayLike, n_models: int) -> Vector:
     """Share (m,) of the queries that each model gets."""
@@ -82,14 +85,14 @@ def tied_share(utility: ArrayLike) -> float:
 
 
 def abstained_share(causes: Sequence[str]) -> float:
-    """Share of decisions that a guard made in the router's place (cause ``default``).
+    """Share of decisions made in the router's place: by a guard, or by default where it failed.
 
     Raises:
         DataError: there is no decision.
     """
     if not causes:
         raise DataError("no decision: nobody could have abstained")
-    return sum(cause == "default" for cause in causes) / len(causes)
+    return sum(cause in _NOT_ITS_OWN for cause in causes) / len(causes)
 
 
 def _choices(choices: ArrayLike) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -52,8 +52,8 @@ class GuardedRouter(Router):
     stranger than they, and where few queries are counted, a single unlucky one is more than
     ``tolerance``.
 
-    Routers that hear answers can be guarded too, where a predictive router is in them: on strange
-    ground nobody is asked but the best single model, elsewhere what was heard decides.
+    Routers around a predictive one, such as those that hear answers, can be guarded too: on strange
+    ground nobody is asked but the best single model, elsewhere they decide.
 
     Args:
         router: who chooses; fitted along.
@@ -90,6 +90,11 @@ class GuardedRouter(Router):
         self.caution = caution
         self.fallback: Fallback = fallback
         self.threshold = threshold
+
+    @property
+    def inner(self) -> Router:
+        """The router, by the name that wrappers share."""
+        return self.router
 
     def fit(self, outcomes: OutcomeTable, progress: Progress | None = None) -> Self:
         """Fit the router, and learn where to trust it.
@@ -175,7 +180,7 @@ class GuardedRouter(Router):
         """What a decision says that falls back to the safe model."""
         return {
             "ranking": (safe, *(name for name in ranking if name != safe)),
-            "router": "GuardedRouter",
+            "router": type(self).__name__,
             "cause": "guard",
             "reason": f"unsure ({doubt}): {safe}, the best single model in training",
         }

@@ -69,7 +69,7 @@ class ColdStartRouter(Router):
         order = np.lexsort((paid, -utility))
         return RoutingDecision(
             tuple(eligible[i] for i in order),
-            "ColdStartRouter",
+            type(self).__name__,
             "policy" if len(eligible) > 1 else "only_candidate",
             f"no outcomes known: {told} against {_told_apart(models, cost, fits)}",
             quality=dict(zip(eligible, quality.tolist(), strict=True)),

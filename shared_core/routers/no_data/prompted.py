@@ -71,7 +71,7 @@ class PromptedRouter(Router):
             reason = f"{self.model_name} gives its letter {share[ranking[0]]:.2f}"
         return RoutingDecision(
             ranking,
-            "PromptedRouter",
+            type(self).__name__,
             "policy" if share else "only_candidate",
             reason,
             rejected=rejected,

@@ -41,7 +41,7 @@ class ZeroShotRouter(Router):
         price = {name: np.inf if cost is None else cost for name, cost in costs.items()}
         ranking = tuple(sorted(eligible, key=lambda name: (-fit[name], price[name], name)))
         reason = f"its description fits best ({fit[ranking[0]]:.2f})"
-        return RoutingDecision(ranking, "ZeroShotRouter", "policy", reason, rejected=rejected)
+        return RoutingDecision(ranking, type(self).__name__, "policy", reason, rejected=rejected)
         yield
 
     def _fit(self, text: str, description: str) -> float:

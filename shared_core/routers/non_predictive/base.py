@@ -58,7 +58,7 @@ class ListeningRouter(Router):
         inner: whose ranking says who comes first; by price when not given.
 
     Raises:
-        ConfigError: the scorer is none.
+        ConfigError: the scorer is none, or the inner router has models that the pool has not.
     """
 
     def __init__(
@@ -71,6 +71,11 @@ class ListeningRouter(Router):
         if not isinstance(scorer, Scorer):
             told = getattr(scorer, "__name__", type(scorer).__name__)
             raise ConfigError(f"{told} is no Scorer: give an instance of one, such as Agreement()")
+        if inner is not None and (strange := sorted(set(inner.pool) - set(self.pool))):
+            raise ConfigError(
+                f"inner may choose {', '.join(strange)}; the pool has {', '.join(self.pool)}: "
+                "give both the same pool"
+            )
         self.scorer = scorer
         self.inner = inner
 

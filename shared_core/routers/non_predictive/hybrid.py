@@ -13,6 +13,7 @@ from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
+from shared_core.policies.cost_quality import CostQuality
 from shared_core.query import Query
 from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
@@ -42,7 +43,8 @@ class HybridRouter(ListeningRouter):
     Args:
         inner: predicts quality and cost.
         scorer: how good an answer is.
-        cost_weight: quality points one gives up to save a call to the dearest model.
+        cost_weight: quality points one gives up to save a call to the dearest model; as the inner
+            router's policy says when not given, 0.1 where that says nothing.
         longest: most models asked for one query.
     """
 
@@ -50,13 +52,13 @@ class HybridRouter(ListeningRouter):
         self,
         inner: PredictiveRouter,
         scorer: Scorer,
-        cost_weight: float = 0.1,
+        cost_weight: float | None = None,
         longest: int = 4,
     ) -> None:
-        if cost_weight < 0 or longest < 1:
-            raise ConfigError(
-                f"cost_weight is from 0 up, longest from 1 up, not {cost_weight}, {longest}"
-            )
+        if cost_weight is not None:
+            CostQuality(cost_weight)  # for its check
+        if longest < 1:
+            raise ConfigError(f"longest is from 1 up, not {longest}")
         super().__init__(inner.pool, scorer, inner)
         self.inner: PredictiveRouter = inner
         self.cost_weight = cost_weight
@@ -110,8 +112,7 @@ class HybridRouter(ListeningRouter):
 
     def listen(self, heard: Heard) -> Flow:
         predicted = self.inner.predict([heard.query.text]).of(heard.ranking)
-        asked_for = heard.query.cost_weight
-        weight = self.cost_weight if asked_for is None else asked_for
+        weight = self._weight(heard.query)
         outlook = Outlook(
             heard.ranking,
             self._beliefs(heard.ranking, predicted.quality[0]),
@@ -127,6 +128,12 @@ class HybridRouter(ListeningRouter):
             (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
             outlook.learn(step, heard.told(fresh[0].model) if fresh else None)
         return self._decided(heard, outlook, outlook.best_present())
+
+    def _weight(self, query: Query) -> float:
+        """What cost counts: as the query says, else the router, else the inner one's policy."""
+        own = getattr(self.inner.policy, "cost_weight", CostQuality.cost_weight)
+        said = (query.cost_weight, self.cost_weight)
+        return next((weight for weight in said if weight is not None), float(own))
 
     def _is_worth_listening(self, weight: float) -> bool:
         """Whether it brought something on held-out rows at such cost weights, on average."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -176,7 +176,20 @@ class PredictiveRouter(Router):
 
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
-        predictions = self.predict([query.text]).of(eligible)
+        return self.weighed(query, self.predict([query.text]).of(eligible), rejected)
+        yield
+
+    def weighed(
+        self, query: Query, predictions: Predictions, rejected: Mapping[str, str]
+    ) -> RoutingDecision:
+        """The decision by the policy; of models equally worth it the cheaper one comes first.
+
+        Args:
+            query: what is asked; its own cost weight counts.
+            predictions: (1, m) for the models that can serve it.
+            rejected: those that cannot, and why.
+        """
+        eligible = predictions.models
         policy = self.policy.weighing(query.cost_weight)
         utility = policy(predictions)[0]
         order = np.lexsort((predictions.cost[0], -utility))
@@ -191,7 +204,6 @@ class PredictiveRouter(Router):
             cost=dict(zip(eligible, predictions.cost[0].tolist(), strict=True)),
             rejected=rejected,
         )
-        yield
 
     def artifact(self) -> Artifact:
         self._check_fitted()

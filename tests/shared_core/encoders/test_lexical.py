@@ -171,3 +171,8 @@ def test_only_pieces_as_long_as_words_are_remembered() -> None:
     ngrams._remembered.cache_clear()
     ngrams.count("a word " + "x" * 3000)
     assert ngrams._remembered.cache_info().currsize == 2
+
+
+def test_what_all_texts_have_in_common_tells_nothing() -> None:
+    vectors = LexicalEncoder(dimension=16).fit([f"{text} by the way" for text in TRAIN])(TRAIN)
+    assert np.linalg.norm(vectors.mean(axis=0)) < 0.1

@@ -11,6 +11,7 @@ from shared_core import (
     Always,
     ConfigError,
     DataError,
+    GuardedRouter,
     KNNRouter,
     ModelPool,
     OutcomeTable,
@@ -87,6 +88,15 @@ def test_our_routers_and_baselines(pair: OutcomeTable) -> None:
     assert verdict(found, found.routers["knn"]).startswith("route")
     assert found.routers["weak"].metrics["abstained"] == 0
     assert verdict(found, found.routers["weak"]).startswith("one point, no knob: quality 0.5000")
+
+
+def test_a_guards_decisions_are_counted(pair: OutcomeTable) -> None:
+    inner = KNNRouter(ModelPool(pair.models))
+    guards = {name: GuardedRouter(inner, threshold=asked).fit(pair)
+              for name, asked in (("never", 1e9), ("always", -1e9))}  # fmt: skip
+    found = judge(guards, pair, pair).routers
+    assert found["never"].metrics["abstained"] == 0.5  # poems go to the strong one as it is
+    assert found["always"].metrics["abstained"] == 0
 
 
 @pytest.mark.parametrize(

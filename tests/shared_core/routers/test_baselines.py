@@ -17,7 +17,10 @@ from shared_core import (
     PoolError,
     Query,
     Random,
+    Router,
+    StickyRouter,
     UnknownModel,
+    ZeroShotRouter,
 )
 
 
@@ -31,6 +34,13 @@ def test_always_takes_the_same_and_explains_when_it_cannot() -> None:
         "code 9000 input tokens exceed its window of 8000: poems is the next of the pool"
     )
     assert Always(POOL).route("hi").model == "sums"
+
+
+@pytest.mark.parametrize("parent", [Always, Cheapest, Random, StickyRouter, ZeroShotRouter])
+def test_a_subclass_decides_in_its_own_name(parent: type[Router]) -> None:
+    mine = type("Mine", (parent,), {})
+    router = mine(Always(POOL), "conversation") if parent is StickyRouter else mine(POOL)
+    assert router.route(Query("hi", previous="code")).router == "Mine"
 
 
 def test_always_somebody_who_is_not_there() -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from price_ladder import POOL, hybrid, outcomes
+from price_ladder import POOL, SURE, UNSURE, hybrid, outcomes
 
 from shared_core import (
     Agreement,
+    Always,
     Answer,
     BestOfNRouter,
     CascadeRouter,
@@ -252,3 +253,32 @@ def test_what_is_no_scorer_is_told_at_once(
 ) -> None:
     with pytest.raises(ConfigError, match=f"{told} is no Scorer"):
         make(POOL, scorer)
+
+
+@pytest.mark.parametrize("listening", [CascadeRouter, EnsembleRouter, BestOfNRouter])
+def test_who_listens_and_who_is_within_have_one_pool(listening: type[Router]) -> None:
+    with pytest.raises(ConfigError, match="inner may choose z; the pool has a, b, c"):
+        listening(POOL, scorer=MeanLogprob(), inner=Always(["a", "z"]))  # type: ignore[call-arg]
+    listening(POOL, scorer=MeanLogprob(), inner=Always(["a", "b"]))  # type: ignore[call-arg]
+
+
+def test_cost_counts_as_the_inner_policy_says_unless_told_otherwise() -> None:
+    dear, free = (
+        KNNRouter(POOL, policy=CostQuality(weight), k=20, encoder=LexicalEncoder())
+        for weight in (5.0, 0.0)
+    )
+
+    def call(model: str) -> Answer:
+        return Answer(model, "?", logprob=SURE if model == "c" else UNSURE)
+
+    chosen = []
+    for inner, weight in ((dear, None), (free, 5.0), (free, None), (dear, 0.0)):
+        router = HybridRouter(inner, MeanLogprob(), weight).fit(outcomes())
+        chosen.append(Dispatcher(router).run("question number 1", call)[0].model)
+    assert chosen == ["b", "b", "c", "c"]
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), "much"])
+def test_a_cost_weight_that_makes_no_sense_is_told(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="cost_weight is a number from 0 up"):
+        HybridRouter(KNNRouter(POOL), MeanLogprob(), wrong)

@@ -73,3 +73,20 @@ def _unpriced() -> ModelPool:
 def test_a_strength_that_makes_no_sense_is_told() -> None:
     with pytest.raises(ConfigError, match="alpha"):
         TokenCostRouter(LinearRouter(POOL), alpha=0)
+
+
+def test_lengths_that_vary_are_expected_at_their_mean() -> None:
+    lengths = np.random.default_rng(0).lognormal(5, 1, (len(TRAIN), 1))
+    world = outcomes()
+    written = {"out_tokens": np.repeat(lengths, len(POOL), axis=1)}
+    varied = OutcomeTable(world.models, world.queries, dict(world.measures) | written)
+    router = TokenCostRouter(LinearRouter(POOL, alpha=3.0), alpha=1e6).fit(varied)
+    told = router.output_tokens(["anything else"])
+    np.testing.assert_allclose(told, lengths.mean(), rtol=0.15)
+
+
+def test_no_answer_is_longer_than_its_model_writes() -> None:
+    terse = ModelPool(c.model_copy(update={"max_output": 5}) for c in POOL.values())
+    router = TokenCostRouter(LinearRouter(terse, alpha=3.0)).fit(table())
+    cost = router.route(Query(TRAIN[1], tokens=100)).cost
+    assert cost["large"] == pytest.approx((100 * 3 + 5 * 9) / 1e6)

@@ -26,7 +26,7 @@ from shared_core import (
     keep,
     match_best_single,
 )
-from shared_core.evaluation.knobs.targets import Against, Kind, kept, losses
+from shared_core.evaluation.knobs.targets import Against, Kind, _in_the_long_run, kept, losses
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +202,11 @@ def test_promises_are_broken_no_more_often_than_said(
     broken, proved = broken_and_proved(drawn, Target(*target, delta=delta), 1500)
     assert proved > 150
     assert broken <= delta * 200
+
+
+@pytest.mark.parametrize(("delta", "in_the_long_run"), [(0.1, 0.035), (0.01, 0.0005), (0.9, 0.9)])
+def test_a_fresh_sample_varies_as_the_calibration_rows_do(
+    delta: float, in_the_long_run: float
+) -> None:
+    found = _in_the_long_run(Target("strong_share", 0.5, delta))
+    assert found == pytest.approx(in_the_long_run, rel=0.02)

@@ -137,7 +137,7 @@ def test_by_hand() -> None:
     assert metrics.regret([0, 1], [[1, 0], [1, 0]]) == 0.5
     assert metrics.selection_entropy([0, 1, 0, 1], 3) == pytest.approx(np.log(2))
     assert metrics.selection_entropy([0, 0], 3) == 0.0
-    assert metrics.abstained_share(["default", "policy", "policy", "default"]) == 0.5
+    assert metrics.abstained_share(["default", "policy", "policy", "guard"]) == 0.5
     assert metrics.tied_share([[1, 1, 0], [1, 0, 0]]) == 0.5
     assert metrics.arena_score(0.7, 0.0044) == pytest.approx(1.1 * 0.7 / (0.07 + 1))
     assert metrics.arena_score(0.7, 500) == 0.0

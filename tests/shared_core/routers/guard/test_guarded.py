@@ -34,6 +34,7 @@ from shared_core import (
     Query,
     Router,
     StickyRouter,
+    TokenCostRouter,
 )
 from shared_core.encoders.shape import shape
 from shared_core.routers.guard.ground import survey
@@ -161,7 +162,7 @@ def test_where_nothing_is_left_to_learn_from_nothing_is_trusted(kind: Any) -> No
     assert any("no choice proved worth the risk" in decision.reason for decision in decisions)
 
 
-@pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky"])
+@pytest.mark.parametrize("wrapped", ["cascade", "hybrid", "sticky", "tokens"])
 def test_a_router_that_hears_answers_is_not_asked_about_what_is_strange(
     wrapped: str, tmp_path: Path
 ) -> None:
@@ -171,6 +172,8 @@ def test_a_router_that_hears_answers_is_not_asked_about_what_is_strange(
         listening = CascadeRouter(POOL, MeanLogprob(), 0.5, inner=inner)
     elif wrapped == "hybrid":
         listening = HybridRouter(inner, MeanLogprob())
+    elif wrapped == "tokens":
+        listening = TokenCostRouter(inner)
     guard = GuardedRouter(listening, threshold=0.02).fit(_with_logprobs())
     asked: list[str] = []
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_core import Candidate, ColdStartRouter, ModelPool, Query, ZeroShotRouter
+from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.routers.no_data.demand import demand
 
 POOL = ModelPool(
@@ -425,3 +428,17 @@ def test_a_decision_says_that_a_text_could_hardly_be_read() -> None:
     assert "in doubt" in router.route("ο πατέρας μου δεν αναπνέει").reason
     for text in (*HARD, *EASY):
         assert "in doubt" not in router.route(text).reason
+
+
+def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:
+    turned = ModelPool(list(POOL.values())[::-1])
+    router = ColdStartRouter(turned, _Indifferent())
+    assert router.route("hi").ranking == ("nano", "middle", "grand")
+
+
+@dataclass(frozen=True)
+class _Indifferent(Policy):
+    """Finds every model equally worth it."""
+
+    def __call__(self, predictions: Predictions) -> Matrix:
+        return np.zeros_like(predictions.quality)

@@ -96,3 +96,12 @@ def test_who_beats_everybody_is_finitely_stronger(m: int) -> None:
 def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="from 0 up"):
         EloRouter(["a", "b"], **wrong)
+
+
+def test_a_single_game_does_not_turn_the_ladder() -> None:
+    texts = [f"some words on matter {i}" for i in range(40)] + ["xylophone quartz"]
+    is_won = [text == texts[-1] for text in texts]
+    rows = [{"query": text, "score.a": float(won), "score.b": float(not won), "cost.a": 1.0,
+             "cost.b": 1.0} for text, won in zip(texts, is_won, strict=True)]  # fmt: skip
+    router = EloRouter(["a", "b"], CostQuality(0.0), sharpness=200.0, form_weight=0.0)
+    assert router.fit(OutcomeTable.from_rows(rows)).route(texts[-1]).model == "b"

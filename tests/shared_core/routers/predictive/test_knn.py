@@ -194,3 +194,20 @@ def test_five_thousand_models_and_three_rows() -> None:
     rows[0]["score.model-77"] = 1.0
     router = KNNRouter(ModelPool(models), k=1, shrinkage=1.0).fit(OutcomeTable.from_rows(rows))
     assert router.route("the word 0").model == "model-77"
+
+
+def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:
+    rows = [{"query": text} | {f"score.{name}": 0.5 for name in POOL}
+            | {f"cost.{name}": cost for name, cost in zip(POOL, (3, 1, 4, 2), strict=True)}
+            for text in TRAIN]  # fmt: skip
+    router = KNNRouter(POOL, CostQuality(0.0), k=5, shrinkage=1.0)
+    router.fit(OutcomeTable.from_rows(rows))
+    assert router.route(HELD_OUT[0]).ranking == ("poems", "large", "sums", "code")
+
+
+def test_no_row_tells_of_itself_when_settings_are_chosen() -> None:
+    rng = np.random.default_rng(0)
+    rows = [{"query": text, "score.a": rng.integers(2), "score.b": rng.integers(2)}
+            for text in TRAIN]  # fmt: skip
+    router = KNNRouter(["a", "b"], k=1, shrinkage=0.0).fit(OutcomeTable.from_rows(rows))
+    assert router._errors([1], [0.0])[0, 0] > 0.1

@@ -54,3 +54,12 @@ def test_what_was_seldom_known_stands_for_more() -> None:
     tilted = stacking.weights([one, other], wanted, np.zeros(2), np.array([[1.0, 0.1]]))
     assert even[0] == pytest.approx(even[1], abs=0.1)
     assert tilted[1] > tilted[0] + 0.3
+
+
+def test_twins_share_their_weight_and_slight_ones_have_no_say() -> None:
+    truth = np.random.default_rng(0).normal(size=(200, 3))
+    found = stacking.weights([truth, truth], truth, np.zeros(3), np.ones(1))
+    assert found.sum() == pytest.approx(1.0, abs=0.01)
+    assert found.min() > 0.2
+    stack = stacking.Stack(*np.tile([0.9, 0.04, 0.06], (3, 1)))
+    assert stack.used == [0, 2]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared_core.errors import RouterError
+
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Redirects are errors: a key must not follow one to a host the user did not name."""

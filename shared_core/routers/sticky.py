@@ -19,7 +19,7 @@ from shared_core.errors import ConfigError
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.baselines import Random
-from shared_core.routers.weighing import utilities
+from shared_core.routers.weighing import counts_cached, utilities
 
 Mode = Literal["off", "tool_loop", "turn", "conversation"]
 Pin = Literal["tool_loop", "sticky"]
@@ -108,6 +108,8 @@ class StickyRouter(Router):
         if self.mode != "turn" or previous is None or not query.prefix_tokens:
             return decision
         if previous == decision.model or previous not in decision.quality or decision.answer:
+            return decision
+        if counts_cached(self.inner):
             return decision
         gain = self._gain(query, decision, previous)
         if gain is None or gain > 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from shared_core.policies.base import Predictions
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.token_cost import TokenCostRouter
 
 
 def utilities(
@@ -32,11 +34,19 @@ def utilities(
     return dict(zip(models, worth.tolist(), strict=True))
 
 
+def counts_cached(router: Router) -> bool:
+    """Whether the costs that ``router`` decides by know already what the last model has cached."""
+    return any(isinstance(one, TokenCostRouter) for one in _within(router))
+
+
 def _weigher(router: Router) -> PredictiveRouter | None:
     """The router inside that weighs quality against cost, if one does."""
-    while not isinstance(router, PredictiveRouter):
-        inner = getattr(router, "inner", None)
-        if not isinstance(inner, Router):
-            return None
-        router = inner
-    return router
+    return next((one for one in _within(router) if isinstance(one, PredictiveRouter)), None)
+
+
+def _within(router: Router) -> Iterator[Router]:
+    """The router and those it wraps, the outermost first."""
+    found: Any = router
+    while isinstance(found, Router):
+        yield found
+        found = getattr(found, "inner", None)

@@ -163,6 +163,13 @@ def test_wrappers_are_looked_into_for_who_weighs(wrapped: Any) -> None:
     assert worth == utilities(inner, told.quality, told.cost, Query("x")) != {}
 
 
+def test_what_costs_by_tokens_count_already_is_not_counted_twice() -> None:
+    inner = TokenCostRouter(LinearRouter(WORLD, alpha=3.0)).fit(outcomes())
+    fields: dict[str, Any] = {"previous": "sums", "prefix_tokens": 3000, "cost_weight": 0.5}
+    for router in (inner, StickyRouter(inner)):
+        assert ask(router, HELD_OUT[2], tokens=3100, **fields).model == "code"
+
+
 def test_unknown_prices_weigh_nothing() -> None:
     router = StickyRouter(Told((0.5, 0.6, 0.0), ["a", "b", "c"]))
     assert ask(router, previous="a", prefix_tokens=10**6).model == "b"

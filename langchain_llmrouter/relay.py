@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
 from typing import Any
 
-from langchain_core.language_models._compat_bridge import message_to_events
 from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
 
 from langchain_llmrouter.delegation import message_of
@@ -89,4 +88,7 @@ def _events_of(streamed: Streamed[Any]) -> Iterator[Any]:
     answer = streamed.decision.answer
     if answer is None:
         return iter((streamed.piece,))
+    # Not public, as there is no other way: LangGraph does so too. Only this takes it.
+    from langchain_core.language_models._compat_bridge import message_to_events
+
     return message_to_events(message_of(answer.value, answer.model))

@@ -902,7 +902,7 @@ def test_in_haste_the_answer_heard_last_has_to_do(run: Any, provider: Any) -> No
         def flow(self, query: Query) -> Flow:
             yield Ask(("a",))
             yield Ask(("b",))
-            models.free.wait(HANG)
+            models.free.wait(1.0)  # an event loop's end waits for it
             return RoutingDecision(("c",), "Ponders", "policy", "at last")
 
     decision = run(dispatcher(Ponders(POOL)), Query("hi", deadline=0.3), models)

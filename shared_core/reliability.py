@@ -18,6 +18,8 @@ from shared_core.attempt import status_of
 from shared_core.errors import ConfigError
 
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
+_LONGEST_HEEDED: Final = 60.0
+"""Seconds that a provider may ask to wait."""
 _FAULT_OF_THE_QUERY: Final = frozenset({400, 413, 415, 422})
 _TRANSIENT_NAMES: Final = re.compile(
     "Timeout|Connection|Network|RemoteProtocol|RateLimit|Unavailable|Overloaded"
@@ -54,8 +56,8 @@ class Retry:
     Args:
         attempts: how often it is asked at most; 1 is no retry.
         first, factor, longest: the pause before the second attempt is up to ``first`` seconds, and
-            grows by ``factor`` each time up to ``longest``. A ``Retry-After`` is honoured; beyond
-            ``longest`` the model is not asked again.
+            grows by ``factor`` each time up to ``longest``. A longer ``Retry-After`` is honoured up
+            to a minute; beyond that and ``longest`` the model is not asked again.
         on: errors worth another attempt.
     """
 
@@ -76,7 +78,7 @@ class Retry:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
         if asked >= self.attempts or not self.on(error):
             return None
-        if (told := _retry_after(error)) > self.longest:
+        if (told := _retry_after(error)) > max(self.longest, _LONGEST_HEEDED):
             return None
         most = min(self.first * self.factor ** (asked - 1), self.longest)
         return max(random.uniform(0, most), told)  # noqa: S311

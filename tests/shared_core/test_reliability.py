@@ -207,6 +207,7 @@ def test_pauses_grow_and_are_bounded() -> None:
     pauses = [[retry.pause(n, TimeoutError()) or 0 for _ in range(200)] for n in (1, 2, 3, 8)]
     assert [max(one) <= most for one, most in zip(pauses, (1, 2, 4, 4), strict=True)] == [True] * 4
     assert max(pauses[2]) > 2
+    assert retry.pause(1, limited(retry_after="17")) == 17.0
     assert retry.pause(9, TimeoutError()) is None
 
 
@@ -240,7 +241,7 @@ def test_a_provider_that_says_when_to_come_back_is_heeded(
 def test_who_is_not_to_be_asked_for_longer_than_the_rule_waits_is_left(
     run: Any, provider: Any
 ) -> None:
-    models = provider(a=[limited(retry_after="9")])
+    models = provider(a=[limited(retry_after="61")])
     made = dispatcher(retry=Retry(attempts=3, first=0.001, longest=8.0))
     assert run(made, Query("hi"), models).model == "b"
     assert models.asked == ["a", "b"]

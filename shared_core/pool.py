@@ -24,8 +24,19 @@ Abilities = Annotated[
 class Candidate(BaseModel):
     """A model that can answer.
 
-    Prices are USD per million tokens; ``None`` means unknown. Unknown abilities, among them those
-    named in ``unknown_abilities``, and unknown limits never exclude a model.
+    ``None`` means unknown. Unknown abilities, among them those named in ``unknown_abilities``, and
+    unknown limits never exclude a model.
+
+    Args:
+        name: what decisions call it.
+        input_price, cached_input_price, output_price: USD per million tokens.
+        context_window: tokens of input and output together.
+        max_output: tokens of an answer.
+        abilities: some of ``shared_core.query.ABILITIES``: ``tools``, ``vision`` ….
+        unknown_abilities: of which it is not known whether it has them.
+        latency: seconds to a typical answer.
+        description: what it is good at, in words; routers without outcomes go by it.
+        tags: what it is cleared for; a query with tags goes only to models that have all of them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,13 +45,13 @@ class Candidate(BaseModel):
     input_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     cached_input_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     output_price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    context_window: int | None = Field(default=None, gt=0, description="input and output tokens")
-    max_output: int | None = Field(default=None, gt=0, description="tokens")
+    context_window: int | None = Field(default=None, gt=0)
+    max_output: int | None = Field(default=None, gt=0)
     abilities: Abilities = None
     unknown_abilities: Annotated[frozenset[str], BeforeValidator(check_abilities), _sorted] = (
         frozenset()
     )
-    latency: float | None = Field(default=None, ge=0, description="seconds to a typical answer")
+    latency: float | None = Field(default=None, ge=0)
     description: str = ""
     tags: Annotated[frozenset[str], _sorted] = frozenset()
 

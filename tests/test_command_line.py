@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import tiny_models
 from shared_core import Router
 
 
-def llmrouter(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def llmrouter(
+    *arguments: object, stdin: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command."""
     program = Path(sys.executable).with_name("llmrouter")
-    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb", **environment}
     return subprocess.run(
         [program, *map(str, arguments)],
         input=stdin,
@@ -229,3 +232,15 @@ def test_a_function_of_the_folder_one_stands_in_is_judged(
     assert json.loads(done.stdout)["routers"]["always_large"]["quality"] == 1.0
     missing = llmrouter("evaluate", data, "--function", "x=nowhere:choose")
     assert "installed or in this folder" in missing.stderr
+
+
+def test_a_terminal_that_knows_few_characters(tmp_path: Path) -> None:
+    table = [{name.replace("small", "größe"): v for name, v in row.items()} for row in rows()]
+    data = write(tmp_path / "a.csv", table)
+    done = llmrouter("evaluate", data, "--routers", "cluster", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "gr??e" in done.stdout
+
+
+def test_version() -> None:
+    assert llmrouter("--version").stdout.strip() == metadata.version("llmrouter-integrations")

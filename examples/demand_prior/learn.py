@@ -41,9 +41,11 @@ class Prompt(NamedTuple):
 
 
 def prompts(path: Path = PROMPTS) -> list[Prompt]:
-    """The labelled prompts of a file."""
+    """The labelled prompts of a file: a header, then author, asks, language and prompt."""
     with path.open(encoding="utf-8", newline="\n") as lines:
         rows = list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    if wrong := next((i for i, row in enumerate(rows, 1) if len(row) != len(Prompt._fields)), None):
+        raise SystemExit(f"{path}, line {wrong}: not author, asks, language, prompt, tab-separated")
     return [Prompt(*row[:3], row[3].replace("\\n", "\n")) for row in rows[1:]]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +16,14 @@ import typer
 from rich.console import Console
 
 from shared_core._lazy import load
-from shared_core.cli import evaluating, screen
+from shared_core.cli import evaluating, options, screen
 from shared_core.cli.settings import settings
 from shared_core.encoders.joined import JoinedEncoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
 from shared_core.evaluation.knobs.calibrate import match_best_single, matching_best_single
+from shared_core.outcomes.formats.detect import read_outcomes
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
@@ -41,12 +44,25 @@ app = typer.Typer(
     its folder to ChatLLMRouter (LangChain) or RouterLLM (LlamaIndex).""",
 )
 
-Data = Annotated[Path, typer.Argument(help="Outcomes: a .parquet, .csv or .jsonl file.")]
-PoolFile = Annotated[
-    Path | None,
-    typer.Option("--pool", help="JSON file of candidates: prices, context windows, abilities."),
+Data = Annotated[
+    Path,
+    typer.Argument(help="Outcomes: a .parquet, .csv or .jsonl file, or LLMRouterBench's folder."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version("llmrouter-integrations"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Options of no command."""
 
 
 app.command()(evaluating.evaluate)
@@ -73,10 +89,11 @@ def train(
         str,
         typer.Option(
             help="Read the queries with a sentence encoder, too, beside the built-in one: a folder "
-            "that [bold]export-encoder[/] wrote, or a Hugging Face encoder's folder or name."
+            "that [bold]export-encoder[/] wrote, or a Hugging Face encoder's; or its name in the "
+            "hub's cache."
         ),
     ] = "",
-    pool: PoolFile = None,
+    pool: options.PoolFile = None,
     cost_weight: Annotated[
         str,
         typer.Option(
@@ -88,9 +105,13 @@ def train(
         str,
         typer.Option(help="Train on rows whose split column says this; 'all' takes every row."),
     ] = "train",
-    seed: Seed = 0,
+    format: options.Format = "auto",
+    score: options.Score = None,
+    seed: options.Seed = 0,
 ) -> None:
     """Train a router on outcomes and save it.
+
+    Reads what [bold]llmrouter evaluate[/] reads; rows that cannot be read are counted and shown.
 
     Example: [bold]llmrouter train outcomes.parquet --out my-router[/]
 
@@ -104,14 +125,17 @@ def train(
       llmrouter train outcomes.parquet --out my-router --router knn --set k=40
     """
     make = _factory(router, given or [], encoder, seed)
-    rows = OutcomeTable.read(data)
+    read = read_outcomes(data, format, score)
+    rows = read.table
     if split != "all" and (split != "train" or "split" in rows.columns):
         rows = rows.split(split)
     candidates = ModelPool(rows.models) if pool is None else ModelPool.from_json(pool)
     with screen.working() as report:
         trained = _trained(make, rows, candidates, cost_weight, seed, report)
         trained.save(out)
-    screen.trained(screen.console(), trained, out, has_costs=rows.priced(candidates).has_costs)
+    screen.trained(
+        screen.console(), trained, out, read.explain(), has_costs=rows.priced(candidates).has_costs
+    )
 
 
 @app.command()
@@ -162,7 +186,7 @@ def export_encoder(
         )  # fmt: skip
     screen.console().print(
         f"Written to {folder}. Try: llmrouter train outcomes.parquet --out my-router "
-        f"--encoder {folder}",
+        f"--encoder {shlex.quote(str(folder))}",
         soft_wrap=True,
     )
 
@@ -195,16 +219,20 @@ def _factory(
 ) -> Callable[..., PredictiveRouter]:
     """Makes such routers; with an encoder's place, over it beside a fresh built-in one each."""
     (router_class,) = contestants.classes([name]).values()
-    options = settings(router_class, given)
+    chosen = settings(router_class, given)
+    if "model" in chosen and not Path(str(chosen["model"]), "config.json").is_file():
+        raise ConfigError(
+            f"no model in {chosen['model']}: a transformer's folder has a config.json"
+        )
     if not encoder:
-        return functools.partial(router_class, seed=seed, **options)
+        return functools.partial(router_class, seed=seed, **chosen)
     if "encoder" not in inspect.signature(router_class).parameters:
         raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
     sentences = evaluating.encoder_at(encoder, wanted_by="--encoder")
 
     def make(pool: ModelPool) -> PredictiveRouter:
         joined = JoinedEncoder([LexicalEncoder(seed=seed), sentences])
-        return router_class(pool, encoder=joined, seed=seed, **options)
+        return router_class(pool, encoder=joined, seed=seed, **chosen)
 
     return make
 

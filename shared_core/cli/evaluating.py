@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from shared_core._lazy import load
-from shared_core.cli import screen
+from shared_core.cli import options, screen
 from shared_core.cli.settings import settings
 from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError, DataError
@@ -23,109 +23,43 @@ from shared_core.evaluation.report import comparison
 from shared_core.evaluation.report.document import Report
 from shared_core.evaluation.splits import train_and_test
 from shared_core.evaluation.study import PARTS, Plan, Study, study
-from shared_core.outcomes.formats.detect import FORMATS, read_outcomes
+from shared_core.outcomes.formats.detect import read_outcomes
 from shared_core.outcomes.formats.reading import Reading
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 
+DOMAIN = "dataset"
 REGRESSED = 3
 """Exit status of ``compare`` when a figure got worse by more than the margin."""
 
 
-Data = Annotated[
-    list[Path], typer.Argument(help="Outcomes: one or many files, or a folder of LLMRouterBench.")
-]
-Test = Annotated[
-    Path | None,
-    typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
-]
-Routers = Annotated[
-    str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
-]
-Given = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="ROUTER.NAME=VALUE",
-        help="A setting of a router, such as bert.model=FOLDER. Can be given again.",
-    ),
-]
-Functions = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Judge any function of a list of texts: NAME=module:function. It returns models' "
-        "names, or a quality for each text and model. Can be given again."
-    ),
-]
-Scores = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Judge what a router said, from a file: NAME=FILE, with a column query, and one for "
-        "each model, or model (its choice), or score. Can be given again."
-    ),
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option(help="Look closely, and write report.html, .md, .json and figures there."),
-]
-Seeds = Annotated[int, typer.Option(min=1, help="Of learning, in a report.")]
-Skip = Annotated[
-    str, typer.Option(help=f"Left out of a report, comma-separated: {', '.join(PARTS)}.")
-]
-Domain = Annotated[str, typer.Option(help="Column that names the domain.")]
-Examples = Annotated[
-    int, typer.Option(min=0, help="Queries shown in a report per router; 0 shows none.")
-]
-SimilarBy = Annotated[
-    str,
-    typer.Option(
-        help="Also compare chosen answers with the column 'reference': 'lexical', or a Hugging "
-        "Face encoder's folder or name."
-    ),
-]
-Format = Annotated[str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")]
-Score = Annotated[
-    str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
-]
-PoolFile = Annotated[
-    Path | None, typer.Option(help="JSON file of candidates: prices, context windows, abilities.")
-]
-CostWeight = Annotated[float, typer.Option(help="Where quality and cost are read off.")]
-Picture = Annotated[
-    Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
-]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
-
-
 def evaluate(
-    data: Data,
-    test: Test = None,
-    routers: Routers = "knn",
-    given: Given = None,
-    function: Functions = None,
-    scores: Scores = None,
-    report: Folder = None,
-    seeds: Seeds = 5,
-    skip: Skip = "",
-    domain: Domain = "dataset",
-    examples: Examples = 8,
-    bert_sim: SimilarBy = "",
-    format: Format = "auto",
-    score: Score = None,
-    pool: PoolFile = None,
-    cost_weight: CostWeight = 0.1,
-    picture: Picture = None,
-    as_json: Json = False,
-    seed: Seed = 0,
+    data: options.Data,
+    test: options.Test = None,
+    routers: options.Routers = "knn",
+    given: options.Given = None,
+    function: options.Functions = None,
+    scores: options.Scores = None,
+    report: options.Folder = None,
+    seeds: options.Seeds = 5,
+    skip: options.Skip = "",
+    domain: options.Domain = DOMAIN,
+    examples: options.Examples = 8,
+    bert_sim: options.SimilarBy = "",
+    format: options.Format = "auto",
+    score: options.Score = None,
+    pool: options.PoolFile = None,
+    cost_weight: options.CostWeight = 0.1,
+    picture: options.Picture = None,
+    as_json: options.Json = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Fit routers and judge them on held-out rows, beside the lines that matter.
 
     Fits on the rows with split 'train' and judges on those with split 'test'; without that column,
     70 % of the texts are drawn for training. Rows that cannot be read are counted and shown.
+    With --json, many files give {"evaluations": […]}, one gives its object.
 
     [bold]The whole picture, to look at and to send on[/]
       llmrouter evaluate outcomes.parquet --routers knn --report out/
@@ -153,13 +87,15 @@ def evaluate(
     )
     candidates = None if pool is None else ModelPool.from_json(pool)
     ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
+    if report is not None:
+        _make_folder(report)
     with screen.working() as doing:
         found = [ask.study(path, test, doing) for path in data]
-        made = Report([one for one, _ in found], [origin for _, origin in found])
-        if report is not None:
-            doing("writing the report")
-            made.write(report)
-    _show(made, picture, report, as_json)
+    made = Report([one for one, _ in found], [origin for _, origin in found])
+    _show(made, picture, as_json)
+    if report is not None:
+        made.write(report)
+        screen.console(stderr=as_json).print(f"Open {report / 'report.html'}", soft_wrap=True)
 
 
 def compare(
@@ -220,6 +156,11 @@ class _Ask:
         else:
             other = read_outcomes(test, self.format, self.score)
             train, judged_on, how = read.table, other.table, f"judged on {test}: {other.explain()}"
+        if self.plan.domain not in (DOMAIN, *judged_on.columns):
+            raise ConfigError(
+                f"no column {self.plan.domain!r} to take domains from; there are "
+                f"{', '.join(judged_on.columns) or 'none'}"
+            )
         found = study(
             self.makers, train, judged_on, data=str(data), pool=self.pool, plan=self.plan,
             others=self._others(train), progress=doing,
@@ -240,8 +181,8 @@ def _check_pairs(read: Reading) -> None:
     if read.format == "routellm-pairs" and not np.isfinite(read.table.score).all(axis=1).any():
         raise DataError(
             "a pair tells of two models, so that no row here tells of all "
-            f"{len(read.table.models)}: read them in Python with outcomes.preferences.read, and "
-            "fit an AutoRouter, whose verdict says whether routing pays"
+            f"{len(read.table.models)}: try `llmrouter train`, whose verdict says whether routing "
+            "pays"
         )
 
 
@@ -283,12 +224,20 @@ def _encoder(name: str) -> Encoder | None:
 
 
 def encoder_at(place: str, wanted_by: str) -> Encoder:
-    """The encoder in a folder, or of a name on the hub: ONNX where it was exported as that."""
-    if (Path(place) / "model.onnx").is_file():
+    """The encoder in a folder, ONNX where it was exported as that, or of a name in the hub's cache.
+
+    Raises:
+        ConfigError: the folder holds no model.
+    """
+    folder = Path(place)
+    if (folder / "model.onnx").is_file():
         return load("shared_core.encoders.onnx", wanted_by).OnnxEncoder(place)  # type: ignore[no-any-return]
-    if not Path(place).is_dir():
-        wanted_by = f"{wanted_by} {place} (no folder, so a name on the Hugging Face hub)"
-    return load("shared_core.encoders.transformer", wanted_by).TransformerEncoder(place)  # type: ignore[no-any-return]
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ConfigError(f"no model in {place}: a transformer's folder has a config.json")
+    if not folder.is_dir():
+        wanted_by = f"{wanted_by} {place} (no folder, so a name in the Hugging Face hub's cache)"
+    module = load("shared_core.encoders.transformer", wanted_by)
+    return module.TransformerEncoder(place, local_files_only=True)  # type: ignore[no-any-return]
 
 
 def _named(option: str) -> tuple[str, str]:
@@ -298,7 +247,15 @@ def _named(option: str) -> tuple[str, str]:
     return name, value
 
 
-def _show(made: Report, picture: Path | None, report: Path | None, as_json: bool) -> None:
+def _make_folder(place: Path) -> None:
+    """Before the work that is to be written there."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write a report to {place}: {error.strerror}") from error
+
+
+def _show(made: Report, picture: Path | None, as_json: bool) -> None:
     evaluations = [one.evaluation for one in made.studies]
     if picture is not None:
         screen.draw(evaluations[0], picture)
@@ -309,5 +266,3 @@ def _show(made: Report, picture: Path | None, report: Path | None, as_json: bool
     console = screen.console()
     for evaluation, origin in zip(evaluations, made.origins, strict=True):
         screen.evaluated(console, evaluation, list(origin.values()))
-    if report is not None:
-        console.print(f"Open {report / 'report.html'}", soft_wrap=True)

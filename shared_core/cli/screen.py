@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def working() -> Iterator[Report]:
         yield lambda doing: progress.update(task, description=doing)
 
 
-def trained(console: Console, router: PredictiveRouter, folder: Path, has_costs: bool) -> None:
-    """What was trained, and how to go on."""
+def trained(
+    console: Console, router: PredictiveRouter, folder: Path, origin: str, has_costs: bool
+) -> None:
+    """What was trained, on what, and how to go on."""
     if isinstance(router, AutoRouter):
         _tried(console, router)
     learned = {name: value for name, value in vars(router).items() if name in ("k_", "shrinkage_")}
@@ -52,11 +55,13 @@ def trained(console: Console, router: PredictiveRouter, folder: Path, has_costs:
         f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"
         f"{f' ({told})' if told else ''}; decides by {router.policy.explain()}."
     )
+    console.print(Text(origin, style="dim"))
     if not has_costs:
         console.print(Text(NO_COSTS, style="dim"))
     unproven = isinstance(router, AutoRouter) and not router.routes_
     saved = f"Saved to {folder}{' all the same' if unproven else ''}."
-    console.print(f"{saved} Try: llmrouter route {folder} 'your question'", soft_wrap=True)
+    tried = f"llmrouter route {shlex.quote(str(folder))} 'your question'"
+    console.print(f"{saved} Try: {tried}", soft_wrap=True)
 
 
 def _tried(console: Console, router: AutoRouter) -> None:

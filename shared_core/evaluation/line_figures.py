@@ -56,6 +56,9 @@ Figures = dict[str, float | None]
 _GROUPS: Final = 128
 """Groups of queries, by score, on which APGR is resampled."""
 _DECILES: Final = 10
+_MOSTLY: Final = 0.975
+"""Share of resamples that need a gap between the models: what is divided by none has no end."""
+_NO_GAP: Final = 1e-9
 
 
 def full_line(bench: Bench, found: Judged) -> Line:
@@ -68,7 +71,7 @@ def full_line(bench: Bench, found: Judged) -> Line:
     if pair is None:
         return replace(line, metrics=figures)
     resampled = resampled_apgr(pair, bench.resamples)
-    ends = {"apgr": interval(resampled)} if len(resampled) else {}
+    ends = {"apgr": interval(resampled)} if np.isfinite(resampled).mean() > _MOSTLY else {}
     return replace(line, metrics=figures | _of_pair(pair), interval={**line.interval, **ends})
 
 
@@ -96,7 +99,7 @@ def calibration(bench: Bench, found: Judged) -> calibration_metrics.ReliabilityD
 
 
 def resampled_apgr(pair: Pair, resamples: Resamples) -> Vector:
-    """APGR in each resample that has a gap between the models, (resamples,) at most.
+    """APGR in each resample (resamples,); infinite where it has no gap between the models.
 
     On groups of neighbouring scores, within which the curve is taken to be straight.
     """
@@ -114,7 +117,7 @@ def resampled_apgr(pair: Pair, resamples: Resamples) -> Vector:
     whole = gained[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):
         apgr = (share * (before + gained)).sum(axis=1) / 2 / whole
-    return np.asarray(apgr[whole > 0])
+    return np.where(whole > _NO_GAP, apgr, np.inf)
 
 
 def _groups(score: Vector) -> Choices:

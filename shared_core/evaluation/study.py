@@ -183,6 +183,8 @@ class _Look:
     def held_out(self) -> list[dict[str, Any]]:
         domains = _sizes(self.test, self.plan.domain)
         chosen = [name for name, n in domains.items() if n >= FEWEST_HELD_OUT][:MOST_HELD_OUT]
+        if 1 < len(domains) > len(chosen):
+            self.notes.append(f"domains held out: the {len(chosen)} largest of {len(domains)}")
         found = [self._tried_without(name) for name in chosen] if len(domains) > 1 else []
         return [one for one in found if one is not None]
 

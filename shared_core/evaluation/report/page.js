@@ -127,7 +127,7 @@ function chooser(names, current, chosen, label) {
 
 // --- the cards
 function showVerdicts(table) {
-  const made = card("What it comes to", null, true);
+  const made = card("What it comes to", "Judged at settings that other queries of the test chose; the figures below are those of this router's best settings.", true);
   const list = el("div", { class: "verdicts" });
   for (const [name, told] of Object.entries(table.verdicts)) {
     const good = told.startsWith("route");
@@ -139,11 +139,12 @@ function tiles(table) {
   const name = routers(table)[state.router], line = table.routers[name];
   if (!line) return el("p", { class: "quiet" }, "No router was judged.");
   const best = table.lines.best_single, saved = best.cost ? 1 - line.cost / best.cost : null;
+  const costs = Object.values(table.singles).some((one) => one.cost > 0);
   const shown = [
     [percent(line.quality), `quality of ${name} (${best.model}: ${percent(best.quality)})`],
-    [percent(saved), `saved at that point, against ${best.model}`],
+    saved === null ? null : [percent(saved), `saved at that point, against ${best.model}`],
     [number(line.aiq_range), `AIQ (mixing models: ${number(table.lines.zero.aiq_range)})`],
-    [line.cost_save === undefined ? "out of reach" : percent(line.saved), "saved at the best model's quality"],
+    !costs ? null : [line.cost_at_best_single === undefined ? "out of reach" : percent(line.saved), "saved at the best model's quality"],
     line.apgr === undefined ? null : [number(line.apgr, 3), "APGR (random: 0.5)"],
     line.ece === undefined ? null : [number(line.ece, 3), "calibration error"],
   ];
@@ -183,7 +184,7 @@ function drawCostQuality(table, holder, detail) {
   const curves = lines.map((name) => table.curves[name]?.points ?? []);
   const costs = [...singles.map(([, l]) => l.cost), oracle.cost, ...lines.map((n) => table.routers[n].cost), ...curves.flat().map((p) => p[0])].map(perThousand);
   const qualities = [...singles.map(([, l]) => l.quality), shown("oracle") ? oracle.quality : null, ...curves.flat().map((p) => p[1]), ...lines.flatMap((n) => table.routers[n].interval?.quality ?? [])].filter((v) => v !== null);
-  const x = log ? [Math.min(...costs.filter((c) => c > 0)) / 1.25, Math.max(...costs) * 1.25] : padded(costs, 0.05);
+  const x = log ? [Math.min(...costs.filter((c) => c > 0)) / 1.25, Math.max(...costs) * 1.25] : [Math.max(0, padded(costs, 0.05)[0]), padded(costs, 0.05)[1]];
   const chart = plane(holder, { x, y: padded(qualities, 0.06), log, label: "Quality over cost", xName: "USD per 1,000 queries", yName: "mean quality", xFormat: usd, yFormat: (v) => v.toFixed(2) });
   const told = (name, cost, quality) => detail.replaceChildren(...explained(table, name, cost, quality));
   if (shown("mixing models")) path(chart, dense(held(table.curves.zero.hull, x)).map(([c, q]) => [perThousand(c), q]), "var(--zero)", { "stroke-dasharray": "6 5" });
@@ -252,7 +253,7 @@ function showFigures(table) {
     return el("td", {}, line[key] === undefined || line[key] === null ? "" : format(line[key]), ends ? el("div", { class: "quiet" }, `${format(ends[0])} to ${format(ends[1])}`) : null);
   };
   made.append(el("div", { class: "scroll" }, el("table", {},
-    el("thead", {}, el("tr", {}, el("th", {}, ""), ...columns.map(([, name]) => el("th", {}, name)))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, ""), ...columns.map(([, name]) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, ...rows.map(([name, line, kind]) => el("tr", { class: kind }, el("td", {}, name), ...columns.map(([key, , format]) => cell(line, key, format))))))));
   if (table.notes?.length) made.append(el("ul", { class: "quiet" }, ...table.notes.map((note) => el("li", {}, note))));
 }
@@ -338,6 +339,7 @@ function showDomains(table, name) {
         el("path", { d: outlines[shapeOf(table, name)](5), transform: `translate(${x(gain)} ${y})`, fill: colourOf(table, name) }, el("title", {}, `${d.domain}: ${number(gain)}`)));
     });
     holder.replaceChildren(svg);
+    if (shown.length < table.domains.length) holder.append(el("p", { class: "quiet" }, `The ${shown.length} largest of ${table.domains.length}; report.md has the rest.`));
   };
   draw();
   redraws.push(draw);
@@ -347,7 +349,7 @@ function showHeldOut(table) {
   const made = card("On domains never seen", "Fitted without the domain, judged on it. Above mixing models is good; below it, an unfamiliar query should go to a safe model.", true);
   const names = Object.keys(table.held_out[0].routers);
   const aiq = (value, zero) => el("td", {}, number(value), " ", el("span", { class: value >= zero ? "tag good" : "tag bad" }, `${value >= zero ? "+" : "−"}${Math.abs(value - zero).toFixed(3)}`));
-  made.append(el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "domain"), el("th", {}, "queries"), el("th", {}, "mixing, AIQ"), ...names.map((n) => el("th", {}, `${n}, AIQ`)))),
+  made.append(el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "domain"), el("th", { scope: "col" }, "queries"), el("th", { scope: "col" }, "mixing, AIQ"), ...names.map((n) => el("th", { scope: "col" }, `${n}, AIQ`)))),
     el("tbody", {}, ...table.held_out.map((d) => el("tr", {}, el("td", {}, d.domain), el("td", {}, String(d.n_test)), el("td", {}, number(d.zero)), ...names.map((n) => aiq(d.routers[n].aiq_range, d.zero))))))));
 }
 function showLatency(table) {

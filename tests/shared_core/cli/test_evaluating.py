@@ -112,7 +112,16 @@ def test_pairs_of_many_models_are_for_auto(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     told = str(llmrouter("evaluate", path).exception)
     assert "no row here tells of all 3" in told
-    assert "AutoRouter" in told
+    assert "llmrouter train" in told
+    out = tmp_path / "my router"
+    done = llmrouter("train", path, "-o", out, "--router", "linear", "--cost-weight", 0)
+    assert "60 records of format routellm-pairs" in done.output
+    assert f"route '{out}'" in done.output.replace("\n", "")
+
+
+def test_train_reads_what_evaluate_reads(tmp_path: Path) -> None:
+    done = llmrouter("train", write(tmp_path / "a.csv"), "-o", tmp_path / "out", "--router", "knn")
+    assert "Left out: 1 whose score is no number" in " ".join(done.output.split())
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +181,9 @@ def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
     ("arguments", "error", "told"),
     [
         (("DATA", "--skip", "lunch"), ConfigError, "no part lunch to skip"),
+        (("DATA", "--domain", "topic"), ConfigError, "no column 'topic' to take domains from"),
+        (("DATA", "--report", "DATA"), ConfigError, "cannot write a report to"),
+        (("DATA", "--bert-sim", "."), ConfigError, "no model in ."),
         (("DATA", "--function", "mine"), ConfigError, "is not NAME=VALUE"),
         (("DATA", "DATA", "--test", "DATA"), ConfigError, "--test goes with one DATA"),
         (("DATA", "--function", "knn=os:listdir"), ConfigError, "are called knn: rename some"),

@@ -72,6 +72,18 @@ def test_scores_of_every_kind_say_the_same(pair: OutcomeTable) -> None:
     assert any("ties on" in note for note in found.notes)
 
 
+def test_no_interval_of_apgr_where_resamples_have_no_gap(pair: OutcomeTable) -> None:
+    poem = np.array([not query.startswith("sum") for query in pair.queries], float)
+    weak = 1 - poem
+    weak[1] = 0.0  # one right answer fewer: as good as none in nearly half of the resamples
+    table = OutcomeTable(
+        pair.models, pair.queries, {**pair.measures, "score": np.stack([weak, poem], axis=1)}
+    )
+    line = judge({"r": poem}, table, table).routers["r"]
+    assert line.metrics["apgr"] is not None
+    assert "apgr" not in line.interval
+
+
 def test_the_order_of_the_models_changes_nothing(pair: OutcomeTable) -> None:
     poem = np.array([not query.startswith("sum") for query in pair.queries], float)
     turned = pair.of(("strong", "weak"))

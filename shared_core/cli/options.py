@@ -1,0 +1,80 @@
+"""The options of commands, and what their help says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared_core.evaluation import contestants
+from shared_core.evaluation.study import PARTS
+from shared_core.outcomes.formats.detect import FORMATS
+
+Data = Annotated[
+    list[Path], typer.Argument(help="Outcomes: one or many files, or a folder of LLMRouterBench.")
+]
+Test = Annotated[
+    Path | None,
+    typer.Option(help="Judge on all rows of this file, after fitting on all rows of DATA."),
+]
+Routers = Annotated[
+    str, typer.Option(help=f"Comma-separated, out of: {', '.join(contestants.names())}.")
+]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="ROUTER.NAME=VALUE",
+        help="A setting of a router, such as bert.model=FOLDER. Can be given again.",
+    ),
+]
+Functions = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge any function of a list of texts: NAME=module:function. It returns models' "
+        "names, or a quality for each text and model. Can be given again."
+    ),
+]
+Scores = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge what a router said, from a file: NAME=FILE, with a column query, and one for "
+        "each model, or model (its choice), or score. Can be given again."
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Look closely, and write report.html, .md, .json and figures there."),
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Of learning, in a report.")]
+Skip = Annotated[
+    str, typer.Option(help=f"Left out of a report, comma-separated: {', '.join(PARTS)}.")
+]
+Domain = Annotated[str, typer.Option(help="Column that names the domain.")]
+Examples = Annotated[
+    int, typer.Option(min=0, help="Queries shown in a report per router; 0 shows none.")
+]
+SimilarBy = Annotated[
+    str,
+    typer.Option(
+        help="Also compare chosen answers with the column 'reference': 'lexical', or an encoder's "
+        "folder, or its name in the Hugging Face hub's cache."
+    ),
+]
+Format = Annotated[str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")]
+Score = Annotated[
+    str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
+]
+PoolFile = Annotated[
+    Path | None,
+    typer.Option("--pool", help="JSON file of candidates: prices, context windows, abilities."),
+]
+CostWeight = Annotated[float, typer.Option(help="Where quality and cost are read off.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="Draw quality over cost to this .png, .svg or .pdf.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]

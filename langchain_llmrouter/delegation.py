@@ -187,6 +187,12 @@ def _says_something(piece: Any) -> bool:
     return not (isinstance(piece, dict) and piece.get("event") in _OPENING)
 
 
+def value_of(streamed: Streamed[Any]) -> Any:
+    """A piece as it came; an answer that was heard whole is the stream's only piece."""
+    answer = streamed.decision.answer
+    return streamed.piece if answer is None else answer.value
+
+
 def chunk_of(streamed: Streamed[Any]) -> AIMessageChunk:
     """A piece as a chunk; an answer that was heard whole is the stream's only piece."""
     answer = streamed.decision.answer

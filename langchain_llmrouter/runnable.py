@@ -12,7 +12,7 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec, get_unique_con
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from langchain_llmrouter.bubble import delivered
-from langchain_llmrouter.delegation import Delegation
+from langchain_llmrouter.delegation import Delegation, value_of
 from langchain_llmrouter.inputs import query_of_input
 from langchain_llmrouter.routing import (
     CONFIG_SPECS,
@@ -21,7 +21,7 @@ from langchain_llmrouter.routing import (
     wishes_of,
     without_model,
 )
-from langchain_llmrouter.runs import own_arun, own_run
+from langchain_llmrouter.runs import OwnRun, own_arun, own_run
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
@@ -93,6 +93,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
             query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
             run.decision, answer = self._routing.dispatcher.run(query, asked.call, asked.hear)
+            run.gives(answer.value)
         return answer.value
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
@@ -102,6 +103,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
             query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
             with delivered(), own_errors():
                 run.decision, answer = await dispatcher.arun(query, asked.acall, asked.ahear)
+            run.gives(answer.value)
         return answer.value
 
     def stream(
@@ -112,8 +114,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
             query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
             with closing(self._routing.dispatcher.stream(query, asked.hear, asked.stream)) as told:
                 for streamed in told:
-                    run.decision = streamed.decision
-                    yield _piece(streamed)
+                    yield _piece(streamed, run)
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
@@ -125,8 +126,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
             with delivered(), own_errors():
                 async with aclosing(dispatcher.astream(query, asked.ahear, asked.astream)) as told:
                     async for streamed in told:
-                        run.decision = streamed.decision
-                        yield _piece(streamed)
+                        yield _piece(streamed, run)
 
     @property
     def config_specs(self) -> list[ConfigurableFieldSpec]:
@@ -147,6 +147,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         return Delegation(self.runnables, input, without_model(config), kwargs)
 
 
-def _piece(streamed: Streamed[Any]) -> Any:
-    answer = streamed.decision.answer
-    return streamed.piece if answer is None else answer.value
+def _piece(streamed: Streamed[Any], run: OwnRun) -> Any:
+    run.decision, piece = streamed.decision, value_of(streamed)
+    run.gives(piece)
+    return piece

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from langchain_llmrouter.delegation import value_of
+from langchain_llmrouter.exchange import Exchange, Form
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Streamed
 from shared_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from langchain_llmrouter.exchange import Exchange
 
 
 class StructuredOutput(Runnable[Any, Any]):
@@ -36,34 +34,26 @@ class StructuredOutput(Runnable[Any, Any]):
         self._check(exchange.routing.models)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        decision, value = self._exchange.run(input, config, kwargs, self._derive)
-        return self._signed(value, decision)
+        return self._exchange.run(input, config, kwargs, self._form)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        decision, value = await self._exchange.arun(input, config, kwargs, self._derive)
-        return self._signed(value, decision)
+        return await self._exchange.arun(input, config, kwargs, self._form)
 
     def stream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[Any]:
-        recorded = False
-        with closing(self._exchange.stream(input, config, kwargs, self._derive)) as pieces:
-            for streamed in pieces:
-                piece = _piece(streamed)
-                signed = piece if recorded else self._signed(piece, streamed.decision)
-                recorded = recorded or signed is not piece
-                yield signed
+        yield from self._exchange.stream(input, config, kwargs, self._form)
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
-        recorded = False
-        async with aclosing(self._exchange.astream(input, config, kwargs, self._derive)) as pieces:
-            async for streamed in pieces:
-                piece = _piece(streamed)
-                signed = piece if recorded else self._signed(piece, streamed.decision)
-                recorded = recorded or signed is not piece
-                yield signed
+        async with aclosing(self._exchange.astream(input, config, kwargs, self._form)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    @property
+    def _form(self) -> Form:
+        return Form(lambda value, _: value, value_of, self._signed, self._derive)
 
     def _signed(self, value: Any, decision: RoutingDecision) -> Any:
         """The value; with the raw message in it, that one carries the decision."""
@@ -85,8 +75,3 @@ class StructuredOutput(Runnable[Any, Any]):
     def _derive(self, model: Any) -> Runnable[Any, Any]:
         derived: Runnable[Any, Any] = model.with_structured_output(self._schema, **self._options)
         return derived
-
-
-def _piece(streamed: Streamed[Any]) -> Any:
-    answer = streamed.decision.answer
-    return streamed.piece if answer is None else answer.value

@@ -49,6 +49,7 @@ from langchain_anthropic import ChatAnthropic
 from langchain_anthropic.middleware import AnthropicPromptCachingMiddleware
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
+from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_llmrouter import LLMRouterMiddleware
 
@@ -141,6 +142,15 @@ def test_tokens_of_an_agent_come_once() -> None:
         if about["langgraph_node"] == "model" and isinstance(chunk, AIMessageChunk)
     )
     assert said == "hello from a"
+
+
+def test_tokens_come_once_where_a_node_is_named_like_the_router() -> None:
+    graph = StateGraph(MessagesState)
+    router = chat()
+    graph.add_node("ChatLLMRouter", lambda state: {"messages": router.invoke(state["messages"])})
+    graph.add_edge(START, "ChatLLMRouter")
+    pieces = graph.compile().stream({"messages": [("user", "hi")]}, stream_mode="messages")
+    assert "".join(message.text for message, _ in pieces) == "hello from a"
 
 
 @pytest.mark.parametrize("form", ["stream", "astream"])

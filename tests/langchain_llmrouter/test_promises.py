@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import (
@@ -28,6 +29,7 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnableWithFallbacks
+from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_fakes import FakeProvider
@@ -86,7 +88,7 @@ async def consume(chat: Any, form: str, config: Any) -> None:
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "v3", "av3"])
 @pytest.mark.parametrize("failing", [False, True])
-async def test_one_chain_run_holds_the_decision_and_the_models_run(
+async def test_one_chain_run_holds_the_answer_the_decision_and_the_models_run(
     form: str, failing: bool
 ) -> None:
     traces = Traces()
@@ -100,6 +102,9 @@ async def test_one_chain_run_holds_the_decision_and_the_models_run(
     (root,) = traces.roots
     assert (root.name, root.run_type) == ("mine", "chain")
     assert root.outputs["llm_router"]["model"] == ("b" if failing else "a")
+    answer = root.outputs["output"]
+    assert answer.text == ("hello from b" if failing else "hello from a")
+    assert routing_record(answer) == (None if "v3" in form else root.outputs["llm_router"])
     *failed, last = root.child_runs
     assert (len(failed), last.run_type) == (int(failing), "llm")
     assert last.end_time is not None
@@ -115,6 +120,27 @@ async def test_an_abandoned_stream_is_no_error() -> None:
     pieces.close()
     assert traces.roots[-1].error is None
     assert traces.roots[-1].outputs["llm_router"]["model"] == "a"
+    assert traces.roots[-1].outputs["output"].text == "hello "
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainDeprecationWarning")
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize(
+    "kind", [ChatLLMRouter, RunnableLLMRouter, lambda *given: ChatLLMRouter(*given, record=False)]
+)
+async def test_a_history_is_kept_as_of_any_model(kind: Any, form: str) -> None:
+    kept = InMemoryChatMessageHistory()
+    router = kind({"a": FakeProvider(name_of_model="a")}, Always(["a"]))
+    chat = RunnableWithMessageHistory(router, lambda session_id: kept)
+    for _ in range(2):
+        await consume(chat, form, {"configurable": {"session_id": "1"}})
+    assert [message.text for message in kept.messages] == ["hi", "hello from a"] * 2
+
+
+def test_the_end_of_the_run_tells_its_listeners_the_answer() -> None:
+    told: list[Any] = []
+    make().with_listeners(on_end=lambda run: told.append(run.outputs["output"])).invoke("hi")
+    assert [one.text for one in told] == ["hello from a"]
 
 
 def test_the_callers_run_id_is_the_routers_and_tags_and_metadata_are_the_models_too() -> None:
@@ -136,6 +162,9 @@ async def test_events_of_either_version_hold_the_text_once(version: Any) -> None
     events = [event async for event in make().astream_events("hi", version=version)]
     pieces = [e["data"]["chunk"].text for e in events if e["event"] == "on_chat_model_stream"]
     assert "".join(pieces) == "hello from a"
+    (ended,) = (e["data"]["output"] for e in events if e["event"] == "on_chain_end")
+    answer = ended["output"] if version == "v2" else ended  # v1 looks into it by itself
+    assert answer.text == "hello from a"
 
 
 async def test_v3_events_hold_the_text_once_and_fail_over() -> None:

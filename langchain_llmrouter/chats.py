@@ -161,7 +161,7 @@ class ChatMethods(BaseChatModel):
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """Structured answers by the chosen model's own method."""
-        return StructuredOutput(self._exchange, schema, {"include_raw": include_raw, **kwargs})
+        return StructuredOutput(self, schema, {"include_raw": include_raw, **kwargs})
 
     def _generate(
         self,

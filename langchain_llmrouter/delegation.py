@@ -42,6 +42,7 @@ class Delegation:
         options: keyword arguments of the call.
         derive: what to make of a model before calling it, such as binding tools.
         limiter: waited for before every call.
+        handed: (input, model) -> the input for that model.
     """
 
     models: Mapping[str, AnyRunnable]
@@ -50,6 +51,7 @@ class Delegation:
     options: Mapping[str, Any]
     derive: Callable[[AnyRunnable], AnyRunnable] | None = None
     limiter: BaseRateLimiter | None = None
+    handed: Callable[[Any, AnyRunnable], Any] | None = None
 
     @property
     def ready(self) -> Callable[[], object] | None:
@@ -145,7 +147,8 @@ class Delegation:
         if prompt is not None:  # a judge gets neither the caller's tools nor its format
             return chosen, prompt, config, {}
         runnable = chosen if self.derive is None else self.derive(chosen)
-        return runnable, self.input, config, self.options
+        input = self.input if self.handed is None else self.handed(self.input, chosen)
+        return runnable, input, config, self.options
 
 
 @contextmanager
@@ -225,13 +228,13 @@ def as_chunk(message: AIMessage) -> AIMessageChunk:
 
 def answer_of(model: str, value: Any) -> Answer:
     """What a model answered, in the core's terms."""
-    if isinstance(value, dict) and isinstance(value.get("raw"), AIMessage):
-        return _counted(model, str(value.get("parsed")), value, value["raw"])
-    if isinstance(value, dict) and (said := _last_said(value.get("messages"))) is not None:
-        return Answer(model, answer_of(model, said).text, value)
-    if not isinstance(value, AIMessage):
+    if (said := said_in(value)) is None:
         return Answer(model, str(value), value)
-    return _counted(model, _judged(value), value, value)
+    if not isinstance(value, dict):
+        return _counted(model, _judged(said), value, said)
+    if isinstance(value.get("raw"), AIMessage):
+        return _counted(model, str(value.get("parsed")), value, said)
+    return Answer(model, _judged(said), value)
 
 
 def _judged(message: AIMessage) -> str:
@@ -249,8 +252,13 @@ def _judged(message: AIMessage) -> str:
     return f"{said}\n{told}" if said else told
 
 
-def _last_said(messages: Any) -> AIMessage | None:
-    """The last message of a model in an agent's state, whose text is the agent's answer."""
+def said_in(value: Any) -> AIMessage | None:
+    """The message of a model in an answer: itself, the raw one, or the last of an agent's state."""
+    if not isinstance(value, dict):
+        return value if isinstance(value, AIMessage) else None
+    if isinstance(raw := value.get("raw"), AIMessage):
+        return raw
+    messages = value.get("messages")
     listed = messages if isinstance(messages, list) else []
     return next((one for one in reversed(listed) if isinstance(one, AIMessage)), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -18,7 +18,7 @@ from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
 from langchain_llmrouter.routing import Routing, wishes_of, without_model
 from langchain_llmrouter.runs import OwnRun, added_up, own_arun, own_run
-from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
+from langchain_llmrouter.tools import BOUND, BoundTools, needs_of, reserved_of
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.dispatch import Streamed
@@ -26,8 +26,6 @@ from shared_core.errors import own_errors
 from shared_core.query import Query
 
 Derive = Callable[[AnyRunnable], AnyRunnable]
-
-_RESERVED: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Exchange:
         chat: whose.
         routing: who decides.
         authors: signs the answers.
-        defaults: options that the chat model hands on with every call, at that moment.
+        defaults: options that go with every call.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class Exchange:
         chat: BaseChatModel,
         routing: Routing,
         authors: Authors,
-        defaults: Callable[[], Mapping[str, Any]],
+        defaults: Mapping[str, Any],
     ) -> None:
         self._chat = chat
         self.routing = routing
@@ -173,17 +171,20 @@ class Exchange:
         kwargs: Mapping[str, Any],
         derive: Derive | None,
     ) -> Query:
-        options = {**self._defaults(), **kwargs}
+        options = {**self._defaults, **kwargs}
         if (tools := options.get(BOUND)) is not None:
             options = {**tools.options, **options}
         about = wishes_of(config)
         if kwargs.get("model"):
             about["model"] = kwargs["model"]
         needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
-        reserved = next((options[name] for name in _RESERVED if options.get(name)), None)
         told = options.get("tools") or ()
-        about["previous"] = self.authors.latest(messages)
-        query = query_of(messages, tools=told, needs=needs, reserved_output=reserved, **about)
+        about |= {
+            "needs": needs,
+            "reserved_output": reserved_of(options),
+            "latest": self.authors.latest,
+        }
+        query = query_of(messages, tools=told, **about)
         return self.routing.narrowed(query)
 
     def _prepared(
@@ -196,7 +197,7 @@ class Exchange:
     ) -> tuple[Query, Delegation]:
         """The query to route and the call to hand on."""
         messages = self._messages(input)
-        options = {**self._defaults(), **kwargs}
+        options = {**self._defaults, **kwargs}
         options.pop("model", None)
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:
@@ -204,5 +205,5 @@ class Exchange:
         query = self._query(messages, config, kwargs, form.derive)
         models, limiter = self.routing.models, self._chat.rate_limiter
         inner = without_model(run.config)
-        delegation = Delegation(models, messages, inner, options, form.derive or tools, limiter)
-        return query, delegation
+        derive, handed = form.derive or tools, self.authors.handed
+        return query, Delegation(models, messages, inner, options, derive, limiter, handed)

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from langchain_llmrouter.delegation import as_chunk, chunk_of, message_of
 from langchain_llmrouter.exchange import Exchange, Form
 from langchain_llmrouter.messages import RECORD
-from langchain_llmrouter.relay import EVENTS, arelayed, relayed
+from langchain_llmrouter.relay import arelayed, events_signed_by, relayed
 from langchain_llmrouter.structured import StructuredOutput
 from langchain_llmrouter.tools import BOUND, BoundTools
 
@@ -105,8 +105,9 @@ class ChatMethods(BaseChatModel):
     ) -> Any:
         """As LangChain's; ``v3`` gives the chosen model's events, the first of them heard."""
         if version == "v3":
-            given = _stopped(kwargs, stop)
-            return relayed(self._exchange.stream(input, config, given, EVENTS))
+            exchange, given = self._exchange, _stopped(kwargs, stop)
+            form = events_signed_by(exchange.authors)
+            return relayed(exchange.stream(input, config, given, form))
         return super().stream_events(input, config, version=version, stop=stop, **kwargs)
 
     def astream_events(
@@ -120,8 +121,9 @@ class ChatMethods(BaseChatModel):
     ) -> Any:
         """``stream_events`` for coroutines: ``v3`` is awaited, the others are iterated."""
         if version == "v3":
-            given = _stopped(kwargs, stop)
-            return arelayed(self._exchange.astream(input, config, given, EVENTS))
+            exchange, given = self._exchange, _stopped(kwargs, stop)
+            form = events_signed_by(exchange.authors)
+            return arelayed(exchange.astream(input, config, given, form))
         return super().astream_events(input, config, version=version, stop=stop, **kwargs)
 
     def generate(

@@ -15,6 +15,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
 from langchain_llmrouter.bubble import carried
+from langchain_llmrouter.openings import aopening, opening
+from langchain_llmrouter.typed_events import events_of, has_events
 from shared_core.calls.loop import aclose
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
@@ -25,8 +27,6 @@ AnyRunnable = Runnable[Any, Any]
 
 NOSTREAM: Final = "nostream"
 """Tag of runs whose words LangGraph does not stream."""
-
-_OPENING: Final = ("message-start", "content-block-start")
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Delegation:
         with carried():
             runnable, input, config, options = self._call(model)
             pieces = iter(runnable.stream(input, config, **options))
-            yield from _opening(pieces)
+            yield from opening(pieces)
             yield from pieces
 
     async def astream(self, model: str) -> AsyncIterator[Any]:
@@ -96,7 +96,7 @@ class Delegation:
             runnable, input, config, options = self._call(model)
             pieces = aiter(runnable.astream(input, config, **options))
             try:
-                for piece in await _aopening(pieces):
+                for piece in await aopening(pieces):
                     yield piece
                 async for piece in pieces:
                     yield piece
@@ -104,22 +104,30 @@ class Delegation:
                 await aclose(pieces)
 
     def events(self, model: str) -> Iterator[Any]:
-        """Ask a model for the events of its ``stream_events(version="v3")``."""
+        """Ask a model for the events of its ``stream_events(version="v3")``, or of its answer."""
         with carried():
             runnable, input, config, options = self._call(model)
+            if not has_events(runnable, awaited=False):
+                yield from events_of(message_of(runnable.invoke(input, config, **options), model))
+                return
             stream: Any = runnable.stream_events(input, config, version="v3", **options)
             events = iter(stream)
-            yield from _opening(events)
+            yield from opening(events)
             yield from events
 
     async def aevents(self, model: str) -> AsyncIterator[Any]:
         """``events`` without blocking."""
         with carried():
             runnable, input, config, options = self._call(model)
+            if not has_events(runnable, awaited=True):
+                whole = await runnable.ainvoke(input, config, **options)
+                for event in events_of(message_of(whole, model)):
+                    yield event
+                return
             asked: Any = runnable.astream_events(input, config, version="v3", **options)
             async with await asked as stream:
                 events = aiter(stream)
-                for event in await _aopening(events):
+                for event in await aopening(events):
                     yield event
                 async for event in events:
                     yield event
@@ -161,33 +169,6 @@ def unstreamed() -> Iterator[None]:
         yield
     finally:
         var_child_runnable_config.reset(token)
-
-
-def _opening(pieces: Iterator[Any]) -> list[Any]:
-    """The pieces up to the first that says something: until then, another model may take over."""
-    early = []
-    for piece in pieces:
-        early.append(piece)
-        if _says_something(piece):
-            break
-    return early
-
-
-async def _aopening(pieces: AsyncIterator[Any]) -> list[Any]:
-    """``_opening`` for asynchronous iterators."""
-    early = []
-    async for piece in pieces:
-        early.append(piece)
-        if _says_something(piece):
-            break
-    return early
-
-
-def _says_something(piece: Any) -> bool:
-    """Not so chunks that only tell of the role, and events that only open a message or block."""
-    if isinstance(piece, AIMessageChunk):
-        return bool(piece.content or piece.tool_call_chunks or piece.additional_kwargs)
-    return not (isinstance(piece, dict) and piece.get("event") in _OPENING)
 
 
 def value_of(streamed: Streamed[Any]) -> Any:

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
 
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import message_of
 from langchain_llmrouter.exchange import Form
+from langchain_llmrouter.typed_events import events_of
+from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
 
 Events = Sequence[Any]
@@ -87,15 +90,12 @@ async def _aevents(pieces: AsyncGenerator[Events]) -> AsyncGenerator[Any]:
                 yield event
 
 
-def _events_of(streamed: Streamed[Any]) -> Events:
+def _told(streamed: Streamed[Any]) -> Events:
     """A piece is an event; an answer that was heard whole is told as all of its own."""
     answer = streamed.decision.answer
     if answer is None:
         return (streamed.piece,)
-    # Not public, as there is no other way: LangGraph does so too. Only this takes it.
-    from langchain_core.language_models._compat_bridge import message_to_events
-
-    return tuple(message_to_events(message_of(answer.value, answer.model)))
+    return tuple(events_of(message_of(answer.value, answer.model)))
 
 
 def _message_of(pieces: Sequence[Events]) -> Any:
@@ -106,10 +106,13 @@ def _message_of(pieces: Sequence[Events]) -> Any:
     return stream.output_message
 
 
-EVENTS: Final = Form(
-    whole=message_of,
-    piece=_events_of,
-    signed=lambda events, _: events,
-    total=_message_of,
-    as_events=True,
-)
+def events_signed_by(authors: Authors) -> Form:
+    """Events as they come; who wrote the message is remembered."""
+
+    def noted(events: Events, decision: RoutingDecision) -> Events:
+        for event in events:
+            if event["event"] == "message-start":
+                authors.note(event.get("id"), decision.model)
+        return events
+
+    return Form(message_of, _told, noted, total=_message_of, as_events=True)

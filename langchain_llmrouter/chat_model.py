@@ -72,7 +72,9 @@ class ChatLLMRouter(ChatMethods):
 
     The decision is in ``response_metadata["llm_router"]`` of the answer, of exactly one chunk when
     streaming, unless ``record`` is False; ``stream_events(version="v3")`` has it in the router's
-    run only. One call is forced to a model by ``model="name"`` or ``config={"configurable":
+    run only. Where the chosen model is a router, too, its decision is in that one as ``inner``.
+
+    One call is forced to a model by ``model="name"`` or ``config={"configurable":
     {"llmrouter_model": "name"}}``; ``llmrouter_cost_weight``, ``llmrouter_deadline``,
     ``llmrouter_max_cost`` and ``llmrouter_tags`` beside it are for one call, too.
 

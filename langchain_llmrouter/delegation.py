@@ -16,7 +16,7 @@ from langchain_core.runnables.config import ensure_config, var_child_runnable_co
 
 from langchain_llmrouter.bubble import carried
 from langchain_llmrouter.openings import aopening, opening
-from langchain_llmrouter.typed_events import events_of, has_events
+from langchain_llmrouter.typed_events import events_of, has_events, let_go
 from shared_core.calls.loop import aclose
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
@@ -111,9 +111,12 @@ class Delegation:
                 yield from events_of(message_of(runnable.invoke(input, config, **options), model))
                 return
             stream: Any = runnable.stream_events(input, config, version="v3", **options)
-            events = iter(stream)
-            yield from opening(events)
-            yield from events
+            try:
+                events = iter(stream)
+                yield from opening(events)
+                yield from events
+            finally:
+                let_go(stream)
 
     async def aevents(self, model: str) -> AsyncIterator[Any]:
         """``events`` without blocking."""

@@ -136,8 +136,8 @@ class Routing:
         facts = {name: facts_of(model) for name, model in self.models.items()}
         self.known = self.given.pool.completed(facts)
         self.router = self.memories.sticking(self.given, self.sticky)
-        options = {"twins": twins_of(self.memories.models), **self.options}
-        self.dispatcher = _Sharing(self.router, self.memories, **options)
+        twins = twins_of(self.memories.models)
+        self.dispatcher = _Sharing(self.router, self.memories, twins=twins, **self.options)
 
     def fits(self, router: Router, sticky: Mode, options: Mapping[str, Any]) -> bool:
         """Whether it is made of these."""

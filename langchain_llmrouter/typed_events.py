@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableBinding
 
@@ -36,6 +37,16 @@ def events_of(message: AIMessage) -> Iterable[Any]:
     from langchain_core.language_models._compat_bridge import message_to_events
 
     return message_to_events(message)
+
+
+def let_go(stream: Any) -> None:
+    """End a model's stream that nobody reads on, for it has no ``close``.
+
+    It and its callbacks hold each other, so that it would stay open until garbage is collected.
+    """
+    if isinstance(stream, ChatModelStream):
+        stream.set_start(None)
+        stream.set_request_more(lambda: False)
 
 
 def _overrides(model: Runnable[Any, Any], base: type, method: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import json
 import pickle
+import threading
 import time
 import typing
 from collections.abc import AsyncIterator, Iterator
@@ -200,6 +202,28 @@ async def test_models_that_tell_no_events_answer_whole(form: str, fails: bool) -
     assert root.outputs["output"].text == ("hello from b" if fails else "hello from a")
     assert [run.name for run in root.child_runs].count("Whole") == 1
     assert routing_record(chat.invoke("hi"))["failed"] == (["a: circuit_open"] if fails else [])  # type: ignore[index]
+
+
+def test_a_stream_of_events_that_is_left_is_closed_at_once() -> None:
+    closed = threading.Event()
+
+    class Slow(FakeProvider):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+            try:
+                while True:
+                    time.sleep(0.3)
+                    yield ChatGenerationChunk(message=AIMessageChunk("late"))
+            finally:
+                closed.set()
+
+    models = {"a": Slow(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+    gc.disable()
+    try:
+        stream = make(models=models, timeout=0.1).stream_events("hi", version="v3")
+        assert stream.output.text == "hello from b"
+        assert closed.wait(20)
+    finally:
+        gc.enable()
 
 
 def test_who_told_events_reads_the_results_of_its_tools() -> None:

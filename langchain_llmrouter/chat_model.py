@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 from pydantic import ConfigDict, Field, model_validator
 
-from langchain_llmrouter.authors import Authors
+from langchain_llmrouter.authors import LLM_TYPE, Authors
 from langchain_llmrouter.chats import ChatMethods
 from langchain_llmrouter.delegation import AnyRunnable
 from langchain_llmrouter.exchange import Exchange
@@ -72,7 +72,9 @@ class ChatLLMRouter(ChatMethods):
 
     The decision is in ``response_metadata["llm_router"]`` of the answer, of exactly one chunk when
     streaming, unless ``record`` is False; ``stream_events(version="v3")`` has it in the router's
-    run only. One call is forced to a model by ``model="name"`` or ``config={"configurable":
+    run only. Where the chosen model is a router, too, its decision is in that one as ``inner``.
+
+    One call is forced to a model by ``model="name"`` or ``config={"configurable":
     {"llmrouter_model": "name"}}``; ``llmrouter_cost_weight``, ``llmrouter_deadline``,
     ``llmrouter_max_cost`` and ``llmrouter_tags`` beside it are for one call, too.
 
@@ -105,7 +107,9 @@ class ChatLLMRouter(ChatMethods):
     def __init__(self, models: Mapping[str, AnyRunnable], router: Router, **options: Any) -> None:
         check_models(models, router)
         given = check_options(type(self), options)
-        super().__init__(models=Members.of(models, given), router=router, **given)
+        wanted = {name: given.get(name) for name in SET_ON_EACH}
+        members = models if isinstance(models, Members) else Members(models, wanted)
+        super().__init__(models=members.with_options(wanted), router=router, **given)
         _ = self._exchange  # so that options that do not go together are told of here
 
     @model_validator(mode="after")
@@ -119,17 +123,18 @@ class ChatLLMRouter(ChatMethods):
         """What carries calls out, with the options as they are now."""
         options = {name: getattr(self, name) for name in _OPTIONS}
         options["reliability"] = reliability_of(self.reliability, self.timeout, self.max_retries)
-        routing = self.models.routing(self.router, self.sticky, options)
-        authors = Authors(self.record, self.models.authors)
-        return Exchange(self, routing, authors, lambda: self.defaults)
+        set_here = self.model_fields_set.intersection(SET_ON_EACH)
+        wanted = {name: getattr(self, name) for name in set_here}
+        models, memories = self.models.with_options(wanted), self.models.memories
+        routing = memories.routing(models, self.router, self.sticky, options)
+        authors = Authors(self.record, memories.authors, models)
+        return Exchange(self, routing, authors, self.defaults)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other options; its breakers and conversations are this one's, unless deep."""
         changed = dict(update or {})
-        wanted = self.models.wanted | {n: changed[n] for n in SET_ON_EACH if n in changed}
-        members = Members.of(changed.get("models", self.models), wanted)
-        if members is not self.models:
-            changed["models"] = members
+        if not isinstance(models := changed.get("models", self.models), Members):
+            changed["models"] = Members(models, {})
         return super().model_copy(update=changed, deep=deep)
 
     @classmethod
@@ -219,7 +224,7 @@ class ChatLLMRouter(ChatMethods):
 
     @property
     def _llm_type(self) -> str:
-        return "llmrouter"
+        return LLM_TYPE
 
     @property
     def _identifying_params(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from typing import Any, Literal, cast
 
 from langchain_core.callbacks import Callbacks
@@ -20,9 +20,9 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from langchain_llmrouter.delegation import as_chunk, chunk_of, message_of
-from langchain_llmrouter.exchange import Exchange
+from langchain_llmrouter.exchange import Exchange, Form
 from langchain_llmrouter.messages import RECORD
-from langchain_llmrouter.relay import arelayed, relayed
+from langchain_llmrouter.relay import arelayed, events_signed_by, relayed
 from langchain_llmrouter.structured import StructuredOutput
 from langchain_llmrouter.tools import BOUND, BoundTools
 
@@ -43,8 +43,11 @@ class ChatMethods(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        decision, message = self._exchange.run(input, config, _stopped(kwargs, stop))
-        return self._exchange.authors.signed(message_of(message, decision.model), decision)
+        exchange = self._exchange
+        message: AIMessage = exchange.run(
+            input, config, _stopped(kwargs, stop), _messages(exchange)
+        )
+        return message
 
     async def ainvoke(
         self,
@@ -54,8 +57,11 @@ class ChatMethods(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        decision, message = await self._exchange.arun(input, config, _stopped(kwargs, stop))
-        return self._exchange.authors.signed(message_of(message, decision.model), decision)
+        exchange = self._exchange
+        message: AIMessage = await exchange.arun(
+            input, config, _stopped(kwargs, stop), _messages(exchange)
+        )
+        return message
 
     def stream(
         self,
@@ -68,12 +74,8 @@ class ChatMethods(BaseChatModel):
         if self._streaming_disabled(**kwargs):
             yield as_chunk(self.invoke(input, config, stop=stop, **kwargs))
             return
-        recorded = False
-        with closing(self._exchange.stream(input, config, _stopped(kwargs, stop))) as pieces:
-            for streamed in pieces:
-                chunk = chunk_of(streamed)
-                yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
-                recorded = True
+        exchange = self._exchange
+        yield from exchange.stream(input, config, _stopped(kwargs, stop), _messages(exchange))
 
     async def astream(
         self,
@@ -86,12 +88,11 @@ class ChatMethods(BaseChatModel):
         if self._streaming_disabled(**kwargs):
             yield as_chunk(await self.ainvoke(input, config, stop=stop, **kwargs))
             return
-        recorded = False
-        async with aclosing(self._exchange.astream(input, config, _stopped(kwargs, stop))) as told:
-            async for streamed in told:
-                chunk = chunk_of(streamed)
-                yield chunk if recorded else self._exchange.authors.signed(chunk, streamed.decision)
-                recorded = True
+        exchange, given = self._exchange, _stopped(kwargs, stop)
+        chunks = exchange.astream(input, config, given, _messages(exchange))
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
 
     def stream_events(
         self,
@@ -104,8 +105,9 @@ class ChatMethods(BaseChatModel):
     ) -> Any:
         """As LangChain's; ``v3`` gives the chosen model's events, the first of them heard."""
         if version == "v3":
-            given = _stopped(kwargs, stop)
-            return relayed(self._exchange.stream(input, config, given, as_events=True))
+            exchange, given = self._exchange, _stopped(kwargs, stop)
+            form = events_signed_by(exchange.authors)
+            return relayed(exchange.stream(input, config, given, form))
         return super().stream_events(input, config, version=version, stop=stop, **kwargs)
 
     def astream_events(
@@ -119,8 +121,9 @@ class ChatMethods(BaseChatModel):
     ) -> Any:
         """``stream_events`` for coroutines: ``v3`` is awaited, the others are iterated."""
         if version == "v3":
-            given = _stopped(kwargs, stop)
-            return arelayed(self._exchange.astream(input, config, given, as_events=True))
+            exchange, given = self._exchange, _stopped(kwargs, stop)
+            form = events_signed_by(exchange.authors)
+            return arelayed(exchange.astream(input, config, given, form))
         return super().astream_events(input, config, version=version, stop=stop, **kwargs)
 
     def generate(
@@ -160,7 +163,7 @@ class ChatMethods(BaseChatModel):
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """Structured answers by the chosen model's own method."""
-        return StructuredOutput(self._exchange, schema, {"include_raw": include_raw, **kwargs})
+        return StructuredOutput(self, schema, {"include_raw": include_raw, **kwargs})
 
     def _generate(
         self,
@@ -173,6 +176,10 @@ class ChatMethods(BaseChatModel):
         config: RunnableConfig = {"callbacks": run_manager.handlers} if run_manager else {}
         message = self.invoke(messages, config, stop=stop, **kwargs)
         return ChatResult(generations=[_generation(message)])
+
+
+def _messages(exchange: Exchange) -> Form:
+    return Form(message_of, chunk_of, exchange.authors.signed)
 
 
 def _stopped(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:

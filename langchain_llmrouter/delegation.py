@@ -15,6 +15,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
 from langchain_llmrouter.bubble import carried
+from langchain_llmrouter.openings import aopening, opening
+from langchain_llmrouter.typed_events import events_of, has_events, let_go
 from shared_core.calls.loop import aclose
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
@@ -25,8 +27,6 @@ AnyRunnable = Runnable[Any, Any]
 
 NOSTREAM: Final = "nostream"
 """Tag of runs whose words LangGraph does not stream."""
-
-_OPENING: Final = ("message-start", "content-block-start")
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Delegation:
         options: keyword arguments of the call.
         derive: what to make of a model before calling it, such as binding tools.
         limiter: waited for before every call.
+        handed: (input, model) -> the input for that model.
     """
 
     models: Mapping[str, AnyRunnable]
@@ -50,6 +51,7 @@ class Delegation:
     options: Mapping[str, Any]
     derive: Callable[[AnyRunnable], AnyRunnable] | None = None
     limiter: BaseRateLimiter | None = None
+    handed: Callable[[Any, AnyRunnable], Any] | None = None
 
     @property
     def ready(self) -> Callable[[], object] | None:
@@ -85,7 +87,7 @@ class Delegation:
         with carried():
             runnable, input, config, options = self._call(model)
             pieces = iter(runnable.stream(input, config, **options))
-            yield from _opening(pieces)
+            yield from opening(pieces)
             yield from pieces
 
     async def astream(self, model: str) -> AsyncIterator[Any]:
@@ -94,7 +96,7 @@ class Delegation:
             runnable, input, config, options = self._call(model)
             pieces = aiter(runnable.astream(input, config, **options))
             try:
-                for piece in await _aopening(pieces):
+                for piece in await aopening(pieces):
                     yield piece
                 async for piece in pieces:
                     yield piece
@@ -102,22 +104,33 @@ class Delegation:
                 await aclose(pieces)
 
     def events(self, model: str) -> Iterator[Any]:
-        """Ask a model for the events of its ``stream_events(version="v3")``."""
+        """Ask a model for the events of its ``stream_events(version="v3")``, or of its answer."""
         with carried():
             runnable, input, config, options = self._call(model)
+            if not has_events(runnable, awaited=False):
+                yield from events_of(message_of(runnable.invoke(input, config, **options), model))
+                return
             stream: Any = runnable.stream_events(input, config, version="v3", **options)
-            events = iter(stream)
-            yield from _opening(events)
-            yield from events
+            try:
+                events = iter(stream)
+                yield from opening(events)
+                yield from events
+            finally:
+                let_go(stream)
 
     async def aevents(self, model: str) -> AsyncIterator[Any]:
         """``events`` without blocking."""
         with carried():
             runnable, input, config, options = self._call(model)
+            if not has_events(runnable, awaited=True):
+                whole = await runnable.ainvoke(input, config, **options)
+                for event in events_of(message_of(whole, model)):
+                    yield event
+                return
             asked: Any = runnable.astream_events(input, config, version="v3", **options)
             async with await asked as stream:
                 events = aiter(stream)
-                for event in await _aopening(events):
+                for event in await aopening(events):
                     yield event
                 async for event in events:
                     yield event
@@ -145,7 +158,8 @@ class Delegation:
         if prompt is not None:  # a judge gets neither the caller's tools nor its format
             return chosen, prompt, config, {}
         runnable = chosen if self.derive is None else self.derive(chosen)
-        return runnable, self.input, config, self.options
+        input = self.input if self.handed is None else self.handed(self.input, chosen)
+        return runnable, input, config, self.options
 
 
 @contextmanager
@@ -160,31 +174,10 @@ def unstreamed() -> Iterator[None]:
         var_child_runnable_config.reset(token)
 
 
-def _opening(pieces: Iterator[Any]) -> list[Any]:
-    """The pieces up to the first that says something: until then, another model may take over."""
-    early = []
-    for piece in pieces:
-        early.append(piece)
-        if _says_something(piece):
-            break
-    return early
-
-
-async def _aopening(pieces: AsyncIterator[Any]) -> list[Any]:
-    """``_opening`` for asynchronous iterators."""
-    early = []
-    async for piece in pieces:
-        early.append(piece)
-        if _says_something(piece):
-            break
-    return early
-
-
-def _says_something(piece: Any) -> bool:
-    """Not so chunks that only tell of the role, and events that only open a message or block."""
-    if isinstance(piece, AIMessageChunk):
-        return bool(piece.content or piece.tool_call_chunks or piece.additional_kwargs)
-    return not (isinstance(piece, dict) and piece.get("event") in _OPENING)
+def value_of(streamed: Streamed[Any]) -> Any:
+    """A piece as it came; an answer that was heard whole is the stream's only piece."""
+    answer = streamed.decision.answer
+    return streamed.piece if answer is None else answer.value
 
 
 def chunk_of(streamed: Streamed[Any]) -> AIMessageChunk:
@@ -219,13 +212,13 @@ def as_chunk(message: AIMessage) -> AIMessageChunk:
 
 def answer_of(model: str, value: Any) -> Answer:
     """What a model answered, in the core's terms."""
-    if isinstance(value, dict) and isinstance(value.get("raw"), AIMessage):
-        return _counted(model, str(value.get("parsed")), value, value["raw"])
-    if isinstance(value, dict) and (said := _last_said(value.get("messages"))) is not None:
-        return Answer(model, answer_of(model, said).text, value)
-    if not isinstance(value, AIMessage):
+    if (said := said_in(value)) is None:
         return Answer(model, str(value), value)
-    return _counted(model, _judged(value), value, value)
+    if not isinstance(value, dict):
+        return _counted(model, _judged(said), value, said)
+    if isinstance(value.get("raw"), AIMessage):
+        return _counted(model, str(value.get("parsed")), value, said)
+    return Answer(model, _judged(said), value)
 
 
 def _judged(message: AIMessage) -> str:
@@ -243,8 +236,13 @@ def _judged(message: AIMessage) -> str:
     return f"{said}\n{told}" if said else told
 
 
-def _last_said(messages: Any) -> AIMessage | None:
-    """The last message of a model in an agent's state, whose text is the agent's answer."""
+def said_in(value: Any) -> AIMessage | None:
+    """The message of a model in an answer: itself, the raw one, or the last of an agent's state."""
+    if not isinstance(value, dict):
+        return value if isinstance(value, AIMessage) else None
+    if isinstance(raw := value.get("raw"), AIMessage):
+        return raw
+    messages = value.get("messages")
     listed = messages if isinstance(messages, list) else []
     return next((one for one in reversed(listed) if isinstance(one, AIMessage)), None)
 

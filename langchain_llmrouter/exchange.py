@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Final, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -16,17 +17,36 @@ from langchain_llmrouter.bubble import delivered
 from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
 from langchain_llmrouter.routing import Routing, wishes_of, without_model
-from langchain_llmrouter.runs import OwnRun, own_arun, own_run
-from langchain_llmrouter.tools import BOUND, BoundTools, needs_of
+from langchain_llmrouter.runs import OwnRun, added_up, own_arun, own_run
+from langchain_llmrouter.tools import BOUND, BoundTools, needs_of, reserved_of
 from langchain_llmrouter.turnstile import my_turn
-from shared_core.decision import RoutingDecision
+from shared_core.decision import Answer, RoutingDecision
 from shared_core.dispatch import Streamed
 from shared_core.errors import own_errors
 from shared_core.query import Query
 
 Derive = Callable[[AnyRunnable], AnyRunnable]
 
-_RESERVED: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the caller is given.
+
+    Args:
+        whole: (a model's answer, the model) -> the answer.
+        piece: a piece of a stream, or an answer that was heard whole -> a piece.
+        signed: (answer or piece, decision) -> the same; a copy, where it carries the decision.
+        derive: what to make of a model before calling it; None where it is called as it is.
+        total: makes one answer of the pieces.
+        as_events: whether the pieces are a model's events (``v3``).
+    """
+
+    whole: Callable[[Any, str], Any]
+    piece: Callable[[Streamed[Any]], Any]
+    signed: Callable[[Any, RoutingDecision], Any]
+    derive: Derive | None = None
+    total: Callable[[Sequence[Any]], Any] = added_up
+    as_events: bool = False
 
 
 class Exchange:
@@ -36,7 +56,7 @@ class Exchange:
         chat: whose.
         routing: who decides.
         authors: signs the answers.
-        defaults: options that the chat model hands on with every call, at that moment.
+        defaults: options that go with every call.
     """
 
     def __init__(
@@ -44,7 +64,7 @@ class Exchange:
         chat: BaseChatModel,
         routing: Routing,
         authors: Authors,
-        defaults: Callable[[], Mapping[str, Any]],
+        defaults: Mapping[str, Any],
     ) -> None:
         self._chat = chat
         self.routing = routing
@@ -57,87 +77,73 @@ class Exchange:
         return self.routing.dry(self._query(messages, ensure_config(config), kwargs, None))
 
     def run(
-        self,
-        input: Any,
-        config: RunnableConfig | None,
-        kwargs: Mapping[str, Any],
-        derive: Derive | None = None,
-    ) -> tuple[RoutingDecision, Any]:
-        """The decision and the chosen model's answer."""
+        self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any], form: Form
+    ) -> Any:
+        """The chosen model's answer."""
         full = self._config(config)
         with own_run(full, self._name, {"input": input}) as run, delivered(), own_errors():
-            query, asked = self._prepared(input, full, run, kwargs, derive)
+            query, asked = self._prepared(input, full, run, kwargs, form)
             dispatcher = self.routing.dispatcher
-            decision, answer = dispatcher.run(query, asked.call, asked.hear, asked.ready)
-            run.decision = self.routing.explained(decision, query)
-        return run.decision, answer.value
+            heard = dispatcher.run(query, asked.call, asked.hear, asked.ready)
+            return self._answer(*heard, run, query, form)
 
     async def arun(
-        self,
-        input: Any,
-        config: RunnableConfig | None,
-        kwargs: Mapping[str, Any],
-        derive: Derive | None = None,
-    ) -> tuple[RoutingDecision, Any]:
+        self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any], form: Form
+    ) -> Any:
         """``run`` for coroutines."""
         await my_turn()
         full, dispatcher = self._config(config), self.routing.dispatcher
         async with own_arun(full, self._name, {"input": input}) as run:
-            query, asked = self._prepared(input, full, run, kwargs, derive)
+            query, asked = self._prepared(input, full, run, kwargs, form)
             with delivered(), own_errors():
-                decision, answer = await dispatcher.arun(
-                    query, asked.acall, asked.ahear, asked.aready
-                )
-            run.decision = self.routing.explained(decision, query)
-        return run.decision, answer.value
+                heard = await dispatcher.arun(query, asked.acall, asked.ahear, asked.aready)
+            return self._answer(*heard, run, query, form)
 
     def stream(
-        self,
-        input: Any,
-        config: RunnableConfig | None,
-        kwargs: Mapping[str, Any],
-        derive: Derive | None = None,
-        *,
-        as_events: bool = False,
-    ) -> Generator[Streamed[Any]]:
-        """The decision and the chosen model's answer piece by piece, or event by event (``v3``)."""
-        full = self._config(config)
-        with own_run(full, self._name, {"input": input}) as run, delivered(), own_errors():
-            query, asked = self._prepared(input, full, run, kwargs, derive)
-            stream = asked.events if as_events else asked.stream
+        self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any], form: Form
+    ) -> Generator[Any]:
+        """The chosen model's answer piece by piece, of which one carries the decision."""
+        full, named = self._config(config), {"input": input}
+        with own_run(full, self._name, named, form.total) as run, delivered(), own_errors():
+            query, asked = self._prepared(input, full, run, kwargs, form)
+            stream = asked.events if form.as_events else asked.stream
             pieces = self.routing.dispatcher.stream(query, asked.hear, stream, asked.ready)
             with closing(pieces):
                 for streamed in pieces:
-                    if run.decision is None:
-                        run.decision = self.routing.explained(streamed.decision, query)
-                        yield Streamed(run.decision, streamed.piece)
-                    else:
-                        yield streamed
+                    yield self._piece(streamed, run, query, form)
 
     async def astream(
-        self,
-        input: Any,
-        config: RunnableConfig | None,
-        kwargs: Mapping[str, Any],
-        derive: Derive | None = None,
-        *,
-        as_events: bool = False,
-    ) -> AsyncGenerator[Streamed[Any]]:
+        self, input: Any, config: RunnableConfig | None, kwargs: Mapping[str, Any], form: Form
+    ) -> AsyncGenerator[Any]:
         """``stream`` for coroutines."""
         await my_turn()
         full, dispatcher = self._config(config), self.routing.dispatcher
-        async with own_arun(full, self._name, {"input": input}) as run:
-            query, asked = self._prepared(input, full, run, kwargs, derive)
-            stream = asked.aevents if as_events else asked.astream
+        async with own_arun(full, self._name, {"input": input}, form.total) as run:
+            query, asked = self._prepared(input, full, run, kwargs, form)
+            stream = asked.aevents if form.as_events else asked.astream
             pieces = dispatcher.astream(query, asked.ahear, stream, asked.aready)
             with delivered(), own_errors():
                 async with aclosing(pieces):
                     async for streamed in pieces:
-                        if run.decision is None:
-                            run.decision = self.routing.explained(streamed.decision, query)
-                            yield Streamed(run.decision, streamed.piece)
-                        else:
-                            yield streamed
+                        yield self._piece(streamed, run, query, form)
+
+    def _answer(
+        self, decision: RoutingDecision, answer: Answer, run: OwnRun, query: Query, form: Form
+    ) -> Any:
+        run.decision = self.routing.explained(decision, query)
+        given = form.signed(form.whole(answer.value, decision.model), run.decision)
+        run.gives(given)
+        return given
+
+    def _piece(self, streamed: Streamed[Any], run: OwnRun, query: Query, form: Form) -> Any:
+        if run.decision is None:
+            run.decision = self.routing.explained(streamed.decision, query)
+        given = form.piece(streamed)
+        if not run.is_signed:
+            bare, given = given, form.signed(given, run.decision)
+            run.is_signed = given is not bare
+        run.gives(given)
+        return given
 
     def _messages(self, input: Any) -> list[BaseMessage]:
         if isinstance(input, str):
@@ -165,17 +171,20 @@ class Exchange:
         kwargs: Mapping[str, Any],
         derive: Derive | None,
     ) -> Query:
-        options = {**self._defaults(), **kwargs}
+        options = {**self._defaults, **kwargs}
         if (tools := options.get(BOUND)) is not None:
             options = {**tools.options, **options}
         about = wishes_of(config)
         if kwargs.get("model"):
             about["model"] = kwargs["model"]
         needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
-        reserved = next((options[name] for name in _RESERVED if options.get(name)), None)
         told = options.get("tools") or ()
-        about["previous"] = self.authors.latest(messages)
-        query = query_of(messages, tools=told, needs=needs, reserved_output=reserved, **about)
+        about |= {
+            "needs": needs,
+            "reserved_output": reserved_of(options),
+            "latest": self.authors.latest,
+        }
+        query = query_of(messages, tools=told, **about)
         return self.routing.narrowed(query)
 
     def _prepared(
@@ -184,17 +193,17 @@ class Exchange:
         config: RunnableConfig,
         run: OwnRun,
         kwargs: Mapping[str, Any],
-        derive: Derive | None,
+        form: Form,
     ) -> tuple[Query, Delegation]:
-        """The query to route and the call to hand on; ``derive`` makes answers structured."""
+        """The query to route and the call to hand on."""
         messages = self._messages(input)
-        options = {**self._defaults(), **kwargs}
+        options = {**self._defaults, **kwargs}
         options.pop("model", None)
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:
             options = tools.added_to(options)
-        query = self._query(messages, config, kwargs, derive)
+        query = self._query(messages, config, kwargs, form.derive)
         models, limiter = self.routing.models, self._chat.rate_limiter
         inner = without_model(run.config)
-        delegation = Delegation(models, messages, inner, options, derive or tools, limiter)
-        return query, delegation
+        derive, handed = form.derive or tools, self.authors.handed
+        return query, Delegation(models, messages, inner, options, derive, limiter, handed)

@@ -1,24 +1,17 @@
-"""A chat model's models as they are called, and what is remembered of them from call to call."""
+"""A chat model's models as they are called."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Any
 
-from langchain_llmrouter.authors import REMEMBERED, TTL
 from langchain_llmrouter.delegation import AnyRunnable
-from langchain_llmrouter.options import SET_ON_EACH, configured
-from langchain_llmrouter.routing import Routing
-from shared_core.dispatch import twins_of
-from shared_core.routers.base import Router
-from shared_core.routers.sticky import Memory, Mode
-
-_KEPT: Final = 64
-"""Routings that are remembered, the latest made."""
+from langchain_llmrouter.options import configured
+from langchain_llmrouter.routing import KEPT, Memories
 
 
 class Members(dict[str, AnyRunnable]):
-    """Models that copies of a chat model share, and with them breakers, places and conversations.
+    """Models that copies of a chat model share, and with them what is remembered of them.
 
     A deep or pickled copy starts anew.
 
@@ -28,31 +21,23 @@ class Members(dict[str, AnyRunnable]):
     """
 
     def __init__(self, given: Mapping[str, AnyRunnable], wanted: Mapping[str, Any]) -> None:
-        super().__init__(configured(given, wanted))
-        self.wanted = dict(wanted)
-        self.authors = Memory(REMEMBERED, TTL)
-        self._given = dict(given)
-        self._twins = twins_of(given)  # before a cache's corners made them different objects
-        self._routings: list[tuple[Router, Mode, dict[str, Any], Routing]] = []
+        self.wanted = {name: value for name, value in wanted.items() if value is not None}
+        super().__init__(configured(given, self.wanted))
+        # Of the models as given: a cache's corners make different objects of the same ones.
+        self.memories = Memories(dict(given))
+        self._kin: list[Members] = [self]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._given, self.wanted)
+        return type(self), (self.memories.models, self.wanted)
 
-    @classmethod
-    def of(cls, models: Mapping[str, AnyRunnable], options: Mapping[str, Any]) -> Self:
-        """The models with these options; members that have them already are taken as they are."""
-        given = {name: options.get(name) for name in SET_ON_EACH}
-        wanted = {name: value for name, value in given.items() if value is not None}
-        if not isinstance(models, cls):
-            return cls(models, wanted)
-        return models if models.wanted == wanted else cls(models._given, wanted)
-
-    def routing(self, router: Router, sticky: Mode, options: Mapping[str, Any]) -> Routing:
-        """Routing over them, the same for the same router and options; see ``Routing``."""
-        for known, mode, dispatching, routing in self._routings:
-            if known is router and mode == sticky and dispatching == options:
-                return routing
-        routing = Routing(self, router, sticky, {**options, "twins": self._twins})
-        latest = self._routings[1 - _KEPT :]
-        self._routings = [*latest, (router, sticky, dict(options), routing)]
-        return routing
+    def with_options(self, wanted: Mapping[str, Any]) -> Members:
+        """The same models with these options, which are remembered together."""
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        for known in self._kin:
+            if known.wanted == wanted:
+                return known
+        made = Members(self.memories.models, wanted)
+        made.memories, made._kin = self.memories, self._kin
+        del self._kin[1:-KEPT]
+        self._kin.append(made)
+        return made

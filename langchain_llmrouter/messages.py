@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.tool import ToolMessage
 
 from shared_core.conversation import Role, Turn, query_from
-from shared_core.decision import RoutingDecision
+from shared_core.decision import INNER, RoutingDecision
 from shared_core.query import Query, estimate_tokens
 
 RECORD: Final = "llm_router"
@@ -46,14 +46,26 @@ _PAYLOADS: Final = frozenset({"base64", "data", "bytes", "file_data"})
 Message = TypeVar("Message", bound=BaseMessage)
 
 
-def query_of(messages: Sequence[BaseMessage], *, tools: Sequence[Any] = (), **about: Any) -> Query:
+Latest = Callable[[Sequence[BaseMessage]], str | None]
+
+
+def query_of(
+    messages: Sequence[BaseMessage],
+    *,
+    tools: Sequence[Any] = (),
+    latest: Latest | None = None,
+    **about: Any,
+) -> Query:
     """What the router judges of a conversation; see ``shared_core.conversation``.
 
     Args:
         messages: the conversation.
         tools: what a model is told of each tool.
+        latest: says who wrote the newest answer, where their records do not.
         about: further arguments of ``query_from``, such as ``needs`` or ``conversation``.
     """
+    if latest is not None:
+        about["previous"] = latest(messages)
     return query_from([turn_of(message) for message in messages], tools=map(str, tools), **about)
 
 
@@ -65,8 +77,7 @@ def turn_of(message: BaseMessage) -> Turn:
     if isinstance(message, AIMessage):
         calls = tuple(str(call["id"]) for call in message.tool_calls)
         told = "".join(f"{call['name']}{call['args']}" for call in message.tool_calls)
-        record = message.response_metadata.get(RECORD)
-        model = record.get("model") if isinstance(record, Mapping) else None
+        model = recorded_author(message)
         provider = message.response_metadata.get("model_provider")
     answers = message.tool_call_id if isinstance(message, ToolMessage) else None
     if isinstance(message.content, str):
@@ -85,15 +96,39 @@ def turn_of(message: BaseMessage) -> Turn:
 
 
 def with_record(message: Message, decision: RoutingDecision) -> Message:
-    """A copy of the message that carries the decision; the original may be shared or cached."""
-    metadata = {**message.response_metadata, RECORD: decision.to_dict()}
+    """A copy of the message that carries the decision; the original may be shared or cached.
+
+    The record of a router that was the chosen model stays within, as ``inner``.
+    """
+    record, given = decision.to_dict(), message.response_metadata
+    if RECORD in given:
+        record[INNER] = given[RECORD]
+    return message.model_copy(update={"response_metadata": {**given, RECORD: record}})
+
+
+def without_record(message: Message) -> Message:
+    """The message as the chosen model gave it; itself, where it carries no decision."""
+    if (record := message.response_metadata.get(RECORD)) is None:
+        return message
+    metadata = {name: told for name, told in message.response_metadata.items() if name != RECORD}
+    if isinstance(record, Mapping) and INNER in record:
+        metadata[RECORD] = record[INNER]
     return message.model_copy(update={"response_metadata": metadata})
 
 
 def routing_record(message: BaseMessage) -> dict[str, Any] | None:
-    """The decision's record on an answer, as ``RoutingDecision.to_dict`` gives it, or None."""
+    """The decision's record on an answer, as ``RoutingDecision.to_dict`` gives it, or None.
+
+    Where the chosen model was a router, too, its own record is in that as ``inner``.
+    """
     record: dict[str, Any] | None = message.response_metadata.get(RECORD)
     return record
+
+
+def recorded_author(message: BaseMessage) -> str | None:
+    """Who wrote it, by the record of the outermost router."""
+    record = message.response_metadata.get(RECORD)
+    return record.get("model") if isinstance(record, Mapping) else None
 
 
 def _parts(content: Sequence[Any]) -> Iterator[tuple[str, str]]:
@@ -119,7 +154,7 @@ def _parts_of(block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "hidden", f"{block.get('name')}{block.get('input')}"
     elif kind == "tool_result":
         yield "answers", str(block.get("tool_use_id"))
-        result = block.get("content", ())
+        result = block.get("content") or ()
         for part, words in _parts([result] if isinstance(result, str) else result):
             yield ("hidden" if part == "text" else part), words
     elif kind == "non_standard" and isinstance(inner := block.get("value"), Mapping):

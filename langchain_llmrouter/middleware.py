@@ -17,12 +17,13 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables.config import ensure_config
 from langgraph.types import Command
 
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.bubble import carried, delivered
 from langchain_llmrouter.cache_markers import fitted
 from langchain_llmrouter.delegation import answer_of, unstreamed
-from langchain_llmrouter.messages import RECORD, query_of, with_record
-from langchain_llmrouter.routing import Routing, wishes_of
-from langchain_llmrouter.tools import needs_of, shown
+from langchain_llmrouter.messages import RECORD, query_of
+from langchain_llmrouter.routing import Memories, Routing, wishes_of
+from langchain_llmrouter.tools import needs_of, reserved_of, shown
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import AllModelsFailed, ConfigError, own_errors
 from shared_core.query import Query
@@ -37,10 +38,15 @@ Request = ModelRequest[Any]
 Response = ModelResponse[Any]
 
 
+def _latest(old: Any, new: Any) -> Any:
+    """What a step ends with, of the decisions of several routers in an agent."""
+    return new
+
+
 class RouterState(AgentState[Any]):
     """The agent's state with the latest decision, which neither input nor output shows."""
 
-    llm_router: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
+    llm_router: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, _latest]]
 
 
 @dataclass
@@ -62,6 +68,9 @@ class _Steps:
     def __init__(self) -> None:
         self._by_task: OrderedDict[tuple[str, float | None], _Step] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
 
     def entered(self, request: Request) -> _Step | None:
         """The call's step; None where another middleware has changed the model since it began."""
@@ -120,8 +129,20 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
             if not isinstance(model, BaseChatModel):
                 raise ConfigError(f"{name} is a {type(model).__name__}; agents take chat models")
         self.models = dict(models)
-        self._routing = Routing(self.models, router, sticky, options)
+        self.router = router
+        self.sticky: Mode = sticky
+        self._options = options
+        self._memories = Memories(self.models)
         self._steps = _Steps()
+        _ = self._routing  # so that options that do not go together are told of here
+
+    @property
+    def _routing(self) -> Routing:
+        return self._memories.routing(self.models, self.router, self.sticky, self._options)
+
+    @property
+    def _authors(self) -> Authors:
+        return Authors(True, self._memories.authors, self.models)
 
     def wrap_model_call(
         self, request: Request, handler: Callable[[Request], Response]
@@ -132,7 +153,7 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
 
         def call(name: str) -> Answer:
             with carried():
-                return _answer(name, handler(fitted(request, self.models[name])))
+                return _answer(name, handler(self._for(name, request)))
 
         def hear(name: str, prompt: str | None = None) -> Answer:
             with unstreamed():
@@ -154,7 +175,7 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
 
         async def call(name: str) -> Answer:
             with carried():
-                return _answer(name, await handler(fitted(request, self.models[name])))
+                return _answer(name, await handler(self._for(name, request)))
 
         async def hear(name: str, prompt: str | None = None) -> Answer:
             with unstreamed():
@@ -167,17 +188,24 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
             decision, answer = await self._routing.dispatcher.arun(query, call, hear)
         return self._response(step, answer.value, decision, query)
 
+    def _for(self, name: str, request: Request) -> Request:
+        """The request as this model is asked it."""
+        asked = fitted(request, model := self.models[name])
+        messages = self._authors.handed(asked.messages, model)
+        return asked if messages is asked.messages else asked.override(messages=messages)
+
     def _query(self, request: Request, step: _Step) -> Query:
         system = [] if request.system_message is None else [request.system_message]
         tools = shown(request.tools)
         given = {**request.model_settings, "tools": tools, "tool_choice": request.tool_choice}
         state: Mapping[str, Any] = request.state
+        previous = self._authors.latest(request.messages) or (state.get(RECORD) or {}).get("model")
         query = query_of(
             [*system, *request.messages],
             tools=tools,
             needs=(*needs_of(given), *_needs_of_format(request.response_format)),
-            reserved_output=request.model_settings.get("max_tokens"),
-            previous=(state.get(RECORD) or {}).get("model"),
+            reserved_output=reserved_of(request.model_settings),
+            previous=previous,
             exclude={} if set(step.failed) >= set(self.models) else dict(step.failed),
             **wishes_of(ensure_config()),
         )
@@ -187,9 +215,9 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         self, step: _Step, response: Response, decision: RoutingDecision, query: Query
     ) -> ExtendedModelResponse[Any]:
         _note(step, decision.failed)
-        final = self._routing.explained(decision, query)
+        final, authors = self._routing.explained(decision, query), self._authors
         told = [
-            with_record(message, final) if isinstance(message, AIMessage) else message
+            authors.signed(message, final) if isinstance(message, AIMessage) else message
             for message in response.result
         ]
         recorded = ModelResponse(result=told, structured_response=response.structured_response)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
+from itertools import chain
 from typing import Any
 
 from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
 
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import message_of
+from langchain_llmrouter.exchange import Form
+from langchain_llmrouter.typed_events import events_of
+from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Streamed
 
+Events = Sequence[Any]
 
-def relayed(pieces: Generator[Streamed[Any]]) -> ChatModelStream:
+
+def relayed(pieces: Generator[Events]) -> ChatModelStream:
     """The events of these pieces as a stream; the first has come, so failover is over."""
-    events = (event for streamed in pieces for event in _events_of(streamed))
+    events = chain.from_iterable(pieces)
     stream = ChatModelStream()
     stream.dispatch(next(events))
 
@@ -36,7 +43,7 @@ def relayed(pieces: Generator[Streamed[Any]]) -> ChatModelStream:
     return stream
 
 
-async def arelayed(pieces: AsyncGenerator[Streamed[Any]]) -> AsyncChatModelStream:
+async def arelayed(pieces: AsyncGenerator[Events]) -> AsyncChatModelStream:
     """``relayed`` for coroutines: as a model's own stream, it goes on while nobody reads."""
     events = _aevents(pieces)
     return _Relay(await anext(events), events)
@@ -76,19 +83,36 @@ class _Relay(AsyncChatModelStream):
                 raise
 
 
-async def _aevents(pieces: AsyncGenerator[Streamed[Any]]) -> AsyncGenerator[Any]:
+async def _aevents(pieces: AsyncGenerator[Events]) -> AsyncGenerator[Any]:
     async with aclosing(pieces):
-        async for streamed in pieces:
-            for event in _events_of(streamed):
+        async for events in pieces:
+            for event in events:
                 yield event
 
 
-def _events_of(streamed: Streamed[Any]) -> Iterator[Any]:
+def _told(streamed: Streamed[Any]) -> Events:
     """A piece is an event; an answer that was heard whole is told as all of its own."""
     answer = streamed.decision.answer
     if answer is None:
-        return iter((streamed.piece,))
-    # Not public, as there is no other way: LangGraph does so too. Only this takes it.
-    from langchain_core.language_models._compat_bridge import message_to_events
+        return (streamed.piece,)
+    return tuple(events_of(message_of(answer.value, answer.model)))
 
-    return message_to_events(message_of(answer.value, answer.model))
+
+def _message_of(pieces: Sequence[Events]) -> Any:
+    """The message that these events tell; None where it did not come to its end."""
+    stream = ChatModelStream()
+    for event in chain.from_iterable(pieces):
+        stream.dispatch(event)
+    return stream.output_message
+
+
+def events_signed_by(authors: Authors) -> Form:
+    """Events as they come; who wrote the message is remembered."""
+
+    def noted(events: Events, decision: RoutingDecision) -> Events:
+        for event in events:
+            if event["event"] == "message-start":
+                authors.note(event.get("id"), decision.model)
+        return events
+
+    return Form(message_of, _told, noted, total=_message_of, as_events=True)

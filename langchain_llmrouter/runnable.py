@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import ensure_config
 from langchain_core.runnables.utils import ConfigurableFieldSpec, get_unique_config_specs
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.bubble import delivered
-from langchain_llmrouter.delegation import Delegation
-from langchain_llmrouter.inputs import query_of_input
+from langchain_llmrouter.delegation import Delegation, said_in, value_of
+from langchain_llmrouter.inputs import goes_on, query_of_input
 from langchain_llmrouter.routing import (
     CONFIG_SPECS,
+    Memories,
     Routing,
     check_models,
     wishes_of,
     without_model,
 )
-from langchain_llmrouter.runs import own_arun, own_run
+from langchain_llmrouter.runs import OwnRun, own_arun, own_run
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Streamed
 from shared_core.errors import own_errors
 from shared_core.events import Listener
 from shared_core.query import Query
 from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode
+
+_OPTIONS: Final = ("failover", "failover_on", "reliability", "listeners")
 
 
 class RunnableLLMRouter(RunnableSerializable[Any, Any]):
@@ -51,7 +54,8 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         sticky, failover, failover_on, reliability, listeners: see ``ChatLLMRouter``.
 
     The answer is the runnable's own, whatever it is; the decision is in the router's run, and the
-    chosen name in the metadata of the runnable's. LangGraph's interrupts pass through.
+    chosen name in the metadata of the runnable's. LangGraph's interrupts pass through; what goes on
+    with an interrupted thread (``Command``, or None) goes to the runnable that began it.
 
     Raises:
         ConfigError: runnables and pool do not match.
@@ -65,7 +69,7 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
     failover_on: tuple[type[Exception], ...] = Field(default=(Exception,), exclude=True, repr=False)
     reliability: Reliability = Field(default=Reliability(), exclude=True, repr=False)
     listeners: tuple[Listener, ...] = Field(default=(), exclude=True, repr=False)
-    _routing: Routing = PrivateAttr()
+    _memories: Memories = PrivateAttr()
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -74,9 +78,16 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
     ) -> None:
         check_models(runnables, router)
         super().__init__(runnables=dict(runnables), router=router, **options)
-        names = ("failover", "failover_on", "reliability", "listeners")
-        dispatching = {name: getattr(self, name) for name in names}
-        self._routing = Routing(self.runnables, router, self.sticky, dispatching)
+        self._memories = Memories(self.runnables)
+        _ = self._routing  # so that options that do not go together are told of here
+
+    @property
+    def _routing(self) -> Routing:
+        """Who decides, with the options as they are now."""
+        if self._memories.models is not self.runnables:
+            self._memories = Memories(self.runnables)
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        return self._memories.routing(self.runnables, self.router, self.sticky, options)
 
     def route(self, input: Any, config: RunnableConfig | None = None) -> RoutingDecision:
         """Decide and call nobody; leaves no trace.
@@ -85,48 +96,47 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
             ConfigError: the router has to hear answers before it can decide, or there is no text.
             NoEligibleModel: no runnable can serve this input.
         """
-        query = self._routing.dry(self._query(input, ensure_config(config)))
-        return self._routing.router.route(query)
+        routing = self._routing
+        return routing.router.route(routing.dry(self._query(input, ensure_config(config), routing)))
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        full = ensure_config(config)
+        full, routing = ensure_config(config), self._routing
         with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
-            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
-            run.decision, answer = self._routing.dispatcher.run(query, asked.call, asked.hear)
-        return answer.value
+            query, asked = self._query(input, full, routing), self._asked(input, run.config, kwargs)
+            decision, answer = routing.dispatcher.run(query, asked.call, asked.hear)
+            return self._given(answer.value, decision, query, run)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         await my_turn()
-        full, dispatcher = ensure_config(config), self._routing.dispatcher
+        full, routing = ensure_config(config), self._routing
         async with own_arun(full, self.get_name(), {"input": input}) as run:
-            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
+            query, asked = self._query(input, full, routing), self._asked(input, run.config, kwargs)
             with delivered(), own_errors():
-                run.decision, answer = await dispatcher.arun(query, asked.acall, asked.ahear)
-        return answer.value
+                decision, answer = await routing.dispatcher.arun(query, asked.acall, asked.ahear)
+            return self._given(answer.value, decision, query, run)
 
     def stream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[Any]:
-        full = ensure_config(config)
+        full, routing = ensure_config(config), self._routing
         with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():
-            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
-            with closing(self._routing.dispatcher.stream(query, asked.hear, asked.stream)) as told:
+            query, asked = self._query(input, full, routing), self._asked(input, run.config, kwargs)
+            with closing(routing.dispatcher.stream(query, asked.hear, asked.stream)) as told:
                 for streamed in told:
-                    run.decision = streamed.decision
-                    yield _piece(streamed)
+                    yield self._given(value_of(streamed), streamed.decision, query, run)
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
         await my_turn()
-        full, dispatcher = ensure_config(config), self._routing.dispatcher
+        full, routing = ensure_config(config), self._routing
         async with own_arun(full, self.get_name(), {"input": input}) as run:
-            query, asked = self._query(input, full), self._asked(input, run.config, kwargs)
+            query, asked = self._query(input, full, routing), self._asked(input, run.config, kwargs)
+            pieces = routing.dispatcher.astream(query, asked.ahear, asked.astream)
             with delivered(), own_errors():
-                async with aclosing(dispatcher.astream(query, asked.ahear, asked.astream)) as told:
-                    async for streamed in told:
-                        run.decision = streamed.decision
-                        yield _piece(streamed)
+                async with aclosing(pieces):
+                    async for streamed in pieces:
+                        yield self._given(value_of(streamed), streamed.decision, query, run)
 
     @property
     def config_specs(self) -> list[ConfigurableFieldSpec]:
@@ -134,19 +144,28 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         inner = (spec for runnable in self.runnables.values() for spec in runnable.config_specs)
         return get_unique_config_specs((*CONFIG_SPECS, *inner))
 
-    def _query(self, input: Any, config: RunnableConfig) -> Query:
+    def _query(self, input: Any, config: RunnableConfig, routing: Routing) -> Query:
         about = wishes_of(config)
-        query = (
-            query_of_input(input, **about)
-            if self.text is None
-            else Query(self.text(input), **about)
-        )
-        return self._routing.narrowed(query)
+        if goes_on(input) and (begun := self._begun(about)) is not None:
+            return Query("", **{**about, "model": begun})
+        if self.text is not None:
+            return routing.narrowed(Query(self.text(input), **about))
+        authors = Authors(False, routing.memories.authors, self.runnables)
+        return routing.narrowed(query_of_input(input, authors.latest, **about))
+
+    def _begun(self, about: Mapping[str, Any]) -> str | None:
+        """Who has begun what is to go on: only that runnable can."""
+        named: str | None = about.get("model")
+        return named or self._memories.threads.model_of(about.get("conversation"))
 
     def _asked(self, input: Any, config: RunnableConfig, kwargs: Mapping[str, Any]) -> Delegation:
         return Delegation(self.runnables, input, without_model(config), kwargs)
 
-
-def _piece(streamed: Streamed[Any]) -> Any:
-    answer = streamed.decision.answer
-    return streamed.piece if answer is None else answer.value
+    def _given(self, value: Any, decision: RoutingDecision, query: Query, run: OwnRun) -> Any:
+        """What the caller is given; who gave it is remembered."""
+        run.decision = decision
+        run.gives(value)
+        self._memories.threads.note(query.conversation, decision.model)
+        if (said := said_in(value)) is not None:
+            self._memories.authors.note(said.id, decision.model)
+        return value

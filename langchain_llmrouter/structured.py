@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, closing
+from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from langchain_llmrouter.authors import Authors
+from langchain_llmrouter.delegation import value_of
+from langchain_llmrouter.exchange import Exchange, Form
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Streamed
 from shared_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from langchain_llmrouter.exchange import Exchange
+    from langchain_llmrouter.chats import ChatMethods
 
 
 class StructuredOutput(Runnable[Any, Any]):
     """Routes like the chat model it comes from, and lets the chosen model parse its own way.
 
     Args:
-        exchange: the chat model's.
+        chat: the chat model.
         schema: what to answer in.
         options: further arguments of ``with_structured_output``.
 
@@ -29,47 +32,37 @@ class StructuredOutput(Runnable[Any, Any]):
         ConfigError: no model takes these.
     """
 
-    def __init__(self, exchange: Exchange, schema: Any, options: Mapping[str, Any]) -> None:
-        self._exchange = exchange
+    def __init__(self, chat: ChatMethods, schema: Any, options: Mapping[str, Any]) -> None:
+        self._chat = chat
         self._schema = schema
         self._options = dict(options)
-        self._check(exchange.routing.models)
+        self._check(chat._exchange.routing.models)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        decision, value = self._exchange.run(input, config, kwargs, self._derive)
-        return self._signed(value, decision)
+        exchange = self._chat._exchange
+        return exchange.run(input, config, kwargs, self._form(exchange))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        decision, value = await self._exchange.arun(input, config, kwargs, self._derive)
-        return self._signed(value, decision)
+        exchange = self._chat._exchange
+        return await exchange.arun(input, config, kwargs, self._form(exchange))
 
     def stream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> Iterator[Any]:
-        recorded = False
-        with closing(self._exchange.stream(input, config, kwargs, self._derive)) as pieces:
-            for streamed in pieces:
-                piece = _piece(streamed)
-                signed = piece if recorded else self._signed(piece, streamed.decision)
-                recorded = recorded or signed is not piece
-                yield signed
+        exchange = self._chat._exchange
+        yield from exchange.stream(input, config, kwargs, self._form(exchange))
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Any]:
-        recorded = False
-        async with aclosing(self._exchange.astream(input, config, kwargs, self._derive)) as pieces:
-            async for streamed in pieces:
-                piece = _piece(streamed)
-                signed = piece if recorded else self._signed(piece, streamed.decision)
-                recorded = recorded or signed is not piece
-                yield signed
+        exchange = self._chat._exchange
+        async with aclosing(exchange.astream(input, config, kwargs, self._form(exchange))) as told:
+            async for piece in told:
+                yield piece
 
-    def _signed(self, value: Any, decision: RoutingDecision) -> Any:
-        """The value; with the raw message in it, that one carries the decision."""
-        if isinstance(value, dict) and isinstance(raw := value.get("raw"), AIMessage):
-            return {**value, "raw": self._exchange.authors.signed(raw, decision)}
-        return value
+    def _form(self, exchange: Exchange) -> Form:
+        signed = partial(_signed, exchange.authors)
+        return Form(lambda value, _: value, value_of, signed, self._derive)
 
     def _check(self, models: Mapping[str, Any]) -> None:
         told = []
@@ -87,6 +80,8 @@ class StructuredOutput(Runnable[Any, Any]):
         return derived
 
 
-def _piece(streamed: Streamed[Any]) -> Any:
-    answer = streamed.decision.answer
-    return streamed.piece if answer is None else answer.value
+def _signed(authors: Authors, value: Any, decision: RoutingDecision) -> Any:
+    """The value; with the raw message in it, that one carries the decision."""
+    if isinstance(value, dict) and isinstance(raw := value.get("raw"), AIMessage):
+        return {**value, "raw": authors.signed(raw, decision)}
+    return value

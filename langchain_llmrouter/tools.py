@@ -9,8 +9,12 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from shared_core.checks import is_number
+
 BOUND: Final = "_llmrouter_tools"
 """Keyword under which the bound tools travel from ``bind_tools`` to the call."""
+
+_RESERVED: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 _LEFT_TO_THE_MODEL: Final = (None, False, "auto", "none")
 
@@ -64,3 +68,9 @@ def needs_of(options: Mapping[str, Any]) -> tuple[str, ...]:
     if options.get("response_format"):
         needs.append("structured_output")
     return tuple(needs)
+
+
+def reserved_of(options: Mapping[str, Any]) -> int | None:
+    """Tokens the answer may take; what is no number is left to the model to refuse."""
+    given = (options.get(name) for name in _RESERVED)
+    return next((value for value in given if is_number(value) and value), None)

@@ -72,7 +72,6 @@ def query_from(
     tools: Iterable[str] = (),
     needs: Iterable[str] = (),
     reserved_output: int | None = None,
-    previous: str | None = None,
     **others: Any,
 ) -> Query:
     """What a router judges of a conversation.
@@ -82,20 +81,25 @@ def query_from(
         tools: what a model is told of each tool it may call, as text.
         needs: abilities the answer takes besides those of the content, such as ``tool_choice``.
         reserved_output: tokens the answer may take.
-        previous: who answered last, where the turns don't tell.
-        others: further fields of the query: ``text`` where it is known better than by looking at
-            the turns, ``conversation``, ``model``, ``exclude``, ``tags``, ``cost_weight``.
+        others: further fields of the query: ``text`` and ``previous`` where they are known better
+            than by looking at the turns, be it that nobody of this router's has answered;
+            ``conversation``, ``model``, ``exclude``, ``tags``, ``cost_weight``.
+
+    A router may be a model of another. Then each goes by its own word on who wrote what: a record
+    on an answer is that of the outermost router, which holds the next one's within; who hands the
+    conversation on takes its own off. See ``INNER`` in ``shared_core.decision``.
     """
     shown = [estimate_tokens(tool) for tool in tools]
     sizes = [turn.size for turn in turns]
     read = _length_read(turns)
     if "text" not in others:
         others["text"] = text_to_judge(turns)
+    if "previous" not in others:
+        others["previous"] = last_model(turns)
     return Query(
         needs=frozenset((*needs, *_content_needs(turns), *(("tools",) if shown else ()))),
         tokens=math.ceil(SAFETY * (sum(sizes) + sum(shown))),
         least_tokens=fewest_tokens(sum(sizes) + sum(shown)),
-        previous=last_model(turns) or previous,
         in_tool_loop=in_tool_loop(turns),
         is_follow_up=is_follow_up(turns),
         context=_asked_before(turns),

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from shared_core.attempt import Attempt
 from shared_core.errors import ConfigError
@@ -23,6 +23,9 @@ Cause = Literal[
     "sticky",
     "heard",
 ]
+
+INNER: Final = "inner"
+"""Key, in a decision's record, of the record of a router that was itself the chosen model."""
 
 
 @dataclass(frozen=True, slots=True)

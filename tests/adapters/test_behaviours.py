@@ -294,6 +294,25 @@ async def test_a_tool_loop_stays_with_its_model(adapter: type[Chat], form: str) 
 
 
 @forms
+async def test_a_router_within_a_router_stays_with_its_own_model_in_a_loop(
+    adapter: type[Chat], form: str
+) -> None:
+    need(adapter, "sticky")
+    inner = adapter.of(Alternating(["a", "b"]), {"a": OK, "b": OK})
+    chat = adapter.of(Always(["b"]), {}, within={"b": inner})
+    history: list[Said | Reply] = [Said("user", "what weather?")]
+    called = await chat.reply(form, history, tools=True)
+    history += [called, Said("tool", "sunny", answers=called.calls[0])]
+    for _ in range(2):
+        again = await chat.reply(form, history, tools=True)
+        assert again.record is not None
+        assert (again.record["model"], again.record["cause"]) == ("b", "tool_loop")
+        within = again.record["inner"]
+        assert (within["model"], within["cause"]) == ("a", "tool_loop")
+    assert (len(inner.received("a")), len(inner.received("b"))) == (3, 0)
+
+
+@forms
 async def test_a_loop_is_left_when_its_model_cannot_go_on(adapter: type[Chat], form: str) -> None:
     need(adapter, "sticky")
     router = Alternating(pool(a=["tools"], b=["tools", "vision"]))

@@ -76,6 +76,7 @@ class LangChainChat:
         router: Router,
         models: Mapping[str, Behaviour],
         aliases: Mapping[str, str] = {},
+        within: Mapping[str, Any] = {},
         **options: Any,
     ) -> LangChainChat:
         doubles = {
@@ -89,6 +90,7 @@ class LangChainChat:
             for name, b in models.items()
         }
         doubles |= {alias: doubles[name] for alias, name in aliases.items()}
+        doubles |= {name: chat.llm for name, chat in within.items()}
         llm = ChatLLMRouter(doubles, router, **options)
         return cls(llm, Noting(llm._exchange.routing.router))
 
@@ -161,6 +163,7 @@ class LlamaIndexChat:
         router: Router,
         models: Mapping[str, Behaviour],
         aliases: Mapping[str, str] = {},
+        within: Mapping[str, Any] = {},
         **options: Any,
     ) -> LlamaIndexChat:
         doubles = {
@@ -174,6 +177,7 @@ class LlamaIndexChat:
             for name, b in models.items()
         }
         doubles |= {alias: doubles[name] for alias, name in aliases.items()}
+        doubles |= {name: chat.llm for name, chat in within.items()}
         llm = RouterLLM(doubles, router, **options)
         return cls(llm, Noting(llm._deciding))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -49,6 +51,7 @@ from langchain_anthropic import ChatAnthropic
 from langchain_anthropic.middleware import AnthropicPromptCachingMiddleware
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
+from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_llmrouter import LLMRouterMiddleware
 
@@ -143,6 +146,15 @@ def test_tokens_of_an_agent_come_once() -> None:
     assert said == "hello from a"
 
 
+def test_tokens_come_once_where_a_node_is_named_like_the_router() -> None:
+    graph = StateGraph(MessagesState)
+    router = chat()
+    graph.add_node("ChatLLMRouter", lambda state: {"messages": router.invoke(state["messages"])})
+    graph.add_edge(START, "ChatLLMRouter")
+    pieces = graph.compile().stream({"messages": [("user", "hi")]}, stream_mode="messages")
+    assert "".join(message.text for message, _ in pieces) == "hello from a"
+
+
 @pytest.mark.parametrize("form", ["stream", "astream"])
 @pytest.mark.parametrize("threshold", [0.0, 1.0])
 @pytest.mark.parametrize("as_middleware", [False, True])
@@ -205,6 +217,27 @@ def test_without_records_answers_are_the_models_own_and_loops_still_hold() -> No
     assert answers(twice) == ["a", "a", "b", "b"]
     assert not any(routing_record(message) for message in twice["messages"])
     assert [len(model.calls) for model in pool.values()] == [2, 2]
+
+
+@pytest.mark.parametrize("inner_records", [True, False])
+@pytest.mark.parametrize("outer", ["recording", "silent", "middleware"])
+@pytest.mark.parametrize("name", ["b", "within"])
+def test_a_router_within_another_stays_in_its_loops(
+    name: str, outer: str, inner_records: bool
+) -> None:
+    pool = models()
+    inner = ChatLLMRouter(pool, Alternating(pool), record=inner_records)
+    over = {name: inner, "other": Agentic(model="other")}
+    if outer == "middleware":
+        own = LLMRouterMiddleware(over, Always(over))
+        agent = create_agent(inner, [get_weather], middleware=[own])
+    else:
+        router = ChatLLMRouter(over, Always(over), record=outer == "recording")
+        agent = create_agent(router, [get_weather])
+    once = agent.invoke(ASKED)
+    assert answers(once) == ["a", "a"]
+    twice = agent.invoke({"messages": [*once["messages"], *ASKED["messages"]]})
+    assert answers(twice) == ["a", "a", "b", "b"]
 
 
 def test_consumers_of_a_model_take_the_router() -> None:
@@ -277,6 +310,26 @@ def test_a_failed_model_is_not_asked_again_in_a_step_unless_all_failed() -> None
     with pytest.raises(ValueError, match="down"):
         with_middleware(pool, Always(pool), retry, first=False).invoke(ASKED)
     assert [len(model.calls) for model in pool.values()] == [2, 2]
+
+
+def test_several_routers_in_an_agent_are_no_conflict() -> None:
+    class Second(LLMRouterMiddleware):
+        """Another of its kind: an agent takes each class once."""
+
+    pool = models()
+    agent = with_middleware(pool, Always(pool), Second(pool, Alternating(pool)))
+    assert answers(agent.invoke(ASKED)) == ["a", "a"]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_the_middleware_can_be_copied(duplicate: Any) -> None:
+    pool = models()
+    twin = duplicate(LLMRouterMiddleware(pool, Always(pool)))
+    assert answers(create_agent(pool["b"], [get_weather], middleware=[twin]).invoke(ASKED)) == [
+        "a",
+        "a",
+    ]
+    assert pool["a"].calls == []
 
 
 def test_no_conversation_is_kept_after_its_steps() -> None:

@@ -200,16 +200,29 @@ async def test_a_failure_after_the_first_chunk_passes_through(form: str) -> None
 
 
 class Whispers(FakeProvider):
-    """Begins its streams with a chunk without words, as OpenAI's models do, and then fails."""
+    """Begins its streams with a chunk without words, as many models do, and then fails."""
+
+    first: dict[str, Any]
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        yield ChatGenerationChunk(message=AIMessageChunk(""))
+        yield ChatGenerationChunk(message=AIMessageChunk(**self.first))
         raise ValueError
 
 
 @pytest.mark.parametrize("form", ["stream", "astream", "v3", "av3"])
-async def test_a_model_that_has_said_nothing_yet_is_replaced(form: str) -> None:
-    models = {"a": Whispers(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"content": ""},
+        {"content": [{"type": "text", "text": "", "index": 0}]},
+        {"content": [{"type": "reasoning", "id": "rs", "summary": [], "index": 0}]},
+        {"content": "", "additional_kwargs": {"reasoning_content": ""}},
+    ],
+)
+async def test_a_model_that_has_said_nothing_yet_is_replaced(
+    form: str, first: dict[str, Any]
+) -> None:
+    models = {"a": Whispers(name_of_model="a", first=first), "b": FakeProvider(name_of_model="b")}
     chat = ChatLLMRouter(models, Always(models))
     if form == "v3":
         assert chat.stream_events("hi", version="v3").output.text == "hello from b"
@@ -217,6 +230,21 @@ async def test_a_model_that_has_said_nothing_yet_is_replaced(form: str) -> None:
         assert (await (await chat.astream_events("hi", version="v3"))).text == "hello from b"
     else:
         assert (await ask(chat, form)).text == "hello from b"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"content": [{"type": "reasoning", "summary": [{"text": "Well"}], "index": 0}]},
+        {"content": [{"type": "image", "base64": "aaaa"}]},
+        {"content": ["Well"]},
+        {"content": "", "additional_kwargs": {"reasoning_content": "Well"}},
+    ],
+)
+async def test_a_model_that_has_said_something_is_not_replaced(first: dict[str, Any]) -> None:
+    models = {"a": Whispers(name_of_model="a", first=first), "b": FakeProvider(name_of_model="b")}
+    with pytest.raises(ValueError):  # noqa: PT011 - no message
+        await ask(ChatLLMRouter(models, Always(models)), "stream")
 
 
 @pytest.mark.parametrize("form", ["chat", "structured", "chain", "v3"])
@@ -365,6 +393,13 @@ def test_works_in_a_chain_with_prompt_and_parser() -> None:
     chain = ChatPromptTemplate.from_template("Say {what}") | make() | StrOutputParser()
     assert chain.invoke({"what": "hello"}) == "hello from a"
     assert "".join(chain.stream({"what": "hello"})) == "hello from a"
+
+
+def test_a_limit_that_is_no_number_is_the_models_to_refuse() -> None:
+    pool = ModelPool([Candidate(name=name, input_price=1.0, output_price=1.0) for name in "ab"])
+    chat = make(Always(pool))
+    chat.invoke("hi", max_tokens="many")
+    assert chat.models["a"].calls[0]["max_tokens"] == "many"
 
 
 def test_settings_reach_the_model_and_calls_override_them() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import json
 import pickle
+import threading
 import time
 import typing
 from collections.abc import AsyncIterator, Iterator
@@ -16,8 +18,9 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.globals import set_llm_cache
-from langchain_core.language_models import FakeListChatModel
+from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -28,10 +31,12 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnableWithFallbacks
+from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_fakes import FakeProvider
 from langchain_full_fake import FullFake
+from pydantic import BaseModel
 
 from langchain_llmrouter import (
     Always,
@@ -86,7 +91,7 @@ async def consume(chat: Any, form: str, config: Any) -> None:
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "v3", "av3"])
 @pytest.mark.parametrize("failing", [False, True])
-async def test_one_chain_run_holds_the_decision_and_the_models_run(
+async def test_one_chain_run_holds_the_answer_the_decision_and_the_models_run(
     form: str, failing: bool
 ) -> None:
     traces = Traces()
@@ -100,6 +105,9 @@ async def test_one_chain_run_holds_the_decision_and_the_models_run(
     (root,) = traces.roots
     assert (root.name, root.run_type) == ("mine", "chain")
     assert root.outputs["llm_router"]["model"] == ("b" if failing else "a")
+    answer = root.outputs["output"]
+    assert answer.text == ("hello from b" if failing else "hello from a")
+    assert routing_record(answer) == (None if "v3" in form else root.outputs["llm_router"])
     *failed, last = root.child_runs
     assert (len(failed), last.run_type) == (int(failing), "llm")
     assert last.end_time is not None
@@ -115,6 +123,27 @@ async def test_an_abandoned_stream_is_no_error() -> None:
     pieces.close()
     assert traces.roots[-1].error is None
     assert traces.roots[-1].outputs["llm_router"]["model"] == "a"
+    assert traces.roots[-1].outputs["output"].text == "hello "
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainDeprecationWarning")
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize(
+    "kind", [ChatLLMRouter, RunnableLLMRouter, lambda *given: ChatLLMRouter(*given, record=False)]
+)
+async def test_a_history_is_kept_as_of_any_model(kind: Any, form: str) -> None:
+    kept = InMemoryChatMessageHistory()
+    router = kind({"a": FakeProvider(name_of_model="a")}, Always(["a"]))
+    chat = RunnableWithMessageHistory(router, lambda session_id: kept)
+    for _ in range(2):
+        await consume(chat, form, {"configurable": {"session_id": "1"}})
+    assert [message.text for message in kept.messages] == ["hi", "hello from a"] * 2
+
+
+def test_the_end_of_the_run_tells_its_listeners_the_answer() -> None:
+    told: list[Any] = []
+    make().with_listeners(on_end=lambda run: told.append(run.outputs["output"])).invoke("hi")
+    assert [one.text for one in told] == ["hello from a"]
 
 
 def test_the_callers_run_id_is_the_routers_and_tags_and_metadata_are_the_models_too() -> None:
@@ -136,6 +165,9 @@ async def test_events_of_either_version_hold_the_text_once(version: Any) -> None
     events = [event async for event in make().astream_events("hi", version=version)]
     pieces = [e["data"]["chunk"].text for e in events if e["event"] == "on_chat_model_stream"]
     assert "".join(pieces) == "hello from a"
+    (ended,) = (e["data"]["output"] for e in events if e["event"] == "on_chain_end")
+    answer = ended["output"] if version == "v2" else ended  # v1 looks into it by itself
+    assert answer.text == "hello from a"
 
 
 async def test_v3_events_hold_the_text_once_and_fail_over() -> None:
@@ -148,6 +180,59 @@ async def test_v3_events_hold_the_text_once_and_fail_over() -> None:
         assert "".join([piece async for piece in astream.text]) == text
     with pytest.raises(ValueError, match="down"):
         make(models=dict.fromkeys(("a", "b"), down["a"])).stream_events("hi", version="v3")
+
+
+class Whole(FakeProvider):
+    """Cannot stream."""
+
+    _stream = BaseChatModel._stream
+    _astream = BaseChatModel._astream
+
+
+@pytest.mark.parametrize("form", ["v3", "av3"])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_models_that_tell_no_events_answer_whole(form: str, fails: bool) -> None:
+    traces = Traces()
+    backed = FakeProvider(name_of_model="b").with_fallbacks([FakeProvider(name_of_model="c")])
+    models = {"a": Whole(name_of_model="a", fail=ValueError() if fails else None), "b": backed}
+    limits = Limits(breaker=BreakerRule(failures=1))
+    chat = make(models=models, reliability=Reliability(limits=limits))
+    await consume(chat, form, {"callbacks": [traces]})
+    (root,) = traces.roots
+    assert root.outputs["output"].text == ("hello from b" if fails else "hello from a")
+    assert [run.name for run in root.child_runs].count("Whole") == 1
+    assert routing_record(chat.invoke("hi"))["failed"] == (["a: circuit_open"] if fails else [])  # type: ignore[index]
+
+
+def test_a_stream_of_events_that_is_left_is_closed_at_once() -> None:
+    closed = threading.Event()
+
+    class Slow(FakeProvider):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+            try:
+                while True:
+                    time.sleep(0.3)
+                    yield ChatGenerationChunk(message=AIMessageChunk("late"))
+            finally:
+                closed.set()
+
+    models = {"a": Slow(name_of_model="a"), "b": FakeProvider(name_of_model="b")}
+    gc.disable()
+    try:
+        stream = make(models=models, timeout=0.1).stream_events("hi", version="v3")
+        assert stream.output.text == "hello from b"
+        assert closed.wait(20)
+    finally:
+        gc.enable()
+
+
+def test_who_told_events_reads_the_results_of_its_tools() -> None:
+    chat = make(FirstTime(["a", "b"]), models={n: FullFake(model=n) for n in ("a", "b")})
+    called = chat.bind_tools([add]).stream_events("What about '1'?", version="v3").output
+    read = ToolMessage("3", tool_call_id=called.tool_calls[0]["id"])
+    answer = chat.invoke([HumanMessage("What about '1'?"), called, read])
+    assert routing_record(answer)["cause"] == "tool_loop"  # type: ignore[index]
+    assert answer.response_metadata["model_name"] == "a"
 
 
 @tool(extras={"cache_control": {"type": "ephemeral"}})
@@ -229,6 +314,7 @@ PICTURE = {"type": "image", "base64": "aaaa", "mime_type": "image/png"}
         ([{"type": "file", "base64": "a", "mime_type": "text/plain"}], ()),
         ([{"type": "document", "source": {"media_type": "application/pdf"}}], ("pdf",)),
         ([{"type": "tool_result", "tool_use_id": "1", "content": [PICTURE]}], ("vision",)),
+        ([{"type": "tool_result", "tool_use_id": "1", "content": None}], ()),
         ([{"type": "video", "base64": "a", "mime_type": "video/mp4"}], ("vision",)),
         ([{"type": "media", "data": "a", "mime_type": "image/png"}], ("vision",)),
         ([{"type": "media", "data": "a", "mime_type": "application/pdf"}], ("pdf",)),
@@ -401,6 +487,12 @@ def test_tokens_are_counted_offline() -> None:
     assert counting.get_num_tokens("a b") == 2
 
 
+class Sum(BaseModel):
+    """A sum."""
+
+    total: str
+
+
 class Sized(InMemoryCache):
     """A cache that is falsy while it is empty."""
 
@@ -521,12 +613,66 @@ def test_copies_share_breakers_and_conversations(change: Any) -> None:
     assert change(alternating, temperature=0.6).invoke(asked).text == "hello from a"
 
 
+@CHANGING
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"timeout": 50.0},
+        {"max_retries": 1},
+        {"failover": True, "failover_on": (Exception, KeyError)},
+        {"listeners": (str,)},
+        {"cache": False},
+        {"sticky": "tool_loop"},
+    ],
+)
+def test_what_is_known_of_a_model_outlives_a_change(change: Any, option: dict[str, Any]) -> None:
+    models = {"a": FakeProvider(name_of_model="a", fail=ValueError("down"))}
+    models["b"] = FakeProvider(name_of_model="b")
+    chat = make(models=models)
+    for place in range(5):
+        chat.invoke(f"question {place}")
+    assert len(models["a"].calls) == 5
+    changed = change(chat, **option)
+    assert routing_record(changed.invoke("hi"))["failed"] == ["a: circuit_open"]  # type: ignore[index]
+    assert len(models["a"].calls) == 5
+
+
+@CHANGING
+@pytest.mark.parametrize(
+    "option", [{"timeout": 50.0}, {"failover": False}, {"listeners": (str,)}, {"cache": False}]
+)
+def test_a_conversation_outlives_a_change(change: Any, option: dict[str, Any]) -> None:
+    config: Any = {"configurable": {"thread_id": "1"}}
+    chat = make(FirstTime(["a", "b"]), sticky="conversation")
+    assert chat.invoke("hi", config).text == "hello from a"
+    changed = change(chat, **option)
+    for _ in range(2):
+        assert changed.invoke("more", config).text == "hello from a"
+
+
+@pytest.mark.parametrize("kind", [ChatLLMRouter, RunnableLLMRouter])
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"failover_on": ValueError}, "failover_on is a tuple"),
+        ({"reliability": None}, "reliability is a Reliability"),
+    ],
+)
+def test_a_change_that_means_nothing_is_told_plainly(
+    kind: Any, option: dict[str, Any], told: str
+) -> None:
+    router = kind({"a": FakeProvider(name_of_model="a")}, Always(["a"]))
+    with pytest.raises(ConfigError, match=told):
+        copied(router, **option).invoke("hi")
+
+
 def test_a_changed_cache_reaches_the_models_also_of_a_router_within() -> None:
     models = {"b": FakeProvider(name_of_model="b")}
     inner = make(Always(["b"]), models=models)
     for chat in (
         make(Always(["inner"]), models={"inner": inner}, cache=InMemoryCache()),
         copied(inner, cache=InMemoryCache()),
+        assigned(make(Always(["b"]), models=models), cache=InMemoryCache()),
     ):
         models["b"].calls.clear()
         assert [chat.invoke("hi").text for _ in range(2)] == ["hello from b"] * 2
@@ -551,6 +697,20 @@ def test_a_router_whose_models_can_be_copied_can_be_copied(duplicate: Any) -> No
     assert twin.invoke("hi").text == "hello from a"
     assert twin.models["a"].asked[0]["temperature"] == 0.5
     assert chat.models["a"].asked == []
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda chain: pickle.loads(pickle.dumps(chain))]
+)
+def test_what_holds_a_router_can_be_copied(duplicate: Any) -> None:
+    models = {"a": FullFake(model="a")}
+    chat = ChatLLMRouter(models, Always(models)).with_structured_output(Sum, include_raw=True)
+    runnable = RunnableLLMRouter(models, Always(models))
+    for chain in (chat, runnable):
+        chain.invoke("'1'")
+        said = duplicate(chain).invoke("'1'")
+        assert (said["raw"] if chain is chat else said).response_metadata["model_name"] == "a"
+    assert len(models["a"].asked) == 2
 
 
 def test_models_are_given_once() -> None:

@@ -9,11 +9,13 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
+from langchain_fakes import FakeProvider
 
 from langchain_llmrouter import (
     Always,
     Candidate,
     CascadeRouter,
+    ChatLLMRouter,
     ConfigError,
     Flow,
     PoolError,
@@ -157,6 +159,96 @@ def test_one_call_can_be_forced() -> None:
         router().invoke("agent", {"configurable": {"llmrouter_model": "x"}})
     told = {spec.id.removeprefix("llmrouter_") for spec in router().config_specs}
     assert told == {"model", "cost_weight", "deadline", "max_cost", "tags"}
+
+
+class Turning(Router):
+    """Takes the next runnable every time."""
+
+    turn = -1
+
+    def flow(self, query: Query) -> Flow:
+        self.turn += 1
+        names = tuple(self.pool)
+        first = self.turn % len(names)
+        return RoutingDecision((*names[first:], *names[:first]), "Turning", "baseline", "next")
+        yield
+
+
+def turning(**options: Any) -> RunnableLLMRouter:
+    return RunnableLLMRouter(
+        {name: answering(name) for name in ("a", "b")}, Turning(["a", "b"]), **options
+    )
+
+
+@pytest.mark.parametrize("form", FORMS[:4])
+@pytest.mark.parametrize("text", [None, str])
+@pytest.mark.parametrize("sticky", ["off", "turn"])
+async def test_an_interrupted_thread_goes_on_where_it_began(
+    form: str, text: Any, sticky: Any
+) -> None:
+    command = pytest.importorskip("langgraph.types").Command(resume="yes")
+    chain = turning(text=text, sticky=sticky)
+    one: Any = {"configurable": {"thread_id": "1"}}
+    two: Any = {"configurable": {"thread_id": "2"}}
+    assert await ask(chain, form, "Write a poem.", one) == "a got Write a poem."
+    assert await ask(chain, form, "Write a poem.", two) == "b got Write a poem."
+    for going_on in (command, None):
+        for _ in range(2):
+            assert await ask(chain, form, going_on, one) == f"a got {going_on}"
+            assert await ask(chain, form, going_on, two) == f"b got {going_on}"
+
+
+def test_nobody_is_guessed_to_have_begun_a_thread() -> None:
+    config: Any = {"configurable": {"thread_id": "3"}}
+    with pytest.raises(ConfigError, match=r"nobody is known who began .* name it by"):
+        turning().invoke(None, config)
+    config["configurable"]["llmrouter_model"] = "b"
+    assert turning().invoke(None, config) == "b got None"
+
+
+def test_the_record_of_a_router_within_is_not_the_runnables() -> None:
+    names = ("a", "b")
+    within = {name: FakeProvider(name_of_model=f"within {name}") for name in names}
+    inner = ChatLLMRouter(within, Always(within, "a"))
+    chain = RunnableLLMRouter({"a": answering("a"), "b": inner}, Always(names, "b"))
+    said = chain.invoke("Write a poem.")
+    again = chain.invoke([HumanMessage("Write a poem."), said, HumanMessage("continue")])
+    assert (said.text, again.text) == ("hello from within a",) * 2
+
+
+@pytest.mark.parametrize("as_state", [False, True])
+def test_who_wrote_an_answer_is_remembered(as_state: bool) -> None:
+    def saying(name: str) -> Any:
+        said = AIMessage(f"hello from {name}", id=name)
+        return RunnableLambda(lambda _: {"messages": [said]} if as_state else said)
+
+    chain = RunnableLLMRouter({name: saying(name) for name in "ab"}, Turning(["a", "b"]))
+    asked = [HumanMessage("Write a poem.")]
+    said: Any = chain.invoke(asked)
+    answer = said["messages"][0] if as_state else said
+    assert answer.id == "a"
+    assert chain.invoke([*asked, answer, HumanMessage("continue")]) == said
+
+
+@pytest.mark.parametrize("form", FORMS[:4])
+@pytest.mark.parametrize("assigned", [False, True])
+async def test_changed_options_have_their_effect(form: str, assigned: bool) -> None:
+    def changed(**options: Any) -> RunnableLLMRouter:
+        chain = router(over={"agent": failing(ValueError("down"))})
+        if not assigned:
+            return chain.model_copy(update=options)
+        for name, value in options.items():
+            setattr(chain, name, value)
+        return chain
+
+    heard: list[RoutingEvent] = []
+    with pytest.raises(ValueError, match="down"):
+        await ask(changed(failover=False), form, "agent")
+    assert await ask(changed(router=Always(["plain", "agent"])), form, "agent") == "plain got agent"
+    assert await ask(changed(listeners=(heard.append,)), form, "agent") == "plain got agent"
+    assert [event.kind for event in heard] == ["decided", "failed", "answered"]
+    others = {name: answering(f"new {name}") for name in ("plain", "agent")}
+    assert await ask(changed(runnables=others), form, "agent") == "new agent got agent"
 
 
 def test_wrong_arguments_are_told() -> None:

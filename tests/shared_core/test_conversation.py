@@ -101,7 +101,9 @@ def test_a_tool_loop_lasts_until_a_human_hears_back(turns: list[Turn], inside: b
 def test_the_newest_record_tells_who_answered_last() -> None:
     assert last_model([ASKED, CALLS, RESULT, Turn("assistant", "x"), ASKED]) == "a"
     assert query_from([ASKED], previous="b").previous == "b"
-    assert query_from([ASKED, SAID], previous="b").previous == "a"
+    assert query_from([ASKED, SAID]).previous == "a"
+    assert query_from([ASKED, SAID], previous="b").previous == "b"
+    assert query_from([ASKED, SAID], previous=None).previous is None
 
 
 def test_noise_is_cut_and_only_noise() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared_core.errors import ConfigError, RouterError
+from shared_core.errors import ConfigError, RouterError, TimedOut
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -87,7 +87,7 @@ def _body(response: Any, timeout: float, most: float = math.inf) -> bytes:
     while len(held) < most and (more := response.read1(1 << 16)):
         held += more
         if time.monotonic() > end:
-            raise TimeoutError(f"it went on for more than {timeout:g} seconds")
+            raise TimedOut(f"it went on for more than {timeout:g} seconds")
     return bytes(held)
 
 

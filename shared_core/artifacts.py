@@ -5,9 +5,7 @@
     ├── router.safetensors     arrays
     └── encoder/               a part: again a folder of this kind (encoder.json, …)
 
-A folder is written beside its place and renamed into it, so nothing half-written is ever there. An
-older one is renamed aside first; whoever finds the place empty just then, or because the writer was
-killed just then, looks for it there.
+A folder is replaced whole, see ``folders``, so nothing half-written is ever there.
 
 A document seals the arrays beside it and the documents of its parts. The checksums tell damage,
 careless edits and parts of something else; they are no signature.
@@ -15,11 +13,9 @@ careless edits and parts of something else; they are no signature.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,12 +25,10 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from shared_core import folders
 from shared_core.errors import ArtifactError
 
 FORMAT: Final = 1
-
-_SCRATCH: Final = ".saving-"
-"""How the folder begins, beside an artifact's place, in which it is made."""
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -71,16 +65,11 @@ def write(artifact: Artifact, folder: str | Path) -> Path:
     Raises:
         ArtifactError: the place holds something that is not an artifact, or cannot be written.
     """
-    place = _place(folder)
     try:
-        if (standing := _standing(place)) != place:
-            standing.rename(place)
-        _check_replaceable(place, artifact.kind)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=_SCRATCH) as scratch:
-            fresh = Path(scratch) / "fresh"
+        place = folders.place_of(folder)
+        with folders.replacing(place) as fresh:
+            _check_replaceable(place, artifact.kind)
             _write_folder(artifact, fresh)
-            _exchange(place, fresh, Path(scratch) / _aside(place))
     except (OSError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"cannot save to {folder}: {error}") from error
     return Path(folder)
@@ -92,16 +81,16 @@ def read(folder: str | Path, kind: str) -> Artifact:
     Raises:
         ArtifactError: not there, of another format, damaged or changed.
     """
-    place = _place(folder)
+    place = folders.place_of(folder)
     while True:
-        before = _identity(place)
+        before = _seen(place)
         try:
-            artifact = _read_folder(_standing(place), kind)
+            artifact = _read_folder(before[0], kind)
         except ArtifactError:
-            if before == _identity(place):
+            if before == _seen(place):
                 raise
         else:
-            if before == _identity(place):
+            if before == _seen(place):
                 return artifact
 
 
@@ -110,32 +99,10 @@ def fingerprint(document: Mapping[str, Any], arrays: Arrays) -> str:
     return _digest(_canonical(document) + safetensors.numpy.save(_sorted(arrays)))[:16]
 
 
-def _place(folder: str | Path) -> Path:
-    """Where the folder is to stand: at the end of a symbolic link, if it is one."""
-    place = Path(folder)
-    return Path(os.path.realpath(place)) if place.is_symlink() else place
-
-
-def _aside(place: Path) -> str:
-    """What an older folder is called while another takes its place."""
-    return f"{place.name}-old"
-
-
-def _standing(place: Path) -> Path:
-    """The place, or where its folder was put aside and nothing has taken its place yet."""
-    if place.exists():
-        return place
-    aside = place.parent.glob(f"{_SCRATCH}*/{glob.escape(_aside(place))}")
-    return next(aside, place)
-
-
-def _identity(place: Path) -> tuple[int, int] | None:
-    """Equal as long as nothing takes the folder's place."""
-    try:
-        found = place.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
+def _seen(place: Path) -> tuple[Path, tuple[int, int] | None]:
+    """Where the folder is just now; equal as long as nothing takes its place."""
+    found = folders.standing(place)
+    return found, folders.identity(found)
 
 
 def _check_replaceable(place: Path, kind: str) -> None:
@@ -156,7 +123,7 @@ def _strangers(folder: Path, kind: str) -> Iterator[Path]:
         yield path
         return
     for held in sorted(folder.iterdir()):
-        if held.name in parts and held.is_dir():
+        if held.name in parts and held.is_dir() and not held.is_symlink():
             yield from _strangers(held, parts[held.name])
         elif held.name not in (path.name, f"{kind}.safetensors"):
             yield held
@@ -182,21 +149,9 @@ def _write_folder(artifact: Artifact, folder: Path) -> str:
     return _digest(document)
 
 
-def _exchange(place: Path, fresh: Path, aside: Path) -> None:
-    """Put ``fresh`` in its place and what was there aside, or else change nothing."""
-    try:
-        if place.exists():
-            place.rename(aside)
-        fresh.rename(place)
-    except BaseException:
-        if aside.exists() and not place.exists():
-            aside.rename(place)
-        raise
-
-
 def _read_folder(place: Path, kind: str, expected: str | None = None) -> Artifact:
     """The artifact in a folder, whose document has the expected digest where one is given."""
-    if place.is_file():
+    if os.path.isfile(place):  # noqa: PTH113 - unlike pathlib's, it takes any name
         raise ArtifactError(f"{place} is a file, not the folder of a saved {kind}")
     path = place / f"{kind}.json"
     document = _read_document(path, expected)
@@ -204,7 +159,7 @@ def _read_folder(place: Path, kind: str, expected: str | None = None) -> Artifac
     kinds = _names(document.pop("parts", {}), path)
     digests = _names(document.pop("parts_sha256", {}), path)  # older ones lack them
     parts = {
-        name: _read_folder(place / _plain(name), _plain(kind), digests.get(name))
+        name: _read_folder(_inside(place, name), _plain(kind), digests.get(name))
         for name, kind in kinds.items()
     }
     return Artifact(kind, document, arrays, parts)
@@ -275,6 +230,14 @@ def _plain(name: str) -> str:
     if not name.replace("_", "").replace("-", "").isalnum():
         raise ArtifactError(f"{name!r} is no name of a part")
     return name
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A part's folder: one that leads elsewhere could hold the others any number of times."""
+    part = folder / _plain(name)
+    if part.is_symlink():
+        raise ArtifactError(f"{part} is a symbolic link, which saving writes for no part")
+    return part
 
 
 def _sorted(arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:

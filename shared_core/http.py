@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared_core.errors import RouterError
+from shared_core.errors import ConfigError, RouterError, TimedOut
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -18,6 +20,25 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
+
+
+def checked_address(address: str) -> str:
+    """A server's address, without a slash at its end.
+
+    Raises:
+        ConfigError: it is none, or has in it what may be secret; the message does not quote it.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # which quotes it
+        raise ConfigError("a server's address is no URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise ConfigError("a server's address begins with http:// or https://")
+    if "@" in parts.netloc or parts.query:
+        raise ConfigError(
+            "a server's address has no name, password or query in it: a key is given apart"
+        )
+    return address.rstrip("/")
 
 
 def call(
@@ -32,27 +53,50 @@ def call(
 
     Args:
         url: beginning with ``http://`` or ``https://``.
-        api_key: sent as a bearer token where not empty.
+        api_key: sent as a bearer token where not empty, without blanks around it.
         body: what is posted.
         failed: raised where no JSON object came back.
-        timeout: seconds.
+        timeout: seconds to wait for the next bytes, and for the whole body.
+
+    Raises:
+        ConfigError: the key or the address is none; the message does not quote it.
     """
+    checked_address(url)
     headers = {"Content-Type": "application/json", "User-Agent": "llmrouter"}
-    if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
+    if key := api_key.strip():
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigError("the API key has characters in it that no key has")
+        headers["Authorization"] = f"Bearer {key}"
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers)  # noqa: S310
     try:
         with _opener(url).open(request, timeout=timeout) as response:
-            told = json.load(response)
+            told = json.loads(_body(response, timeout))
     except urllib.error.HTTPError as error:
-        said = error.read(300).decode(errors="replace")
-        raise failed(f"{url} answered {error.code}: {said}") from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise failed(f"{url} answered {error.code}: {_said(error, timeout)}") from error
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         raise failed(f"no answer from {url}: {error}") from error
     if not isinstance(told, dict):
         raise failed(f"{url} answered with no JSON object")
     return told
+
+
+def _body(response: Any, timeout: float, most: float = math.inf) -> bytes:
+    """What came within the time: the whole, or ``most`` bytes or a little more."""
+    held, end = bytearray(), time.monotonic() + timeout
+    while len(held) < most and (more := response.read1(1 << 16)):
+        held += more
+        if time.monotonic() > end:
+            raise TimedOut(f"it went on for more than {timeout:g} seconds")
+    return bytes(held)
+
+
+def _said(error: urllib.error.HTTPError, timeout: float) -> str:
+    """The beginning of what came with an error."""
+    try:
+        return _body(error, timeout, 300)[:300].decode(errors="replace")
+    except (OSError, http.client.HTTPException) as unread:
+        return f"its message broke off ({type(unread).__name__})"
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:

@@ -119,7 +119,7 @@ def test_a_router_with_it_survives_saving(
 ) -> None:
     scorer = scorer_class(**parameters)
     CascadeRouter(POOL, scorer).save(tmp_path / "router")
-    again = Router.load(tmp_path / "router")
+    again = Router.load(tmp_path / "router", is_trusted=scorer.runs_code)
     assert isinstance(again, CascadeRouter)
     first, second = (drive(one, ANSWERS[0], ANSWERS, "yes")[0] for one in (scorer, again.scorer))
     assert first == second or (math.isnan(first) and math.isnan(second))

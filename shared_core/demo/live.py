@@ -22,7 +22,7 @@ from shared_core.demo.served import (
     serve_gguf,
 )
 from shared_core.errors import ConfigError, LiveModelFailed
-from shared_core.http import call
+from shared_core.http import call, checked_address
 
 OLLAMA_URL: Final = "http://127.0.0.1:11434/v1"
 
@@ -47,6 +47,9 @@ class LiveModel:
         api_key: sent as a bearer token where not empty.
         stop: texts that end an answer.
         served: the server, where this process runs it.
+
+    Raises:
+        ConfigError: the URL is none, or has a password or a query in it.
     """
 
     name: str
@@ -54,6 +57,9 @@ class LiveModel:
     api_key: str = field(default="", repr=False)
     stop: tuple[str, ...] = ()
     served: ServedModel | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        checked_address(self.base_url)
 
     def ask(self, prompt: str, max_tokens: int = 48) -> LiveAnswer:
         """Have the model answer, at temperature 0.
@@ -81,17 +87,16 @@ class LiveModel:
 
 
 def _answer(told: Mapping[str, Any], name: str, latency: float) -> LiveAnswer:
-    usage = told.get("usage") or {}
     try:
-        text = told["choices"][0]["message"]["content"] or ""
-    except (LookupError, TypeError) as error:
+        text, usage = told["choices"][0]["message"]["content"] or "", told.get("usage") or {}
+        return LiveAnswer(
+            text=text.strip(),
+            in_tokens=int(usage.get("prompt_tokens") or 0),
+            out_tokens=int(usage.get("completion_tokens") or 0),
+            latency=latency,
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LiveModelFailed(f"{name} sent no answer: {str(told)[:200]}") from error
-    return LiveAnswer(
-        text=text.strip(),
-        in_tokens=int(usage.get("prompt_tokens", 0)),
-        out_tokens=int(usage.get("completion_tokens", 0)),
-        latency=latency,
-    )
 
 
 def live_models(
@@ -155,7 +160,7 @@ def _serve_live(path: Path) -> LiveModel:
 
 def _remote(url: str, api_key: str) -> list[LiveModel]:
     base_url, _, wanted = url.partition("#")
-    base_url = base_url.rstrip("/")
+    base_url = checked_address(base_url)
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     names = names or _listed(base_url, api_key)
     return [LiveModel(name, base_url, api_key) for name in names]
@@ -163,8 +168,9 @@ def _remote(url: str, api_key: str) -> list[LiveModel]:
 
 def _listed(base_url: str, api_key: str) -> list[str]:
     told = call(f"{base_url}/models", api_key, failed=LiveModelFailed)
-    listed = told.get("data") or []
-    names = [str(item["id"]) for item in listed if isinstance(item, dict) and "id" in item]
+    listed = told.get("data")
+    items = listed if isinstance(listed, list) else []
+    names = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
     if not names:
         raise LiveModelFailed(f"{base_url} lists no models; name them: {base_url}#model-a,model-b")
     return names

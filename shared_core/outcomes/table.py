@@ -195,7 +195,7 @@ class OutcomeTable:
         plain = (name for name in columns if name != "query" and not _is_per_model(name, models))
         return cls(
             models=tuple(models),
-            queries=tuple("" if text is None else str(text) for text in columns["query"]),
+            queries=_texts(columns["query"], where),
             measures={name: values for name, values in found.items() if values is not None},
             columns={name: tuple(columns[name]) for name in plain if name not in MEASURES},
             answers={m: tuple(columns[f"answer.{m}"]) for m in models if f"answer.{m}" in columns},
@@ -205,6 +205,15 @@ class OutcomeTable:
     def from_rows(cls, rows: Iterable[Mapping[str, Any]], where: str = "the rows") -> OutcomeTable:
         """Build from dicts with the columns' names as keys; a key that is absent is unknown."""
         return cls.from_columns(readers.columns_of(rows), where=where)
+
+
+def _texts(values: Sequence[Any], where: str) -> tuple[str, ...]:
+    """The queries; one that is absent is an empty text."""
+    for row, value in enumerate(values):
+        if not isinstance(value, str | None):
+            kind = type(value).__name__
+            raise DataError(f"the query in row {row} of {where} is no text but a {kind}")
+    return tuple("" if text is None else str(text) for text in values)
 
 
 def _check_lengths(columns: Mapping[str, Sequence[Any]], where: str) -> None:
@@ -242,7 +251,7 @@ def _numbers(values: Sequence[Any], name: str, where: str) -> NDArray[np.float64
         return values.astype(float)
     try:
         return np.array([_number(value) for value in values], float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"column {name} of {where} holds something that is no number: {error}"
         ) from error

@@ -120,6 +120,8 @@ class Router(ABC):
         folder: str | Path,
         pool: ModelPool | None = None,
         encoder: Encoder | None = None,
+        *,
+        is_trusted: bool = False,
     ) -> Self:
         """Read a saved router back.
 
@@ -127,12 +129,14 @@ class Router(ABC):
             folder: where ``save`` wrote it.
             pool: today's pool (new prices, say) in place of the saved one; same models.
             encoder: the encoder to use, where it could not be saved with the router.
+            is_trusted: whether a scorer such as ``PassesTests`` may run code that the folder holds.
 
         Raises:
             ArtifactError: missing, damaged, of another format, for other models, for another
-                encoder, or not of this class.
+                encoder, not of this class, or with code to run and not trusted.
         """
-        router = saving.router_of(artifacts.read(folder, "router"), Router, pool, encoder)
+        saved = artifacts.read(folder, "router")
+        router = saving.router_of(saved, Router, pool, encoder, is_trusted=is_trusted)
         if not isinstance(router, cls):
             raise ArtifactError(f"{folder} holds a {type(router).__name__}, no {cls.__name__}")
         return router

@@ -54,15 +54,17 @@ def router_of(
     encoder: Encoder | None,
     *,
     is_part: bool = False,
+    is_trusted: bool = False,
 ) -> Any:
     """The router that ``artifact`` was made of, some kind of ``base``.
 
     One that is part of another may know fewer models: those before some were added.
 
     Raises:
-        ArtifactError: it names what is not there, or does not fit the pool or the encoder.
+        ArtifactError: it names what is not there, does not fit the pool or the encoder, or brings
+            code to run and is not trusted.
     """
-    unpack = _Unpacker(artifact.parts, base, pool, encoder, is_part)
+    unpack = _Unpacker(artifact.parts, base, pool, encoder, is_part, is_trusted)
     name = artifact.document.get("router")
     router_class = find(name, base, "llmrouter.routers")
     try:
@@ -116,12 +118,14 @@ class _Unpacker:
         pool: ModelPool | None,
         encoder: Encoder | None,
         is_part: bool,
+        is_trusted: bool,
     ) -> None:
         self._parts = parts
         self._base = base
         self._pool = pool
         self._encoder = encoder
         self._is_part = is_part
+        self._is_trusted = is_trusted
         self._unpacked: dict[str, Any] = {}
 
     def __call__(self, value: Any) -> Any:
@@ -134,12 +138,20 @@ class _Unpacker:
         if "$pool" in value:
             return self._checked_pool(ModelPool(value["$pool"]))
         if "$scorer" in value:
-            fields = {name: _frozen(self(one)) for name, one in value["fields"].items()}
-            return find(value["$scorer"], Scorer, "llmrouter.scorers")(**fields)
+            return self._scorer(value["$scorer"], value["fields"])
         if "$policy" in value:
             fields = dict(value)
             return find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)
         return value
+
+    def _scorer(self, name: Any, packed: Mapping[str, Any]) -> Any:
+        scorer_class = find(name, Scorer, "llmrouter.scorers")
+        if scorer_class.runs_code and not self._is_trusted:
+            raise ArtifactError(
+                f"the saved {name} brings code that it runs: where you trust whoever saved it, "
+                "read it with Router.load(folder, is_trusted=True)"
+            )
+        return scorer_class(**{field: _frozen(self(one)) for field, one in packed.items()})
 
     def _part(self, name: str) -> Any:
         """What is in that part: one thing, however often it is named."""
@@ -149,7 +161,8 @@ class _Unpacker:
 
     def _fresh(self, part: Artifact) -> Any:
         if part.kind == "router":
-            return router_of(part, self._base, self._pool, self._encoder, is_part=True)
+            told = self._base, self._pool, self._encoder
+            return router_of(part, *told, is_part=True, is_trusted=self._is_trusted)
         if self._encoder is None:
             return encoder_of(part)
         expected = part.document["fingerprint"]

@@ -30,6 +30,9 @@ class Scorer:
     asks: ClassVar[bool] = False
     """Whether it asks models."""
 
+    runs_code: ClassVar[bool] = False
+    """Whether its fields hold code that it runs; see ``Router.load``."""
+
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
         """The answer's score, beside the other answers to the same query."""
         raise ConfigError(f"{type(self).__name__} has to ask models: it is driven as a flow")

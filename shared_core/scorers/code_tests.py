@@ -42,6 +42,7 @@ class PassesTests(Scorer):
     seconds: int = 3
     memory: int = 1 << 29
     is_quick: ClassVar[bool] = False
+    runs_code: ClassVar[bool] = True
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
         if query.text not in self.tests:

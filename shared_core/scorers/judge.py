@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,9 +9,7 @@ from typing import Any, ClassVar
 from shared_core.decision import Answer, Ask
 from shared_core.query import Query
 from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask
-
-_GRADE = re.compile(r"\b(10|[0-9])\b")
-_CHOICE = re.compile(r"\b([AB])\b|\b(tie|equal|both)\b", re.IGNORECASE)
+from shared_core.scorers.replies import choice_of, grade_of
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class Judge(Scorer):
             "\n\nGrade:"
         )
         replies = yield from ask([self.model], prompt)
-        found = _GRADE.search(replies[0].text) if replies else None
-        return UNKNOWN if found is None else int(found[1]) / 10
+        grade = grade_of(replies[0].text) if replies else None
+        return UNKNOWN if grade is None else grade
 
     @classmethod
     def test_parameters(cls) -> Sequence[dict[str, Any]]:
@@ -73,10 +70,7 @@ class PairwiseJudge(Scorer):
             f"{query.text}\n\nAnswer A: {first.text}\n\nAnswer B: {second.text}\n\nBetter:"
         )
         replies = yield from ask([self.model], prompt)
-        found = _CHOICE.search(replies[0].text) if replies else None
-        if found is None:
-            return None
-        return 0.5 if found[2] else float(found[1].upper() == "A")
+        return choice_of(replies[0].text) if replies else None
 
     @classmethod
     def test_parameters(cls) -> Sequence[dict[str, Any]]:

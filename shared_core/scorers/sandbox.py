@@ -88,12 +88,15 @@ def hook(own: str, is_over: Callable[[], bool]) -> Callable[[str, Any], None]:
     writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     separator, null = os.sep, os.devnull
     readable = (own, *sys.path, "/usr/share/zoneinfo", null, "/dev/urandom")
+    no_paths = (int, bool, float, tuple, type(None))
+    harmless = ("os.putenv", "os.unsetenv", "os.walk", "os.fwalk")  # walks tell of each folder too
 
     def is_within(path: Any, roots: tuple[str, ...]) -> bool:
-        # By methods of strings, which cannot be replaced.
-        if not isinstance(path, (str, bytes)):
-            return True
-        name = path if isinstance(path, str) else path.decode("utf-8", "surrogateescape")
+        # By methods of strings, which cannot be replaced; those of a subclass are the answer's.
+        kind = type(path)
+        if kind not in (str, bytes):
+            return kind in no_paths
+        name = path if kind is str else path.decode("utf-8", "surrogateescape")
         if ".." in name.split(separator):
             return False
         if not name.startswith(separator) and ":" not in name:
@@ -110,7 +113,7 @@ def hook(own: str, is_over: Callable[[], bool]) -> Callable[[str, Any], None]:
             return not is_within(path, (own, null) if flags & writes else readable)
         if event in ("os.listdir", "os.scandir"):
             return not is_within(arguments[0], readable)
-        if event.startswith(("os.", "shutil.")) and event not in ("os.putenv", "os.unsetenv"):
+        if event.startswith("os.") and event not in harmless:
             return not all(is_within(path, (own,)) for path in arguments)
         return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -10,6 +9,7 @@ from typing import ClassVar, Final
 from shared_core.decision import Answer
 from shared_core.query import Query
 from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask
+from shared_core.scorers.replies import verdict_of
 
 SHOTS: Final = (
     ("What is the capital of France?", "Paris.", "yes"),
@@ -17,8 +17,6 @@ SHOTS: Final = (
     ("Which gas do plants take in from the air?", "Carbon dioxide", "yes"),
     ("How many legs has a spider?", "Six.", "no"),
 )
-_FIRST_VERDICT = re.compile(r"\b(yes|no|correct|incorrect|right|wrong)\b", re.IGNORECASE)
-_GOOD: Final = frozenset(("yes", "correct", "right"))
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,3 @@ class SelfVerification(Scorer):
         replies = yield from ask([self.model or answer.model] * self.samples, prompt)
         verdicts = [found for reply in replies if (found := verdict_of(reply.text)) is not None]
         return sum(verdicts) / len(verdicts) if verdicts else UNKNOWN
-
-
-def verdict_of(text: str) -> bool | None:
-    """Whether the text says yes; None when it says neither yes nor no."""
-    found = _FIRST_VERDICT.search(text)
-    return None if found is None else found[1].lower() in _GOOD

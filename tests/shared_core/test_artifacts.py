@@ -249,6 +249,25 @@ def test_parts_stay_inside_the_folder(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["in"]
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 250, "a\0b"], ids=["300", "250", "NUL"])
+def test_names_that_no_folder_can_have_are_told(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="cannot save to"):
+        write(SMALL, tmp_path / name)
+    with pytest.raises(ArtifactError, match=r"router\.json"):
+        read(tmp_path / name, "router")
+    assert not any(tmp_path.iterdir())
+
+
+def test_parts_that_lead_elsewhere_are_told_and_kept(tmp_path: Path) -> None:
+    place = write(SMALL, tmp_path / "router")
+    (place / "encoder_").rename(tmp_path / "elsewhere")
+    (place / "encoder_").symlink_to("../elsewhere")
+    with pytest.raises(ArtifactError, match="encoder_ is a symbolic link"):
+        read(place, "router")
+    with pytest.raises(ArtifactError, match="encoder_ is no part of a router saved there"):
+        write(SMALL, place)
+
+
 def test_an_older_artifact_is_replaced_whole(tmp_path: Path) -> None:
     place = write(SMALL, tmp_path / "router")
     newer = Artifact("router", {"router": "Other"})

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from shared_core.errors import ConfigError, DataError, LikelihoodFailed
+from shared_core.errors import DataError, LikelihoodFailed
 from shared_core.evaluation.likelihood.base import Likelihood
 from shared_core.evaluation.metrics.cost_metrics import Vector
-from shared_core.http import call
+from shared_core.http import call, checked_address
 
 
 class LlamaCppLikelihood(Likelihood):
@@ -28,16 +27,15 @@ class LlamaCppLikelihood(Likelihood):
         api_key: sent as a bearer token where not empty.
         max_tokens: answers of more tokens are refused.
         timeout: seconds for one call.
+
+    Raises:
+        ConfigError: the URL is none, or has a password or a query in it.
     """
 
     def __init__(
         self, base_url: str, api_key: str = "", *, max_tokens: int = 512, timeout: float = 300.0
     ) -> None:
-        if urlsplit(base_url).scheme not in ("http", "https"):
-            raise ConfigError(
-                f"a server's address begins with http:// or https://, not {base_url!r}"
-            )
-        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.base_url = checked_address(base_url).removesuffix("/v1")
         self.max_tokens = max_tokens
         self.timeout = timeout
         self._api_key = api_key

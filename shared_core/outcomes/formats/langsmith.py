@@ -88,7 +88,10 @@ def _nested(value: Any) -> Mapping[str, Any]:
 def _seconds(start: Any, end: Any) -> float | None:
     """Between two ISO times, or two numbers of milliseconds; None where one is missing."""
     if isinstance(start, int | float) and isinstance(end, int | float):
-        return (end - start) / 1000
+        try:
+            return (end - start) / 1000
+        except OverflowError:
+            return None
     moments = [_moment(m) for m in (start, end)]
     known = [moment for moment in moments if moment is not None]
     return (known[1] - known[0]).total_seconds() if len(known) == 2 else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,10 @@ def _parsed(file: Path) -> Any:
 
 
 def _is_run(read: Any) -> bool:
-    return isinstance(read, dict) and "model_name" in read and isinstance(read.get("records"), list)
+    if not (isinstance(read, dict) and "model_name" in read):
+        return False
+    names = (read.get(name) for name in ("dataset_name", "split", "model_name"))
+    return isinstance(read.get("records"), list) and all(isinstance(n, Hashable) for n in names)
 
 
 def _outcomes(runs: list[Run], tally: Tally) -> Iterator[Outcome]:

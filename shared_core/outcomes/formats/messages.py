@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared_core.outcomes.formats.reading import Broken
@@ -17,15 +17,26 @@ def asked(given: Any) -> str:
     Raises:
         Broken: there is none.
     """
-    found = _last_user(_parsed(given))
+    found = _deep(_last_user, given)
     if not found or not found.strip():
         raise Broken("without a text that a user said")
     return found
 
 
 def answered(given: Any) -> str | None:
-    """The text of an answer; None where there is none to be found."""
-    return _content(_parsed(given))
+    """The text of an answer; None where there is none to be found.
+
+    Raises:
+        Broken: it is nested too deep.
+    """
+    return _deep(_content, given)
+
+
+def _deep(find: Callable[[Any], str | None], given: Any) -> str | None:
+    try:
+        return find(_parsed(given))
+    except RecursionError as error:
+        raise Broken("that are nested too deep") from error
 
 
 def _parsed(given: Any) -> Any:
@@ -59,7 +70,8 @@ def _role(message: Any) -> str:
     if not isinstance(message, Mapping):
         return ""
     if "kwargs" in message:  # LangChain's serialised messages
-        return str((message.get("id") or [""])[-1])
+        path = message.get("id")
+        return str(path[-1]) if path and isinstance(path, list) else ""
     return str(message.get("role") or message.get("type") or "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,9 @@ class Tally:
         seen: set[tuple[Any, ...]] = set()
         for outcome in outcomes:
             key = (outcome.columns.get("dataset"), outcome.query)
+            if not isinstance(key[0], Hashable):
+                self.left_out["whose data set is no name"] += 1
+                continue
             if (*key, outcome.model) in seen:
                 self.left_out["a second outcome of the same model and query"] += 1
                 continue
@@ -107,12 +110,12 @@ def number(value: Any, what: str, upper: float = math.inf) -> float:
     """
     if value is None or value == "":
         raise Broken(f"without {what}")
-    text = str(value).strip().lower()
     try:
+        text = str(value).strip().lower()
         found = {"true": 1.0, "false": 0.0}[text] if text in ("true", "false") else float(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Broken(f"whose {what} is no number") from error
-    if not 0 <= found <= upper:
+    if not (0 <= found <= upper and math.isfinite(found)):
         raise Broken(f"whose {what} lies outside 0..{upper:g}")
     return found
 

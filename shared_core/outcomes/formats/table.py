@@ -52,6 +52,8 @@ def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
 def _sound(found: Sequence[Record], tally: Tally) -> Iterator[Record]:
     for row in found:
         try:
+            if not isinstance(row.get("query"), str | None):
+                raise Broken("whose query is no text")
             for name, value in row.items():
                 _check(name, value)
         except Broken as reason:
@@ -64,6 +66,8 @@ def _check(name: str, value: Any) -> None:
     measure, dot, _ = name.partition(".")
     if not dot or measure not in MEASURES or measure in SIGNED:
         return
-    if value in (None, "") or value != value or str(value).lower() == "nan":
+    if value in (None, "") or value != value:
+        return
+    if isinstance(value, str) and value.lower() == "nan":
         return
     number(value, measure, upper=1.0 if measure == "score" else float("inf"))

@@ -45,6 +45,56 @@ def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
     assert read_outcomes(path).left_out == {"with more fields than the first line names": 1}
 
 
+DEEP = json.loads('{"content":' * 700 + '"x"' + "}" * 700)
+TABLE = {"query": "a", "score.m": 1, "cost.m": 0.1}
+LINE = {"query": "a", "model_name": "m", "performance": 1}
+LOG = {"messages": [{"role": "user", "content": "hi"}], "model": "m", "score": 1}
+RUN = {
+    "run_type": "llm",
+    "inputs": {"input": "q"},
+    "extra": {"metadata": {"ls_model_name": "m"}},
+    "feedback_stats": {"score": {"avg": 1}},
+}
+
+
+@pytest.mark.parametrize(
+    ("sound", "broken", "reason"),
+    [
+        (TABLE, {"cost.m": math.inf}, "whose cost lies outside 0..inf"),
+        (TABLE, {"cost.m": 10**400}, "whose cost lies outside 0..inf"),
+        (TABLE, {"query": ["b"]}, "whose query is no text"),
+        (TABLE, {"query": 5}, "whose query is no text"),
+        (LINE, {"cost": math.inf}, "whose cost lies outside 0..inf"),
+        (LINE, {"task_name": {"a": 1}}, "whose data set is no name"),
+        (LINE, {"task_name": ["a"]}, "whose data set is no name"),
+        (LOG, {"messages": [{"kwargs": {"content": "x"}, "id": 5}]}, "without a text that a user"),
+        (LOG, {"messages": [{"role": "user", "content": DEEP}]}, "that are nested too deep"),
+        (LOG, {"choices": [DEEP]}, "that are nested too deep"),
+    ],
+)  # fmt: skip
+def test_a_broken_record_is_counted_whatever_is_broken(
+    sound: dict[str, Any], broken: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    found = read_outcomes(lines(tmp_path / "t.jsonl", [sound, {**sound, **broken}]))
+    assert len(found.table) == 1
+    ((told, count),) = found.left_out.items()
+    assert (told[: len(reason)], count) == (reason, 1)
+
+
+def test_times_beyond_any_clock_are_unknown(tmp_path: Path) -> None:
+    rows = [{**RUN, "start_time": 0, "end_time": 10**400}]
+    assert "latency" not in read_outcomes(lines(tmp_path / "t.jsonl", rows)).table.measures
+
+
+@pytest.mark.parametrize("name", ["dataset_name", "split", "model_name"])
+def test_results_without_names_are_counted(name: str, tmp_path: Path) -> None:
+    records = [{"origin_query": "q", "score": 1}]
+    run = {"dataset_name": "d", "split": "test", "model_name": "m", "records": records}
+    (tmp_path / "1.json").write_text(json.dumps(run))
+    (tmp_path / "2.json").write_text(json.dumps({**run, name: ["x"]}))
+    assert read_outcomes(tmp_path).left_out == {"files that hold no results": 1}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

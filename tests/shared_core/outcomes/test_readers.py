@@ -11,7 +11,7 @@ from beside import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared_core import DataError, MissingExtra, OutcomeTable
+from shared_core import DataError, MissingExtra, OutcomeTable, read_outcomes
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 tables = st.lists(
@@ -111,6 +111,30 @@ def test_a_truncated_parquet_file_is_told(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(DataError, match="parquet"):
             OutcomeTable.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value", "told"),
+    [
+        ("query", "binary", b"a", "query in row 0 of .* is no text but a bytes"),
+        ("query", "string", b"\xff", "column query of .* holds what cannot be read"),
+        ("when", "timestamp", 2**60, "column when of .* holds what cannot be read"),
+    ],
+)
+def test_parquet_that_python_cannot_hold_is_told(
+    name: str, kind: str, value: Any, told: str, tmp_path: Path
+) -> None:
+    pa = pytest.importorskip("pyarrow", reason="needs the extra `eval`")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra `eval`")
+    types = {"binary": pa.binary(), "string": pa.string(), "timestamp": pa.timestamp("us")}
+    raw = pa.array([value], pa.int64() if kind == "timestamp" else pa.binary())
+    column = pa.Array.from_buffers(types[kind], 1, raw.buffers())
+    table = pa.table({"query": ["a"], "score.a": [1.0]} | {name: column})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=told):
+        OutcomeTable.read(tmp_path / "t.parquet")
+    with pytest.raises(DataError):
+        read_outcomes(tmp_path / "t.parquet")
 
 
 @pytest.mark.parametrize(

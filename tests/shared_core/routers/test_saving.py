@@ -11,22 +11,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_world import POOL, outcomes
 
 from shared_core import (
     Always,
     Artifact,
     ArtifactError,
+    Calibrated,
+    CascadeRouter,
     ConfigError,
     CostQuality,
     Flow,
     KNNRouter,
     LexicalEncoder,
+    PassesTests,
     Policy,
     Predictions,
     Query,
     Random,
     Router,
     RouterError,
+    StickyRouter,
 )
 from shared_core.artifacts import read, write
 from shared_core.pool import Candidate, ModelPool
@@ -119,8 +124,6 @@ def test_a_plugins_policy_is_saved(plugins: None, tmp_path: Path, small_knn: KNN
 
 @pytest.fixture
 def small_knn() -> KNNRouter:
-    from small_world import POOL, outcomes
-
     return KNNRouter(POOL, policy=CostQuality(0.2), k=3, shrinkage=1.0).fit(outcomes())
 
 
@@ -204,6 +207,16 @@ def test_a_plugin_that_cannot_be_imported_is_told(plugins: None, tmp_path: Path)
     folder = edited(Always(["a"]).save(tmp_path / "router"), router="Broken")
     with pytest.raises(RouterError, match="the plug-in that provides Broken cannot be imported"):
         Router.load(folder)
+
+
+def test_code_that_a_folder_holds_runs_only_where_it_is_trusted(tmp_path: Path) -> None:
+    scorer = Calibrated(PassesTests({"hi": "assert True"}), prior=0.5)
+    router = StickyRouter(CascadeRouter(POOL, scorer))
+    folder = router.save(tmp_path / "router")
+    with pytest.raises(ArtifactError, match=r"PassesTests brings code that it runs: .*is_trusted"):
+        Router.load(folder)
+    again = Router.load(folder, is_trusted=True)
+    assert again.inner.scorer == scorer  # type: ignore[attr-defined]
 
 
 def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:

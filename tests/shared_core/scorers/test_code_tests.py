@@ -44,8 +44,8 @@ def test_right_code_passes_and_wrong_code_does_not(source: str, tests: str, expe
 def test_the_standard_library_and_files_of_ones_own_are_there() -> None:
     source = """
 import asyncio, bisect, collections, dataclasses, datetime, decimal, enum, functools, hashlib
-import heapq, itertools, json, math, os, random, re, statistics, string, subprocess, tempfile
-import threading, typing, unittest, zoneinfo
+import heapq, itertools, json, math, os, pathlib, random, re, shutil, statistics, string, subprocess
+import tempfile, threading, typing, unittest, zoneinfo
 Point = collections.namedtuple("Point", "x y")
 @dataclasses.dataclass
 class Box:
@@ -57,13 +57,17 @@ def f():
     os.rename("note.txt", "folder/note.txt")
     with tempfile.TemporaryFile("w+") as file:
         file.write("too")
+    note = pathlib.Path("folder", "note.txt")
+    shutil.copy(note, pathlib.Path("folder", "copy.txt"))
+    os.utime(note, (1.0, 2))
+    names = [name for _, _, names in os.walk(note.parent) for name in sorted(names)]
     found = []
     thread = threading.Thread(target=found.append, args=(Point(1, Box(2).size),))
     thread.start()
     thread.join()
-    return open("folder/note.txt").read(), found, os.listdir(".")
+    return open("folder/note.txt").read(), os.listdir("."), names
 """
-    assert passes(source, "text, found, names = f()\nassert (text, names) == ('kept', ['folder'])")
+    assert passes(source, "assert f() == ('kept', ['folder'], ['copy.txt', 'note.txt'])")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,8 @@ def f():
         "import os\nos.rename('x', '../own.passed')",
         "import os\nos.symlink('/etc', 'x')",
         "import os\nos.chdir('/')",
-        "import shutil\nshutil.rmtree('/nowhere/at/all')",
+        "import shutil\nshutil.rmtree('../own')",
+        "import shutil\nshutil.copyfile('/etc/passwd', 'x')",
         "open('/etc/passwd').read()",
         "open(b'/etc/passwd').read()",
         "import pathlib\npathlib.Path('/etc/passwd').read_text()",
@@ -92,6 +97,7 @@ def f():
         "import sqlite3\nsqlite3.connect('/nowhere/x.db')",
         "import gc\ngc.get_objects()",
         "import _io\n_io.FileIO('/etc/passwd')",
+        "import _io, pathlib\n_io.FileIO(pathlib.Path('/etc/passwd'))",
         "import _socket\n_socket.socket()",
         "import importlib\nimportlib.import_module('ctypes')",
     ],
@@ -151,12 +157,19 @@ def test_leaving_early_or_tampering_is_no_way_to_pass(cheat: str) -> None:
         "import sys\nmain = sys.modules['__main__']\nvars(main).clear()",
         "import posixpath\nposixpath.realpath = posixpath.abspath = lambda _: 'x'",
         "import os\nos.sep = '|'\nos.getcwd = lambda: '/'",
+        "class name(str):\n    split = lambda *_: []\n    startswith = lambda *_: True",
+        "class name(bytes):\n    __init__ = lambda *_: None\n    decode = lambda *_: 'x'\n"
+        "    __new__ = lambda kind, text: bytes.__new__(kind, text.encode())",
+        "class name:\n    def __init__(self, text): self.text = text\n"
+        "    __fspath__ = lambda self: self.text",
     ],
 )
 def test_what_refuses_cannot_be_talked_round(tampering: str) -> None:
-    attempt = f"{tampering}\nopen('../own.passed', 'w').write('passed')"
-    assert not passes(attempt, "assert False")
-    assert not passes(f"{tampering}\nopen('/etc/passwd').read()", "pass")
+    tampering = f"import _io\nname = str\n{tampering}\n"
+    for opened in ("open", "_io.FileIO"):
+        attempt = f"{tampering}{opened}(name('../own.passed'), 'wb').write(b'passed')"
+        assert not passes(attempt, "assert False")
+        assert not passes(f"{tampering}{opened}(name('/etc/passwd')).read()", "pass")
 
 
 def test_nobody_is_called_and_nothing_is_written_outside(tmp_path: Path) -> None:

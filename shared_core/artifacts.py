@@ -75,6 +75,23 @@ def write(artifact: Artifact, folder: str | Path) -> Path:
     return Path(folder)
 
 
+def check_place(folder: str | Path, kind: str) -> None:
+    """For those with long work ahead: tell beforehand what ``write`` would refuse.
+
+    Raises:
+        ArtifactError: the place holds something that is not an artifact of that kind, or nothing
+            can be written there.
+    """
+    try:
+        place = folders.place_of(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"cannot save to {folder}: {error}") from error
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise ArtifactError(f"cannot save to {folder}: {place.parent} is not for you to write to")
+    _check_replaceable(folders.standing(place), kind)
+
+
 def read(folder: str | Path, kind: str) -> Artifact:
     """Read a folder back and check it; again where another took its place meanwhile.
 

@@ -222,6 +222,7 @@ def test_places_that_are_no_routers(saved: Path, run: Run, tmp_path: Path) -> No
     assert "nothing saved at" in run("route", tmp_path, "hi")[1]
     for out in (data, data / "router", tmp_path):
         assert run("train", data, "--out", out)[1].startswith("ArtifactError: ")
+    assert run("train", "missing.csv", "--out", data)[1].startswith("ArtifactError: ")  # at once
     assert list(tmp_path.iterdir()) == [data]
 
 

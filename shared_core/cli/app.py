@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from shared_core import artifacts
 from shared_core._lazy import load
 from shared_core.cli import evaluating, options, screen
 from shared_core.cli.settings import settings
@@ -125,6 +126,7 @@ def train(
       llmrouter train outcomes.parquet --out my-router --router knn --set k=40
     """
     make = _factory(router, given or [], encoder, seed)
+    artifacts.check_place(out, "router")
     read = read_outcomes(data, format, score)
     rows = read.table
     if split != "all" and (split != "train" or "split" in rows.columns):

@@ -345,6 +345,17 @@ def test_before_fit_there_is_one_clear_error(case: Case, tmp_path: Path) -> None
 
 
 @every_router
+def test_settings_that_are_no_numbers_are_refused(case: Case) -> None:
+    if not issubclass(case.router_class, PredictiveRouter):
+        pytest.skip("predicts nothing")
+    for name, parameter in inspect.signature(case.router_class).parameters.items():
+        if {"int", "float"} & set(str(parameter.annotation).split(" | ")):
+            wrong = replace(case, parameters={**case.parameters, name: float("nan")})
+            with pytest.raises(ConfigError, match=name):
+                wrong.new()
+
+
+@every_router
 def test_fit_returns_the_router_itself(case: Case) -> None:
     router = case.new()
     if not hasattr(router, "fit"):

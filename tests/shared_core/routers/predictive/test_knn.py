@@ -62,7 +62,9 @@ def test_predictions_are_the_formulas(k: int, shrinkage: float, gaps: bool) -> N
     np.testing.assert_allclose(router.predict(texts[50:]).quality, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -3}, {"shrinkage": -1.0}, {"form_weight": -0.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"k": 0}, {"k": -3}, {"k": 2.5}, {"shrinkage": -1.0}, {"form_weight": -0.1}]
+)
 def test_settings_that_make_no_sense_are_refused(wrong: Mapping[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"from [01] up"):
         KNNRouter(POOL, **wrong)

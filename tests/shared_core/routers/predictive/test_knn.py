@@ -19,6 +19,7 @@ from shared_core import (
     OutcomeTable,
     Query,
 )
+from shared_core.routers.predictive.learnable import learnable
 
 
 def letters(texts: list[str]) -> list[list[float]]:
@@ -213,3 +214,20 @@ def test_no_row_tells_of_itself_when_settings_are_chosen() -> None:
             for text in TRAIN]  # fmt: skip
     router = KNNRouter(["a", "b"], k=1, shrinkage=0.0).fit(OutcomeTable.from_rows(rows))
     assert router._errors([1], [0.0])[0, 0] > 0.1
+
+
+def test_the_order_of_rows_that_contradict_each_other_changes_nothing() -> None:
+    """Equal texts whose scores are the same, but other models', or whose costs or domains differ."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"query": f"text {i % 10}", "dataset": "xy"[rng.integers(2)], "score.a": won,
+         "score.b": 1 - won, "cost.a": rng.random(), "cost.b": rng.random()}
+        for i in range(60)
+        for won in [float(rng.integers(2))]
+    ]  # fmt: skip
+    table, pool = OutcomeTable.from_rows(rows), ModelPool(["a", "b"])
+    turned = OutcomeTable.from_rows(rows[::-1]).of(["b", "a"])
+    mine, theirs = learnable(table, pool), learnable(turned, pool)
+    assert mine.domains == theirs.domains
+    np.testing.assert_array_equal(mine.score, theirs.score)
+    np.testing.assert_array_equal(mine.cost, theirs.cost)

@@ -376,8 +376,10 @@ def test_one_query_and_many_give_the_same(case: Case) -> None:
     one_by_one = np.concatenate([router.predict([text]).quality for text in HELD_OUT])
     np.testing.assert_allclose(many.quality, one_by_one, atol=1e-4)
     assert router.predict([]).quality.shape == (0, len(POOL))
-    with pytest.raises(ConfigError, match="list of texts"):
-        router.predict(TRAIN[0])
+    assert router.predict(np.array(HELD_OUT)).quality.shape == many.quality.shape
+    for wrong in (TRAIN[0], [None], [1, 2]):
+        with pytest.raises(ConfigError, match="list of texts"):
+            router.predict(wrong)
 
 
 @every_router

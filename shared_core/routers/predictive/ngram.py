@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.encoders import sparse
 from shared_core.checks import is_number
+from shared_core.encoders import sparse
 from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.ngrams import Ngrams

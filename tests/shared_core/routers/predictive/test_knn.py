@@ -217,7 +217,7 @@ def test_no_row_tells_of_itself_when_settings_are_chosen() -> None:
 
 
 def test_the_order_of_rows_that_contradict_each_other_changes_nothing() -> None:
-    """Equal texts whose scores are the same, but other models', or whose costs or domains differ."""
+    """Rows of one text with the same scores for other models, other costs or other domains."""
     rng = np.random.default_rng(0)
     rows = [
         {"query": f"text {i % 10}", "dataset": "xy"[rng.integers(2)], "score.a": won,

@@ -13,4 +13,4 @@ def is_number(value: object) -> bool:
 
 def is_count(value: object) -> bool:
     """Whether it is a whole number from 1 up."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1

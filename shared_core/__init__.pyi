@@ -127,6 +127,7 @@ from .routers.non_predictive.cascade import CascadeRouter as CascadeRouter
 from .routers.non_predictive.ensemble import BestOfNRouter as BestOfNRouter
 from .routers.non_predictive.ensemble import EnsembleRouter as EnsembleRouter
 from .routers.non_predictive.hybrid import HybridRouter as HybridRouter
+from .routers.predictive.anchors import choose_anchors as choose_anchors
 from .routers.predictive.auto import AutoRouter as AutoRouter
 from .routers.predictive.base import PredictiveRouter as PredictiveRouter
 from .routers.predictive.bert import BERTRouter as BERTRouter
@@ -136,7 +137,6 @@ from .routers.predictive.difficulty import DifficultyRouter as DifficultyRouter
 from .routers.predictive.domain import DomainRouter as DomainRouter
 from .routers.predictive.elo import EloRouter as EloRouter
 from .routers.predictive.extension import Extension as Extension
-from .routers.predictive.extension import choose_anchors as choose_anchors
 from .routers.predictive.kernel import KernelRouter as KernelRouter
 from .routers.predictive.knn import KNNRouter as KNNRouter
 from .routers.predictive.linear import LinearRouter as LinearRouter

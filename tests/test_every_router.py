@@ -345,6 +345,17 @@ def test_before_fit_there_is_one_clear_error(case: Case, tmp_path: Path) -> None
 
 
 @every_router
+def test_settings_that_are_no_numbers_are_refused(case: Case) -> None:
+    if not issubclass(case.router_class, PredictiveRouter):
+        pytest.skip("predicts nothing")
+    for name, parameter in inspect.signature(case.router_class).parameters.items():
+        if {"int", "float"} & set(str(parameter.annotation).split(" | ")):
+            wrong = replace(case, parameters={**case.parameters, name: float("nan")})
+            with pytest.raises(ConfigError, match=name):
+                wrong.new()
+
+
+@every_router
 def test_fit_returns_the_router_itself(case: Case) -> None:
     router = case.new()
     if not hasattr(router, "fit"):
@@ -365,8 +376,10 @@ def test_one_query_and_many_give_the_same(case: Case) -> None:
     one_by_one = np.concatenate([router.predict([text]).quality for text in HELD_OUT])
     np.testing.assert_allclose(many.quality, one_by_one, atol=1e-4)
     assert router.predict([]).quality.shape == (0, len(POOL))
-    with pytest.raises(ConfigError, match="list of texts"):
-        router.predict(TRAIN[0])
+    assert router.predict(np.array(HELD_OUT)).quality.shape == many.quality.shape
+    for wrong in (TRAIN[0], [None], [1, 2]):
+        with pytest.raises(ConfigError, match="list of texts"):
+            router.predict(wrong)
 
 
 @every_router

@@ -20,6 +20,7 @@ from shared_core.encoders.base import Vectors
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
+from shared_core.pool import ModelPool
 from shared_core.query import Query, estimate_tokens
 from shared_core.routers.base import Router
 from shared_core.routers.predictive import reading, ridge
@@ -35,19 +36,27 @@ _FEWEST: Final = 20
 class TokenCostRouter(Router):
     """Takes the quality a router predicts, and costs from predicted tokens and the pool's prices.
 
-    Models without prices, or with fewer than 20 known token counts, keep the router's own cost.
+    Models without prices, or with fewer than 20 known token counts, keep the router's own cost, and
+    so do those that the router gained later.
 
     Args:
         router: who predicts quality; fitted along.
         alpha: strength of the penalty on the regression of log output tokens.
     """
 
+    usual_: Matrix | None = None
+    """Mean tokens (2, m) read and written, where training told no cost: they make its unit."""
+
     def __init__(self, router: PredictiveRouter, alpha: float = 10.0) -> None:
         if alpha <= 0:
             raise ConfigError(f"alpha is a strength above 0, not {alpha}")
-        super().__init__(router.pool)
         self.router = router
         self.alpha = alpha
+
+    @property
+    def pool(self) -> ModelPool:  # type: ignore[override]
+        """The router's: with the models that it has gained since it was wrapped."""
+        return self.router.pool
 
     @property
     def inner(self) -> PredictiveRouter:
@@ -64,7 +73,10 @@ class TokenCostRouter(Router):
         table = outcomes.of(self.pool.names)
         unknown = np.full_like(table.score, np.nan)
         read, written = (table.measures.get(f"{side}_tokens", unknown) for side in ("in", "out"))
-        self.known_ = (np.isfinite(read) & np.isfinite(written)).sum(axis=0) >= _FEWEST
+        both = np.isfinite(read) & np.isfinite(written)
+        self.known_ = both.sum(axis=0) >= _FEWEST
+        is_priced = (table.priced(self.pool).cost > 0).any()
+        self.usual_ = None if is_priced else _usual(np.stack([read, written]), both)
         seen = Reading(table.queries, self.router.encoder_)
         self.middle_, self.spread_ = reading.scale(seen.shape)
         features = self._features(seen)
@@ -83,7 +95,8 @@ class TokenCostRouter(Router):
         logarithm = self._features(Reading(texts, self.router.encoder_)) @ self.weights_ + offset
         # Of a logarithm's mean, half the variance makes the mean (log-normal lengths).
         written = np.minimum(np.expm1(np.minimum(logarithm + spread**2 / 2, 20.0)), longest)
-        found: Matrix = np.where(self.known_, np.maximum(written, 0.0), np.nan)
+        found: Matrix = np.full((len(texts), len(self.pool)), np.nan)
+        found[:, : len(self.known_)] = np.where(self.known_, np.maximum(written, 0.0), np.nan)
         return found
 
     def predict(self, texts: Sequence[str]) -> Predictions:
@@ -113,11 +126,19 @@ class TokenCostRouter(Router):
             for column, name in enumerate(self.pool.names):
                 paid = self._price(query, name, column, written[row, column])
                 cost[row, column] = told.cost[row, column] if paid is None else paid
-        return Predictions(told.models, told.quality, cost, told.cost_unit)
+        return Predictions(told.models, told.quality, cost, self._unit() or told.cost_unit)
+
+    def _unit(self) -> float | None:
+        """Mean cost of the dearest model by today's prices, where training told none."""
+        if self.usual_ is None:
+            return None
+        sizes = zip(self.pool.values(), self.usual_.T, self.known_, strict=False)
+        costs = [one.cost(*tokens) for one, tokens, is_known in sizes if is_known]
+        return max((cost for cost in costs if cost is not None), default=None)
 
     def _price(self, query: Query, name: str, column: int, written: float) -> float | None:
         """USD of this model's answer; only who answered last has the prefix in its cache."""
-        if not self.known_[column]:
+        if np.isnan(written):
             return None
         start, slope = self.read_[:, column]
         estimate = max(start + slope * estimate_tokens(query.text), 1.0)
@@ -147,6 +168,13 @@ class TokenCostRouter(Router):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"router": LinearRouter}]
+
+
+def _usual(tokens: Any, known: Any) -> Matrix:
+    """Mean tokens (2, m) of the calls whose counts (2, n, m) are known (n, m); 0 where none is."""
+    count = np.maximum(known.sum(axis=0), 1)
+    means: Matrix = np.where(known, tokens, 0.0).sum(axis=1) / count
+    return means
 
 
 def _line(sizes: Any, tokens: Any) -> Any:

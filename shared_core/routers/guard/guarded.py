@@ -22,6 +22,7 @@ from shared_core.encoders.shape import shape
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Policy, Predictions
+from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.guard import trust
@@ -84,12 +85,16 @@ class GuardedRouter(Router):
             )
         if fallback not in ("quality", "utility"):
             raise ConfigError(f"fallback is 'quality' or 'utility', not {fallback!r}")
-        super().__init__(router.pool)
         self.router = router
         self.tolerance = tolerance
         self.caution = caution
         self.fallback: Fallback = fallback
         self.threshold = threshold
+
+    @property
+    def pool(self) -> ModelPool:  # type: ignore[override]
+        """The router's: with the models that it has gained since it was wrapped."""
+        return self.router.pool
 
     @property
     def inner(self) -> Router:
@@ -129,7 +134,7 @@ class GuardedRouter(Router):
         if self.router is not self._reader:
             return (yield from self._unless_strange(query, policy))
         decision = yield from self.router.flow(query)
-        known = [name for name in decision.ranking if name in self.pool]
+        known = [name for name in decision.ranking if name in self._trained_on]
         if not known or (safe := self.best_single(policy, known)) == decision.model:
             return decision
         gain = _expected(decision, policy, safe, self.cost_unit_)
@@ -140,14 +145,16 @@ class GuardedRouter(Router):
     def _unless_strange(self, query: Query, policy: Policy) -> Flow:
         """The decision of a router that may ask first: not where the query is strange."""
         eligible, rejected = self.pool.eligible(query)
-        if (doubt := self._doubt(query, policy, self._trust(policy)[1])) is None:
+        known = [name for name in eligible if name in self._trained_on]
+        doubt = self._doubt(query, policy, self._trust(policy)[1]) if known else None
+        if doubt is None:
             return (yield from self.router.flow(query))
-        safe = self.best_single(policy, eligible)
+        safe = self.best_single(policy, known)
         return RoutingDecision(**self._fallen_back(doubt, safe, eligible), rejected=rejected)
 
     def best_single(self, policy: Policy, among: Sequence[str]) -> str:
         """The model to fall back to, of those named: the best on the training rows."""
-        means = Predictions(self.pool.names, self.means_[:1], self.means_[1:], self.cost_unit_)
+        means = Predictions(self._trained_on, self.means_[:1], self.means_[1:], self.cost_unit_)
         known = means.of(among)
         worth = known.quality if self.fallback == "quality" else policy(known)
         return among[int(np.argmax(worth[0]))]
@@ -194,6 +201,11 @@ class GuardedRouter(Router):
                 raise ConfigError(f"{type(self.router).__name__} has no predictive router in it, "
                                   "by whose reading of texts it could be guarded")  # fmt: skip
         return found
+
+    @property
+    def _trained_on(self) -> tuple[str, ...]:
+        """The models of the training rows; those that came later follow them in the pool."""
+        return self.pool.names[: self.means_.shape[1]]
 
     @property
     def _ground(self) -> Ground:

@@ -70,6 +70,8 @@ class AutoRouter(PredictiveRouter):
     ) -> None:
         if not members or isinstance(members, str):
             raise ConfigError("members is a list of class names, at least one")
+        if not time_budget >= 0:
+            raise ConfigError(f"time_budget is a number of seconds from 0 up, not {time_budget!r}")
         super().__init__(pool, policy, encoder, seed)
         self.members = tuple(members)
         self.time_budget = time_budget

@@ -22,6 +22,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.routers.predictive.anchors import one_each
 from shared_core.routers.predictive.extension import Additions, Extension, learn, together
 from shared_core.routers.predictive.learnable import cost_unit, learnable, with_all_models
 from shared_core.routers.predictive.reading import Reading
@@ -109,10 +110,14 @@ class PredictiveRouter(Router):
 
         Raises:
             NotFitted: before ``fit`` or ``load``.
+            ConfigError: something else than a list of texts.
         """
         self._check_fitted()
         if isinstance(texts, str):
             raise ConfigError("predict takes a list of texts; for one text: predict([text])")
+        texts = tuple(texts)
+        if odd := [type(text).__name__ for text in texts if not isinstance(text, str)]:
+            raise ConfigError(f"predict takes a list of texts, not of {odd[0]}")
         if not texts:
             nothing = np.zeros((0, len(self.pool)))
             return Predictions(self.pool.names, nothing, nothing, self.cost_unit_)
@@ -123,13 +128,14 @@ class PredictiveRouter(Router):
             quality, cost = np.hstack([quality, new[0]]), np.hstack([cost, new[1]])
         return Predictions(self.pool.names, quality, cost, self.cost_unit_)
 
-    def add_candidate(self, candidate: Candidate, outcomes: OutcomeTable) -> Extension:
+    def add_candidate(self, candidate: Candidate | str, outcomes: OutcomeTable) -> Extension:
         """Take a new model into the pool without retraining, from its outcomes on a few queries.
 
         Args:
             candidate: the new model.
             outcomes: 50 to 400 anchor queries (see ``choose_anchors``) with the scores of the new
-                model and of the models trained on; costs or token counts with prices, too.
+                model and of the models trained on; costs or token counts with prices, too. Rows
+                of equal text are one anchor.
 
         Returns:
             What was learned of it; ``error`` is how sure its expected quality is.
@@ -140,18 +146,17 @@ class PredictiveRouter(Router):
         self._check_fitted()
         trained = self.pool.names[: len(self.train_means_)]
         pool = ModelPool([*self.pool.values(), candidate])
-        table = outcomes.of([*trained, candidate.name]).priced(pool)
+        name = pool.names[-1]
+        table = one_each(outcomes.of([*trained, name]).priced(pool))
         reading = Reading(table.queries, self.encoder_)
         expected, _ = self._predict(self._see(reading))
-        known, new = table.of(trained), table.of([candidate.name])
+        known, new = table.of(trained), table.of([name])
         found, added = learn(known, new, expected, self._places(reading))
         if not np.isfinite(found.cost_ratio):
-            raise DataError(
-                f"no cost of {candidate.name} is known: give costs, or tokens and prices"
-            )
+            raise DataError(f"no cost of {name} is known: give costs, or tokens and prices")
         added = together(self._added, added)
-        for name, value in zip(_ADDED, added, strict=True):
-            setattr(self, name, value)
+        for attribute, value in zip(_ADDED, added, strict=True):
+            setattr(self, attribute, value)
         if found.own_cost:  # the others are free, so that there was no unit yet
             self.cost_unit_ = added.dearest
         self.pool = pool

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from shared_core.checks import is_count, is_number
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
@@ -46,7 +47,8 @@ class ClusterRouter(PredictiveRouter):
         shrinkage: float = 20.0,
         n_clusterings: int = 4,
     ) -> None:
-        if min(n_clusters or 1, n_nearest, n_clusterings) < 1 or shrinkage < 0:
+        counts = (n_nearest, n_clusterings, 1 if n_clusters is None else n_clusters)
+        if not (all(map(is_count, counts)) and is_number(shrinkage) and shrinkage >= 0):
             raise ConfigError(
                 "n_clusters, n_nearest and n_clusterings count from 1 up, shrinkage from 0 up"
             )

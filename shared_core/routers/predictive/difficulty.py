@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from shared_core.checks import is_count
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
@@ -45,7 +46,7 @@ class DifficultyRouter(RegressionRouter):
         alpha: float | None = None,
         dimensions: int = 4,
     ) -> None:
-        if dimensions < 1:
+        if not is_count(dimensions):
             raise ConfigError(f"dimensions counts from 1 up, not {dimensions}")
         super().__init__(pool, policy, encoder, seed, alpha)
         self.dimensions = dimensions

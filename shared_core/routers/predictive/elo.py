@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from shared_core.checks import is_number
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
@@ -47,7 +48,7 @@ class EloRouter(PredictiveRouter):
         sharpness: float = 6.0,
         form_weight: float = 0.15,
     ) -> None:
-        if min(sharpness, form_weight) < 0:
+        if not all(is_number(one) and one >= 0 for one in (sharpness, form_weight)):
             raise ConfigError(
                 f"sharpness and form_weight are numbers from 0 up, not {sharpness}, {form_weight}"
             )

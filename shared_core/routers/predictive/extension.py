@@ -14,13 +14,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_core.encoders.base import Encoder, Vectors
+from shared_core.encoders.base import Vectors
 from shared_core.errors import DataError
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
-from shared_core.routers.predictive.k_means import k_means
+from shared_core.routers.predictive.anchors import FEWEST
 
-FEWEST: Final = 20
 _MOST: Final = 1000
 """Anchors that the pattern is learned from; its time grows with their cube."""
 _PENALTY_PER_MODEL: Final = 4.0
@@ -28,7 +27,6 @@ _NOISES: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e5)
 """The noise's variance over the pattern's, from a strong pattern to as good as none."""
 
 Vector = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 
 class Extension(NamedTuple):
@@ -245,23 +243,3 @@ def _mean_costs(new: Vector, known: Matrix) -> tuple[float, float]:
     if not both.any():
         return float("nan"), float("nan")
     return float(new[both].mean()), float(known[both].mean())
-
-
-def choose_anchors(outcomes: OutcomeTable, encoder: Encoder, n: int, seed: int = 0) -> Rows:
-    """Rows to ask a new model: one of each of ``n`` clusters of queries, drawn at random.
-
-    So they are spread over all that is asked, and still like the rest. Rows on which models
-    disagree would tell more each, but they are unlike the others: the new model's level comes out
-    wrong, and routing loses twice as much by it.
-
-    Args:
-        outcomes: the pool's outcomes.
-        encoder: a fitted encoder, such as a trained router's ``encoder_``.
-        n: how many, at most.
-        seed: of the clustering and the draw.
-    """
-    vectors = encoder(outcomes.queries)
-    rng = np.random.default_rng(seed)
-    cluster = (vectors @ k_means(vectors, min(n, len(vectors)), rng).T).argmax(axis=1)
-    drawn = [rng.choice(np.flatnonzero(cluster == one)) for one in np.unique(cluster)]
-    return np.sort(np.array(drawn, np.int64))

@@ -42,12 +42,20 @@ def learnable(outcomes: OutcomeTable, pool: ModelPool) -> OutcomeTable:
 
 
 def in_its_own_order(table: OutcomeTable) -> OutcomeTable:
-    """The rows sorted by their content, so that the order they came in can change nothing."""
+    """The rows sorted by their content, so that the order they came in can change nothing.
+
+    By text and scores whichever model's, so that the columns' order changes nothing either; equal
+    ones by whose the scores are, costs and domain.
+    """
     texts = [text.encode("utf-8", "surrogatepass") for text in table.queries]
-    keys = [
+    digests = [
         hashlib.blake2b(text + score.tobytes(), digest_size=16).digest()
         for text, score in zip(texts, np.sort(table.score, axis=1), strict=True)
     ]
+    named = table.of(sorted(table.models))
+    told = [row.tobytes() for row in np.hstack([named.score, named.cost])]
+    domains = table.domains or ("",) * len(table)
+    keys = list(zip(digests, told, domains, strict=True))
     return table.rows(sorted(range(len(table)), key=keys.__getitem__))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from shared_core._lazy import load
+from shared_core.checks import is_count, is_number
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
@@ -58,9 +59,9 @@ class MLPRouter(PredictiveRouter):
         networks: int = 5,
         temperature: float | None = None,
     ) -> None:
-        if min(hidden, max_epochs, networks) < 1:
+        if not all(map(is_count, (hidden, max_epochs, networks))):
             raise ConfigError("hidden, max_epochs and networks count from 1 up")
-        if temperature is not None and temperature <= 0:
+        if not (temperature is None or (is_number(temperature) and temperature > 0)):
             raise ConfigError(f"temperature is a number above 0, not {temperature}")
         super().__init__(pool, policy, encoder, seed)
         self.hidden = hidden

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from shared_core.checks import is_number
 from shared_core.encoders import sparse
 from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
@@ -47,7 +48,7 @@ class NgramRouter(PredictiveRouter):
         seed: int = 0,
         alpha: float = 20.0,
     ) -> None:
-        if alpha <= 0:
+        if not (is_number(alpha) and alpha > 0):
             raise ConfigError(f"alpha is a strength above 0, not {alpha}")
         super().__init__(pool, policy, encoder, seed)
         self.alpha = alpha

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from shared_core.checks import is_number
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
@@ -41,7 +42,7 @@ class RegressionRouter(PredictiveRouter):
         seed: int = 0,
         alpha: float | None = None,
     ) -> None:
-        if alpha is not None and alpha <= 0:
+        if not (alpha is None or (is_number(alpha) and alpha > 0)):
             raise ConfigError(f"alpha is a strength above 0, not {alpha}")
         super().__init__(pool, policy, encoder, seed)
         self.alpha = alpha

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 import numpy as np
 
 from shared_core._lazy import load
+from shared_core.checks import is_count, is_number
 from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
@@ -64,7 +65,8 @@ class TransformerRouter(MLPRouter):
         networks: int = 5,
         temperature: float | None = None,
     ) -> None:
-        if epochs < 0 or min(batch_size, max_tokens) < 1 or rate <= 0:
+        counts = (batch_size, max_tokens, epochs or 1)
+        if not (all(map(is_count, counts)) and is_number(rate) and rate > 0):
             raise ConfigError(
                 "epochs counts from 0 up, batch_size and max_tokens from 1, rate is above 0"
             )

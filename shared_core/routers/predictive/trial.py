@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Sequence
 from itertools import product
@@ -135,10 +136,15 @@ def member_class(name: str) -> type[PredictiveRouter]:
     """The learned router of that class name, out of the public names.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or a pool is not enough to make it.
     """
     names = public_names("shared_core")
     found = getattr(load(names[name], wanted_by=name), name) if name in names else None
     if not (isinstance(found, type) and issubclass(found, PredictiveRouter)):
         raise ConfigError(f"{name!r} is no learned router; KNNRouter is one, and there are others")
+    given = inspect.signature(found).parameters.values()
+    if needed := [one.name for one in given if one.default is one.empty and one.name != "pool"]:
+        raise ConfigError(
+            f"a member is made of the pool alone, and {name} takes {', '.join(needed)} too"
+        )
     return found

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from shared_core import (
     ModelPool,
     OutcomeTable,
     Query,
+    Router,
     TokenCostRouter,
 )
 
@@ -90,3 +93,36 @@ def test_no_answer_is_longer_than_its_model_writes() -> None:
     router = TokenCostRouter(LinearRouter(terse, alpha=3.0)).fit(table())
     cost = router.route(Query(TRAIN[1], tokens=100)).cost
     assert cost["large"] == pytest.approx((100 * 3 + 5 * 9) / 1e6)
+
+
+def test_prices_that_come_after_training_bring_the_unit_of_cost(tmp_path: Path) -> None:
+    """Else what counts as one unit would be a dollar, and no cost weight would matter."""
+    world = table()
+    told = replace(world, measures={k: v for k, v in world.measures.items() if k != "cost"})
+    read = np.full_like(told.score, 30.0)
+    told = replace(told, measures={**told.measures, "in_tokens": read})
+    unpriced, priced = (
+        TokenCostRouter(LinearRouter(pool, alpha=3.0)).fit(told) for pool in (_unpriced(), POOL)
+    )
+    assert unpriced.predict(["hi"]).cost_unit == 1.0
+    loaded: Any = Router.load(unpriced.save(tmp_path / "saved"), pool=POOL)
+    assert loaded.predict(["hi"]).cost_unit == pytest.approx(priced.predict(["hi"]).cost_unit)
+    for weight in (0.1, 1.0, 5.0):
+        asked = [Query(text, cost_weight=weight) for text in TRAIN[:20]]
+        assert [loaded.route(q).model for q in asked] == [priced.route(q).model for q in asked]
+
+
+def test_a_model_that_the_router_gained_later_keeps_the_routers_cost(tmp_path: Path) -> None:
+    old = POOL.names[:3]
+    world = table()
+    router = TokenCostRouter(LinearRouter([POOL[name] for name in old], alpha=3.0))
+    router.fit(world.of(old)).router.add_candidate(POOL[POOL.names[3]], world)
+    assert router.pool.names == POOL.names
+    told = router.predict(TRAIN[:9])
+    assert np.isnan(router.output_tokens(TRAIN[:9])[:, 3]).all()
+    np.testing.assert_array_equal(told.cost[:, 3], router.router.predict(TRAIN[:9]).cost[:, 3])
+    loaded: Any = Router.load(router.save(tmp_path / "saved"))
+    np.testing.assert_array_equal(loaded.predict(TRAIN[:9]).cost, told.cost)
+    assert [loaded.route(t).ranking for t in TRAIN[:9]] == [
+        router.route(t).ranking for t in TRAIN[:9]
+    ]

@@ -56,6 +56,26 @@ def test_the_guard_falls_back_and_says_so() -> None:
     assert any("unsure (expected gain" in guard.route(text).reason for text in HELD_OUT)
 
 
+@pytest.mark.parametrize("threshold", [-1.0, None, NEVER])
+@pytest.mark.parametrize("around", [None, TokenCostRouter])
+def test_a_model_that_the_router_gained_later_is_no_safe_one(
+    around: Any, threshold: float | None, tmp_path: Path
+) -> None:
+    learner = LinearRouter([POOL[name] for name in POOL.names[:3]], alpha=3.0)
+    inner = learner if around is None else around(learner)
+    guard = GuardedRouter(inner, threshold=threshold).fit(outcomes(TRAIN, POOL.names[:3]))
+    learner.add_candidate(POOL["large"], outcomes(TRAIN[:60]))
+    loaded = Router.load(guard.save(tmp_path / "saved"))
+    others = dict.fromkeys(POOL.names[:3], "is out")
+    for router in (guard, loaded):
+        told = [router.route(text) for text in HELD_OUT]
+        assert [one.model for one in told] == [loaded.route(text).model for text in HELD_OUT]
+        assert {one.model for one in told if one.cause == "guard"} <= set(POOL.names[:3])
+        assert threshold != NEVER or "large" not in {one.model for one in told}
+        assert router.route(Query("hi", exclude=others)).model == "large"
+        assert router.route(Query("hi", model="large")).model == "large"
+
+
 def test_a_router_that_brings_its_own_encoder_is_rehearsed_with_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -66,6 +66,17 @@ def test_only_learned_routers_are_members(name: str) -> None:
         member_class(name)
 
 
+def test_a_router_that_takes_more_than_a_pool_is_left_out() -> None:
+    router = AutoRouter(POOL, members=("BERTRouter", "LinearRouter")).fit(outcomes())
+    assert "BERTRouter takes model too" in router.leaderboard_[0]["left_out"]
+
+
+@pytest.mark.parametrize("budget", [-1.0, float("nan")])
+def test_a_budget_is_a_time(budget: float) -> None:
+    with pytest.raises(ConfigError, match="time_budget is a number of seconds"):
+        AutoRouter(POOL, time_budget=budget)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rows", [1, 3])
 def test_a_model_that_was_hardly_ever_asked_is_taken_for_an_average_one(rows: int) -> None:

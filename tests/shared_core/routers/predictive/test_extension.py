@@ -16,6 +16,7 @@ from shared_core import (
     AutoRouter,
     Candidate,
     ClusterRouter,
+    ConfigError,
     CostQuality,
     DataError,
     DomainRouter,
@@ -29,6 +30,7 @@ from shared_core import (
 )
 from shared_core.encoders.base import unit
 from shared_core.evaluation.metrics import cost_metrics
+from shared_core.routers.predictive.anchors import one_each
 from shared_core.routers.predictive.extension import Additions, Extension, learn, together
 
 OLD = ("sums", "poems", "large")
@@ -135,8 +137,45 @@ def test_too_few_anchors_are_refused() -> None:
     router.fit(outcomes(TRAIN, ["sums", "large"]))
     with pytest.raises(DataError, match="it takes 20 or more"):
         router.add_candidate(POOL["code"], outcomes(TRAIN[:9]))
+    for few in ([], range(19), np.tile(np.arange(10), 10)):
+        with pytest.raises(DataError, match=r"different anchors; it takes 20 or more"):
+            router.add_candidate(POOL["code"], outcomes(TRAIN).rows(few))
     with pytest.raises(DataError, match="no outcomes of"):
         router.add_candidate(Candidate(name="unheard"), outcomes(TRAIN))
+
+
+def test_copies_of_an_anchor_count_once() -> None:
+    """However they are spread: some that know the pool's scores, some the new model's."""
+    old = outcomes(TRAIN, OLD)
+    told = []
+    for n_copies in (1, 5):
+        router = LinearRouter([POOL[name] for name in OLD], alpha=3.0).fit(old)
+        anchors = outcomes(TRAIN[:40] * n_copies)
+        if n_copies > 1:
+            score = anchors.score.copy()
+            score[:40, 3] = score[40:80, :3] = np.nan
+            anchors = replace(anchors, measures={**anchors.measures, "score": score})
+        found = router.add_candidate(POOL["code"], anchors)
+        told.append((found.error, found.n, *router.predict(HELD_OUT).quality[:, 3]))
+    assert told[0][1] == 40
+    np.testing.assert_allclose(*told, rtol=1e-6)
+
+
+def test_contradictions_are_averaged() -> None:
+    table = outcomes(TRAIN[:20] * 2)
+    score = table.score.copy()
+    score[:20], score[20:] = 1.0, 0.5
+    score[:20, 0] = np.nan
+    found = one_each(replace(table, measures={**table.measures, "score": score}))
+    assert found.queries == tuple(TRAIN[:20])
+    np.testing.assert_array_equal(found.score, [[0.5, 0.75, 0.75, 0.75]] * 20)
+
+
+def test_a_new_model_may_be_a_mere_name() -> None:
+    old = outcomes(TRAIN, OLD)
+    router = LinearRouter(OLD, alpha=3.0).fit(old)
+    router.add_candidate("code", outcomes(TRAIN[:40]))
+    assert "code" in router.route(HELD_OUT[0]).quality
 
 
 def _learned(
@@ -219,6 +258,16 @@ def test_anchors_are_spread_and_drawn_by_the_seed(n: int) -> None:
     chosen = choose_anchors(old, router.encoder_, n)
     assert len(chosen) == len(set(chosen.tolist())) <= min(n, len(old))
     np.testing.assert_array_equal(chosen, choose_anchors(old, router.encoder_, n))
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_anchors_are_counted(n: Any) -> None:
+    old = outcomes(TRAIN, OLD)
+    router = LinearRouter(OLD, alpha=3.0).fit(old)
+    with pytest.raises(ConfigError, match="a number of anchors from 1 up"):
+        choose_anchors(old, router.encoder_, n)
+    with pytest.raises(DataError, match="no rows"):
+        choose_anchors(old.rows([]), router.encoder_, 10)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from shared_core import (
     OutcomeTable,
     Query,
 )
+from shared_core.routers.predictive.learnable import learnable
 
 
 def letters(texts: list[str]) -> list[list[float]]:
@@ -62,7 +63,9 @@ def test_predictions_are_the_formulas(k: int, shrinkage: float, gaps: bool) -> N
     np.testing.assert_allclose(router.predict(texts[50:]).quality, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -3}, {"shrinkage": -1.0}, {"form_weight": -0.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"k": 0}, {"k": -3}, {"k": 2.5}, {"shrinkage": -1.0}, {"form_weight": -0.1}]
+)
 def test_settings_that_make_no_sense_are_refused(wrong: Mapping[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"from [01] up"):
         KNNRouter(POOL, **wrong)
@@ -211,3 +214,20 @@ def test_no_row_tells_of_itself_when_settings_are_chosen() -> None:
             for text in TRAIN]  # fmt: skip
     router = KNNRouter(["a", "b"], k=1, shrinkage=0.0).fit(OutcomeTable.from_rows(rows))
     assert router._errors([1], [0.0])[0, 0] > 0.1
+
+
+def test_the_order_of_rows_that_contradict_each_other_changes_nothing() -> None:
+    """Rows of one text with the same scores for other models, other costs or other domains."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"query": f"text {i % 10}", "dataset": "xy"[rng.integers(2)], "score.a": won,
+         "score.b": 1 - won, "cost.a": rng.random(), "cost.b": rng.random()}
+        for i in range(60)
+        for won in [float(rng.integers(2))]
+    ]  # fmt: skip
+    table, pool = OutcomeTable.from_rows(rows), ModelPool(["a", "b"])
+    turned = OutcomeTable.from_rows(rows[::-1]).of(["b", "a"])
+    mine, theirs = learnable(table, pool), learnable(turned, pool)
+    assert mine.domains == theirs.domains
+    np.testing.assert_array_equal(mine.score, theirs.score)
+    np.testing.assert_array_equal(mine.cost, theirs.cost)

@@ -7,12 +7,10 @@ import random
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import Final
 
 from shared_core.attempt import status_of
 from shared_core.errors import ConfigError
@@ -104,7 +102,8 @@ class BreakerRule:
 
     Args:
         failures: so many in a row open the breaker.
-        cooldown: seconds until one call may try again; it closes the breaker, or opens it anew.
+        cooldown: seconds until one call may try again; it closes the breaker, or opens it anew. A
+            stream has tried when its first piece is there, but only its end closes the breaker.
     """
 
     failures: int = 5
@@ -164,101 +163,3 @@ class Reliability:
     def of(self, model: str) -> Limits:
         """How to treat this candidate."""
         return self.special.get(model, self.limits)
-
-
-class Breaker:
-    """Circuit breaker of one candidate. Thread-safe.
-
-    Args:
-        rule: when it opens.
-        clock: seconds, for tests.
-    """
-
-    def __init__(self, rule: BreakerRule, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rule = rule
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._opened: float | None = None
-        self._is_probing = False
-        self.times_opened = 0
-
-    @property
-    def state(self) -> Literal["closed", "open", "half_open"]:
-        """``half_open`` once the cooldown is over, until a call has tried."""
-        if self._opened is None:
-            return "closed"
-        cooled = self._clock() - self._opened >= self.rule.cooldown
-        return "half_open" if cooled else "open"
-
-    def admits(self) -> bool:
-        """Whether a call may go through; the one that probes must report with ``note``."""
-        if self._opened is None:
-            return True
-        with self._lock:
-            if self.state == "open" or self._is_probing:
-                return self._opened is None
-            self._is_probing = True
-            return True
-
-    def note(self, succeeded: bool | None) -> None:
-        """How the call went; None says nothing about the candidate."""
-        if succeeded and self._opened is None:
-            self._failures = 0
-            return
-        with self._lock:
-            self._is_probing = False
-            if succeeded:
-                self._failures, self._opened = 0, None
-            elif succeeded is False:
-                self._failures += 1
-                if self._opened is not None or self._failures >= self.rule.failures:
-                    self._opened = self._clock()
-                    self.times_opened += 1
-
-
-class Gate:
-    """So many at a time; the others wait in line. For threads and event loops alike.
-
-    Args:
-        places: how many.
-    """
-
-    def __init__(self, places: int) -> None:
-        self._free = places
-        self._lock = threading.Lock()
-        self._line: deque[Future[None]] = deque()
-
-    def enter(self) -> Future[None] | None:
-        """None for those who are in; else what to wait for. Both must ``leave``."""
-        with self._lock:
-            if self._free > 0:
-                self._free -= 1
-                return None
-            place: Future[None] = Future()
-            self._line.append(place)
-            return place
-
-    def leave(self, place: Future[None] | None = None) -> None:
-        """Make room for the next in line, or step out of the line."""
-        if place is not None and place.cancel():
-            return
-        with self._lock:
-            while self._line:
-                following = self._line.popleft()
-                if following.set_running_or_notify_cancel():
-                    following.set_result(None)
-                    return
-            self._free += 1
-
-
-class Health:
-    """What is known of one candidate across calls: its breaker and its places.
-
-    Args:
-        limits: how it is to be treated.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self.breaker = None if limits.breaker is None else Breaker(limits.breaker)
-        self.gate = None if limits.places is None else Gate(limits.places)

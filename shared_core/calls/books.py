@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from shared_core.attempt import Attempt, Outcome, Purpose
+from shared_core.calls.health import Spell
 
 
 @dataclass(slots=True, eq=False)
@@ -17,11 +18,13 @@ class Entry:
         model: whose.
         purpose: what for.
         predicted: USD it is expected to cost; 0 when unknown.
+        spell: how the model's breaker stood when it let the attempt through, if it was asked.
     """
 
     model: str
     purpose: Purpose
     predicted: float
+    spell: Spell | None = None
     began: float = field(default_factory=time.perf_counter)
 
     def ended(

@@ -68,7 +68,7 @@ class Course(Pursuit):
 
         That nobody reads on is no failure.
         """
-        breaker = self.terms.health_of(decision.model).breaker
+        breaker, spell = self.terms.health_of(decision.model).breaker, self._spells[decision.model]
         is_healthy: bool | None = True
         try:
             yield
@@ -77,9 +77,12 @@ class Course(Pursuit):
             is_healthy = None if self._is_excused(decision.model, error, left) else False
             self._tell("failed", decision, Attempt(decision.model, *told_of(error)))
             raise
+        except Exception:
+            is_healthy = None
+            raise
         finally:
             if breaker is not None:
-                breaker.note(is_healthy)
+                breaker.note(is_healthy, spell)
 
     def _decide(self) -> Steps[RoutingDecision]:
         try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, TypeVar
 
+from shared_core.calls.health import Place
 from shared_core.calls.steps import (
     END,
     Call,
@@ -234,8 +235,10 @@ def _take_note(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-async def _wait_for(place: Future[None], seconds: float | None) -> None:
+async def _wait_for(place: Place, seconds: float | None) -> None:
+    come = asyncio.Event()
+    place.wake_by(partial(asyncio.get_running_loop().call_soon_threadsafe, come.set))
     try:
-        await asyncio.wait_for(asyncio.wrap_future(place), seconds)
+        await asyncio.wait_for(come.wait(), seconds)
     except TimeoutError:
         raise TimedOut("no place at the model became free in time") from None

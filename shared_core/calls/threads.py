@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from shared_core.calls.health import Place
 from shared_core.calls.steps import (
     END,
     Call,
@@ -218,8 +218,10 @@ def close(pieces: Iterator[Any] | None) -> None:
         end()
 
 
-def _wait_for(place: Future[None], seconds: float | None) -> None:
+def _wait_for(place: Place, seconds: float | None) -> None:
+    come: SimpleQueue[None] = SimpleQueue()
+    place.wake_by(partial(come.put, None))
     try:
-        place.result(None if seconds is None else max(seconds, 0))
-    except TimeoutError:
+        come.get(timeout=None if seconds is None else max(seconds, 0))
+    except Empty:
         raise TimedOut("no place at the model became free in time") from None

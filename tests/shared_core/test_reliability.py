@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import os
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -49,7 +50,7 @@ from shared_core.calls.books import Books, Entry
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
-from shared_core.reliability import Breaker, Gate, is_fault_of_query, is_transient
+from shared_core.reliability import is_fault_of_query, is_transient
 
 HANG = 30.0
 PAIR = ModelPool([POOL["a"], POOL["b"]])
@@ -308,23 +309,6 @@ def test_where_all_breakers_are_open_all_are_asked_anyway(provider: Any) -> None
     assert run_sync(made, Query("hi"), models).model == "b"
 
 
-def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
-    now = [0.0]
-    breaker = Breaker(BreakerRule(failures=1, cooldown=10), clock=lambda: now[0])
-    breaker.note(False)
-    assert (breaker.state, breaker.admits()) == ("open", False)
-    now[0] = 10.0
-    assert (breaker.state, breaker.admits(), breaker.admits()) == ("half_open", True, False)
-    breaker.note(False)
-    assert breaker.state == "open"
-    now[0] = 20.0
-    assert breaker.admits()
-    breaker.note(None)  # cancelled: another may probe
-    assert breaker.admits()
-    breaker.note(True)
-    assert breaker.state == "closed"
-
-
 def test_a_query_that_is_refused_opens_no_breaker(provider: Any) -> None:
     refused = RuntimeError()
     refused.status_code = 400  # type: ignore[attr-defined]
@@ -422,18 +406,6 @@ def test_places_are_shared_by_threads(provider: Any) -> None:
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(lambda _: made.run("hi", call), range(24)))
     assert max(at_work) <= 3
-
-
-def test_who_leaves_the_line_takes_nobodys_place() -> None:
-    gate = Gate(1)
-    assert gate.enter() is None
-    impatient, patient = gate.enter(), gate.enter()
-    gate.leave(impatient)
-    gate.leave()
-    assert patient is not None
-    assert patient.done()
-    gate.leave(patient)
-    assert gate.enter() is None
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async])
@@ -663,6 +635,34 @@ def test_a_probe_that_streams_keeps_nobody_waiting(provider: Any) -> None:
     assert run_stream(made, Query("hi"), models).model == "a"
 
 
+def test_of_streams_that_break_off_while_probing_one_counts(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "breaks"])
+    made = dispatcher(breaker=BreakerRule(failures=1, cooldown=0.05))
+    assert run_stream(made, Query("hi"), models).model == "b"
+    time.sleep(0.06)
+    streams = [made.stream(Query("hi"), models.call, models.stream) for _ in range(5)]
+    assert {next(pieces).decision.model for pieces in streams} == {"a"}
+    for pieces in streams:
+        with pytest.raises(ConnectionError):
+            list(pieces)
+    breaker = made.health_of("a").breaker
+    assert breaker is not None
+    assert (breaker.state, breaker.times_opened) == ("open", 2)
+
+
+def test_a_stream_that_ends_in_no_failure_of_the_model_says_nothing_of_it(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "breaks", ConnectionError()])
+    policy = Reliability(limits=Limits(breaker=BreakerRule(failures=2)))
+    made = Dispatcher(Always(POOL), failover_on=(OSError,), reliability=policy)
+    assert run_stream(made, Query("hi"), models).model == "b"
+    with pytest.raises(ZeroDivisionError):
+        for _ in made.stream(Query("hi"), models.call, lambda _: (1 // n for n in (1, 0))):
+            pass
+    models.scripts["a"] = [ConnectionError()]
+    assert run_stream(made, Query("hi"), models).model == "b"
+    assert made.health_of("a").breaker.state == "open"  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("limits", [{"timeout": 0.1}, {"deadline": 0.1}])
 @pytest.mark.parametrize("form", ["run", "arun", "stream", "astream"])
 async def test_a_turn_that_has_to_be_waited_for_counts_for_the_call_only(
@@ -730,6 +730,35 @@ def test_a_forked_process_has_threads_of_its_own(provider: Any) -> None:
         finally:
             os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_waits_for_no_call_of_its_parent(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "hang"])
+    made = dispatcher(Always(POOL), places=1, breaker=BreakerRule(failures=1, cooldown=0.01))
+    assert run_sync(made, Query("hi"), models).model == "b"
+    time.sleep(0.02)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(run_sync, made, Query("hi"), models)
+        wait_until(lambda: models.asked.count("a") == 2)
+        models.scripts["a"] = ["ok"]
+        if (child := os.fork()) == 0:
+            try:
+                signal.alarm(5)
+                os._exit(run_sync(made, Query("hi"), models).model != "a")
+            finally:
+                os._exit(2)
+        ended = os.waitpid(child, 0)[1]
+        models.free.set()
+    assert ended == 0
+
+
+def test_threads_are_used_again_by_whoever_needs_them_next(provider: Any) -> None:
+    models, before = provider(), threading.active_count()
+    for _ in range(40):
+        run_sync(dispatcher(timeout=5.0), Query("hi"), models)
+    assert threading.active_count() < before + 20
 
 
 @every_form

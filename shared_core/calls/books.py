@@ -46,6 +46,9 @@ class Entry:
 class Books:
     """Every attempt of one call, each in it once. Thread-safe.
 
+    Its lock is this call's alone and held over sums and lists only, so who has it waits for nothing
+    else. The garbage collector may come by meanwhile, hence an RLock.
+
     Args:
         max_cost: USD that may be spent.
     """
@@ -56,13 +59,13 @@ class Books:
         self.last_error: Exception | None = None
         self._spent = 0.0
         self._open: list[Entry] = []
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self._lock = threading.RLock()
+        self.is_closed = False
 
     def open(self, entry: Entry) -> bool:
         """Begin an attempt; False when it may cost more than is left, or the books are closed."""
         with self._lock:
-            if self._is_closed:
+            if self.is_closed:
                 return False
             if self.max_cost is not None:
                 committed = self._spent + sum(other.predicted for other in self._open)
@@ -77,14 +80,15 @@ class Books:
             if entry in self._open:
                 self._open.remove(entry)
             self._spent += spent
-            if not self._is_closed:
+            if not self.is_closed:
                 self.attempts.append(attempt)
-            return not self._is_closed
+            return not self.is_closed
 
     def close(self) -> tuple[Attempt, ...]:
         """All attempts; those still under way are cancelled and nobody hears of them again."""
+        self.last_error = None  # its traceback holds the course, which holds the books
         with self._lock:
-            self._is_closed = True
-            self.last_error = None  # its traceback holds the course, which holds the books
+            self.is_closed = True
             self.attempts += [entry.ended("cancelled", "cancelled") for entry in self._open]
+            self._open.clear()
             return tuple(self.attempts)

@@ -95,6 +95,8 @@ class Pursuit:
             finally:
                 if entry.spell is not None:
                     entry.spell.let_go()
+            if self.books.is_closed:
+                return None
             yield Pause(pause)
         return None
 
@@ -127,6 +129,8 @@ class Pursuit:
                     yield Wait(place, self.seconds_for(model))
             if self._ready is not None:
                 yield Turn(self._ready, self.seconds_left())
+            if self.books.is_closed:
+                raise TimedOut("nobody waits for an answer any more")
             if (seconds := self.seconds_for(model)) is not None:
                 limit = cast("Callable[[], float]", partial(self.seconds_for, model))
             heard = yield Call((model,) if prompt is None else (model, prompt), limit, how)
@@ -189,7 +193,7 @@ class Pursuit:
 
     def _lose(self, entry: Entry, attempt: Attempt, error: Exception | None = None) -> None:
         self._lost[entry.model] = attempt.error or attempt.outcome
-        if error is not None:
+        if error is not None and not self.books.is_closed:
             self.books.last_error = error
         is_paid = isinstance(error, TimedOut) and not isinstance(error, Swamped)
         self._enter(entry, attempt, entry.predicted if is_paid else 0.0)

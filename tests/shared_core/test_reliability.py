@@ -582,6 +582,48 @@ def test_who_was_not_the_first_is_not_asked_again(provider: Any) -> None:
     assert models.asked == ["a", "b"]
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, KeyError])
+@pytest.mark.parametrize("at_once", ["asked together", "hedged"])
+def test_nobody_is_asked_any_more_once_the_caller_has_an_error(at_once: str, reason: Any) -> None:
+    asked, once = list[str](), threading.Lock()
+
+    def call(model: str) -> Answer:
+        asked.append(model)
+        if len(asked) > 20 and model == "a" and once.acquire(blocking=False):
+            if reason is KeyError:
+                raise KeyError
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        raise ConnectionError
+
+    router = (
+        EnsembleRouter(PAIR, MeanLogprob(), k=2) if at_once == "asked together" else Always(PAIR)
+    )
+    limits = Limits(retry=Retry(attempts=10_000, first=0.002, longest=0.002), breaker=None)
+    policy = Reliability(hedge_after=0.001, limits=limits)
+    made = Dispatcher(router, failover_on=(ConnectionError,), reliability=policy)
+    with pytest.raises(reason):
+        made.run("hi", call)
+    time.sleep(0.05)  # for what was under way
+    by_then = len(asked)
+    time.sleep(0.1)
+    assert len(asked) == by_then
+
+
+def test_who_waits_for_a_place_when_the_call_is_over_is_not_asked(provider: Any) -> None:
+    models = provider(a=["hang", "ok"])
+    policy = Reliability(hedge_after=0.01, special={"a": Limits(places=1)})
+    made = Dispatcher(Always(PAIR), reliability=policy)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(made.run, Query("hi", model="a"), models.call)
+        wait_until(lambda: models.asked == ["a"])
+        assert run_sync(made, Query("hi"), models).model == "b"
+        models.free.set()
+        first.result()
+    assert run_sync(made, Query("hi"), models).model == "a"  # the place is free again
+    assert models.asked == ["a", "b", "a"]
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])
 @pytest.mark.parametrize("timeout", [None, 5.0])
 def test_being_told_to_stop_is_no_failure(stop: BaseException, timeout: float | None) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from shared_core.attempt import Attempt, Outcome, Purpose
 from shared_core.calls.health import Spell
+
+_ROUNDING: Final = 1 + 1e-9
+"""By how much a sum of costs may miss what its parts come to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +73,7 @@ class Books:
                 return False
             if self.max_cost is not None:
                 committed = self._spent + sum(other.predicted for other in self._open)
-                if committed + entry.predicted > self.max_cost:
+                if committed + entry.predicted > self.max_cost * _ROUNDING:
                     return False
             self._open.append(entry)
             return True

@@ -966,6 +966,12 @@ def test_what_is_under_way_counts_against_the_cap_as_expected() -> None:
     assert books.open(second)
 
 
+def test_rounding_takes_nothing_from_what_may_be_spent() -> None:
+    books = Books(max_cost=0.3)
+    assert all(books.open(Entry("a", "answer", 0.1)) for _ in range(3))  # 0.1 + 0.1 + 0.1 > 0.3
+    assert not books.open(Entry("a", "answer", 1e-6))
+
+
 @pytest.mark.parametrize("run", [run_sync, run_async])
 def test_in_haste_the_answer_heard_last_has_to_do(run: Any, provider: Any) -> None:
     models = provider()

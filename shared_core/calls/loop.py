@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from shared_core.calls.health import Place
 from shared_core.calls.steps import (
+    AHEAD,
     END,
     Call,
     Opened,
@@ -135,7 +136,7 @@ class Pumped(AsyncIterator[T]):
     """A stream that a task reads from end to end, so that who waits for a piece can stop waiting.
 
     One task, because libraries tie what they hold open to the task that opened it. What came before
-    the deadline is there to be read after it.
+    the deadline is there to be read after it, as far as it is read ahead.
 
     Args:
         pieces: the stream.
@@ -147,7 +148,7 @@ class Pumped(AsyncIterator[T]):
 
     def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
+        self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue(AHEAD)
         self._task = asyncio.create_task(_pump(pieces, self._pieces, seconds))
 
     async def __anext__(self) -> T:
@@ -180,13 +181,13 @@ async def _pump(
         async for piece in pieces:
             if (left := seconds()) <= 0:
                 raise no_piece(left)
-            into.put_nowait(Outcome(piece))
+            await into.put(Outcome(piece))
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
-        into.put_nowait(Outcome(error=error))
+        await into.put(Outcome(error=error))
     else:
-        into.put_nowait(Outcome(END))
+        await into.put(Outcome(END))
     finally:
         await aclose(pieces)
 

@@ -19,6 +19,9 @@ How = Literal["call", "hear", "stream"]
 END: Final = object()
 """In place of a piece: the stream is over."""
 
+AHEAD: Final = 4096
+"""So many pieces of a stream with a time limit are read ahead of who reads it."""
+
 
 @dataclass(slots=True)
 class Think:

@@ -46,6 +46,7 @@ from shared_core import (
     TimedOut,
 )
 from shared_core.attempt import told_of
+from shared_core.calls import loop, threads
 from shared_core.calls.books import Books, Entry
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
@@ -555,6 +556,57 @@ def test_what_came_before_the_deadline_is_handed_on_and_nothing_else(read: Any, 
         read(dispatcher(**limit), 2000, got)
     assert got == [*range(len(got))]
     assert 2 < len(got) < 1000
+
+
+@pytest.mark.parametrize("limit", [{"deadline": 9.0}, {"timeout": 9.0}])
+def test_nobody_reads_far_ahead_of_who_reads_the_stream(
+    limit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "AHEAD", 8)
+    come, is_closed = list[int](), threading.Event()
+
+    def pieces(_: str) -> Iterator[int]:
+        try:
+            for piece in range(10**9):
+                come.append(piece)
+                yield piece
+        finally:
+            is_closed.set()
+
+    stream = dispatcher(**limit).stream("hi", Provider().call, pieces)
+    assert next(stream).piece == 0
+    wait_until(lambda: len(come) >= 9)
+    time.sleep(0.05)
+    assert len(come) <= 10
+    assert [next(stream).piece for _ in range(100)] == [*range(1, 101)]
+    assert len(come) <= 110
+    stream.close()
+    assert is_closed.wait(5)
+
+
+@pytest.mark.parametrize("limit", [{"deadline": 9.0}, {"timeout": 9.0}])
+async def test_nobody_reads_far_ahead_on_a_loop_either(
+    limit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "AHEAD", 8)
+    come: list[int] = []
+
+    async def pieces(_: str) -> AsyncIterator[int]:
+        try:
+            for piece in range(10_000):
+                come.append(piece)
+                yield piece
+        finally:
+            come.append(-1)
+
+    stream = dispatcher(**limit).astream("hi", Provider().acall, pieces)
+    assert (await anext(stream)).piece == 0
+    await asyncio.sleep(0.02)
+    assert len(come) <= 10
+    assert [(await anext(stream)).piece for _ in range(100)] == [*range(1, 101)]
+    assert len(come) <= 110
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert come[-1] == -1
 
 
 def wait_until(holds: Any) -> None:

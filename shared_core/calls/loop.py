@@ -129,7 +129,11 @@ class OnLoop:
                     return winner.result()
             return None
         finally:
-            await _give_up(*(task for task in begun if task is not winner))
+            try:
+                await _give_up(*(task for task in begun if task is not winner))
+            except BaseException:
+                await _give_up(*begun)  # nobody will read the winner's stream either
+                raise
 
 
 class Pumped(AsyncIterator[T]):

@@ -504,6 +504,38 @@ async def test_a_stream_that_was_not_the_first_is_closed(limit: Any, slower: flo
 
 
 @every_limit
+async def test_who_is_cancelled_while_others_are_given_up_leaves_no_stream_open(
+    limit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "GRACE", 5.0)
+    is_giving_up = asyncio.Event()
+
+    class Reluctant(Streams):
+        async def astream(self, model: str) -> AsyncIterator[str]:
+            try:
+                await asyncio.sleep(self.first[model])
+                while True:
+                    yield model
+                    await asyncio.sleep(0.005)
+            finally:
+                if model == "a":
+                    is_giving_up.set()
+                    await asyncio.sleep(0.05)
+                self.closed.add(model)
+
+    models = Reluctant(a=HANG, b=0.0)
+    made = dispatcher(Always(PAIR), hedge_after=0.01, **limit)
+    task = asyncio.ensure_future(anext(made.astream("hi", models.acall, models.astream)))
+    await is_giving_up.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert "b" in models.closed
+    await asyncio.sleep(0.1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@every_limit
 @pytest.mark.parametrize("slower", [0.12, 0.06])
 def test_a_stream_that_was_not_the_first_is_closed_in_threads_too(
     limit: Any, slower: float

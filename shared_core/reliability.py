@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
-from shared_core.attempt import status_of
+from shared_core.attempt import read, status_of
 from shared_core.errors import ConfigError
 
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
@@ -78,20 +78,26 @@ class Retry:
             return None
         if (told := _retry_after(error)) > max(self.longest, _LONGEST_HEEDED):
             return None
-        most = min(self.first * self.factor ** (asked - 1), self.longest)
-        return max(random.uniform(0, most), told)  # noqa: S311
+        return max(random.uniform(0, self._most(asked)), told)  # noqa: S311
+
+    def _most(self, asked: int) -> float:
+        """Seconds that the pause after so many attempts is at most."""
+        try:
+            return min(self.longest, self.first * self.factor ** (asked - 1))
+        except OverflowError:
+            return self.longest if self.first else 0.0
 
 
 def _retry_after(error: BaseException) -> float:
     """Seconds from now that the error's headers ask to wait; 0 when they ask for nothing clear."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers: Any = read(read(error, "response"), "headers")
     try:
         told = headers.get("retry-after") or headers.get("Retry-After") or 0
-    except AttributeError:  # headers of an unknown kind
+    except Exception:  # noqa: BLE001 - none, or of an unknown kind
         return 0.0
-    with contextlib.suppress(TypeError, ValueError):
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
         return max(0.0, float(told))
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return max(0.0, parsedate_to_datetime(str(told)).timestamp() - time.time())
     return 0.0
 

@@ -213,6 +213,28 @@ def test_pauses_grow_and_are_bounded() -> None:
     assert retry.pause(9, TimeoutError()) is None
 
 
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_pauses_stay_bounded_after_ever_so_many_attempts(first: float) -> None:
+    pause = Retry(attempts=9999, first=first, longest=4.0).pause(2000, TimeoutError())
+    assert pause is not None
+    assert 0 <= pause <= 4 * first
+
+
+class Unreadable(ConnectionError):
+    """As of libraries whose errors have a response only once there is one."""
+
+    @property
+    def response(self) -> Any:
+        raise RuntimeError("there is no response yet")
+
+
+@every_form
+def test_an_error_that_cannot_be_read_is_a_failure_like_others(run: Any, provider: Any) -> None:
+    models = provider(a=[Unreadable()])
+    decision = run(dispatcher(retry=Retry(attempts=2, first=0.001)), Query("hi"), models)
+    assert (decision.model, models.asked) == ("b", ["a", "a", "b"])
+
+
 def limited(**headers: Any) -> Exception:
     """The error of a provider that asks not to be called for a while."""
     error = RuntimeError()
@@ -228,7 +250,9 @@ def limited(**headers: Any) -> Exception:
         ({"Retry_After": "17"}, 17, 17),
         ({"retry_after": format_datetime(datetime.now(UTC) + timedelta(hours=2))}, 60, 7200),
         ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 1),
+        ({"retry_after": "Wed, 21 Oct 99999999999 07:28:00 GMT"}, 0, 1),
         *(({"retry_after": garbled}, 0, 1) for garbled in ("soon", "nan", "-5", "", None, [])),
+        ({"retry_after": 10**400}, 0, 1),
     ],
 )
 def test_a_provider_that_says_when_to_come_back_is_heeded(

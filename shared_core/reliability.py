@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from numbers import Real
 from typing import Any, Final
 
 from shared_core.attempt import read, status_of
@@ -37,7 +38,7 @@ def is_fault_of_query(error: BaseException) -> bool:
 
 
 def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not value > 0:
+    if value is not None and not (isinstance(value, Real) and value > 0):
         raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
 
 
@@ -66,11 +67,12 @@ class Retry:
     on: Callable[[BaseException], bool] = is_transient
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ConfigError(f"a model is asked at least once, not {self.attempts} times")
+        if not (isinstance(self.attempts, Real) and self.attempts >= 1):
+            raise ConfigError(f"a model is asked at least once, not {self.attempts!r} times")
         for name in ("first", "factor", "longest"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} is a number from 0 up, not {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not (isinstance(value, Real) and value >= 0):
+                raise ConfigError(f"{name} is a number from 0 up, not {value!r}")
 
     def pause(self, asked: int, error: BaseException) -> float | None:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
@@ -138,7 +140,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         _check_seconds("timeout", self.timeout)
-        if self.places is not None and (self.places < 1 or self.places % 1):
+        is_whole = isinstance(self.places, Real) and self.places >= 1 and not self.places % 1
+        if self.places is not None and not is_whole:
             raise ConfigError(f"places is a whole number above 0, or None, not {self.places!r}")
 
 

@@ -1036,8 +1036,10 @@ def test_special_limits_are_for_models_that_are_there() -> None:
         Dispatcher(Always(POOL), reliability=policy)
 
 
-@pytest.mark.parametrize("wrong", [{"deadline": 0}, {"max_cost": -1.0}, {"hedge_after": 0}])
-def test_limits_are_above_zero(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"deadline": 0}, {"max_cost": -1.0}, {"hedge_after": 0}, {"deadline": "5"}]
+)
+def test_limits_are_above_zero(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="is a number above 0"):
         Reliability(**wrong)
 
@@ -1052,17 +1054,23 @@ def test_who_wants_no_limit_says_none(kind: Any, name: str, endless: float) -> N
         kind(**{name: endless})
 
 
-@pytest.mark.parametrize("places", [0, -1, 0.5, 1.5])
-def test_places_are_whole(places: float) -> None:
+@pytest.mark.parametrize("places", [0, -1, 0.5, 1.5, math.inf, "3"])
+def test_places_are_whole(places: Any) -> None:
     with pytest.raises(ConfigError, match="places is a whole number above 0, or None"):
-        Limits(places=places)  # type: ignore[arg-type]
+        Limits(places=places)
+
+
+@pytest.mark.parametrize("attempts", [0, math.nan, "3"])
+def test_a_model_is_asked_at_least_once(attempts: Any) -> None:
+    with pytest.raises(ConfigError, match="a model is asked at least once, not "):
+        Retry(attempts=attempts)
 
 
 @pytest.mark.parametrize("name", ["first", "factor", "longest"])
-@pytest.mark.parametrize("wrong", [-1, math.nan])
-def test_pauses_are_from_zero_up(name: str, wrong: float) -> None:
+@pytest.mark.parametrize("wrong", [-1, math.nan, "1"])
+def test_pauses_are_from_zero_up(name: str, wrong: Any) -> None:
     with pytest.raises(ConfigError, match=f"{name} is a number from 0 up"):
-        Retry(**{name: wrong})  # type: ignore[arg-type]
+        Retry(**{name: wrong})
 
 
 def test_what_is_under_way_counts_against_the_cap_as_expected() -> None:

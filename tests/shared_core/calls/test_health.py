@@ -182,6 +182,7 @@ def at_every_step(module: ModuleType, scene: Callable[[], Scene]) -> None:
     done: SimpleQueue[Any] = SimpleQueue()
 
     def play() -> None:
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 wants it before the tracing begins
         try:
             for steps in itertools.count(1):
                 work, meanwhile, check = scene()

@@ -50,11 +50,19 @@ class Attempt:
         return f"{self.model}: {self.error}" + (f" {self.status}" if self.status else "")
 
 
+def read(holder: object, name: str) -> Any:
+    """An attribute of somebody else's error; None where there is none or reading it fails."""
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # noqa: BLE001 - a property can raise anything
+        return None
+
+
 def status_of(error: BaseException) -> int | None:
     """The HTTP status that an error tells, in one of the places where libraries put it."""
-    holders = ((error, "status_code"), (getattr(error, "response", None), "status_code"))
+    holders = ((error, "status_code"), (read(error, "response"), "status_code"))
     for holder, name in (*holders, (error, "code")):
-        status = getattr(holder, name, None)
+        status = read(holder, name)
         if isinstance(status, int) and 100 <= status < 600:
             return int(status)
     return None

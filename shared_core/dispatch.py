@@ -6,6 +6,8 @@ async, whole or streamed, only differ in who walks it.
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -18,9 +20,10 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from shared_core.calls.course import Course
+from shared_core.calls.health import Health
 from shared_core.calls.loop import OnLoop, aclose
 from shared_core.calls.steps import END
 from shared_core.calls.terms import Terms
@@ -30,7 +33,7 @@ from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import ConfigError, TimedOut
 from shared_core.events import Listener
 from shared_core.query import Query
-from shared_core.reliability import Health, Reliability
+from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 
 T = TypeVar("T")
@@ -40,6 +43,8 @@ Call = Callable[..., Answer]
 AsyncCall = Callable[..., Awaitable[Answer]]
 Stream = Callable[[str], Iterator[T]]
 AsyncStream = Callable[[str], AsyncIterator[T]]
+
+_ALL: Final[weakref.WeakSet[Dispatcher]] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class Dispatcher:
             listeners=self.listeners,
             twins=twins,
         )
+        _ALL.add(self)
 
     def run(
         self,
@@ -191,6 +197,11 @@ class Dispatcher:
             self._health.setdefault(model, Health(self.reliability.of(model)))
         return self._health[model]
 
+    def forget(self) -> None:
+        """Begin anew, as a forked process has to: the calls that hold places went on elsewhere."""
+        self.workers.forget()
+        self._health.clear()
+
     def _course(self, query: Query | str, ready: Callable[[], object] | None) -> Course:
         return Course(Query.of(query), self._terms, ready)
 
@@ -206,3 +217,12 @@ def twins_of(models: Mapping[str, object]) -> dict[str, frozenset[str]]:
         names.setdefault(id(model), set()).add(name)
     groups = (group for group in names.values() if len(group) > 1)
     return {name: frozenset(group - {name}) for group in groups for name in group}
+
+
+def _forget_all() -> None:
+    for dispatcher in list(_ALL):
+        dispatcher.forget()
+
+
+if hasattr(os, "register_at_fork"):  # where processes can fork
+    os.register_at_fork(after_in_child=_forget_all)

@@ -45,5 +45,7 @@ def tell(listeners: Iterable[Listener], event: RoutingEvent) -> None:
     for listener in listeners:
         try:
             listener(event)
-        except Exception:
+        except Exception as error:
+            # What the call was handling when it told of this quotes keys and prompts.
+            error.__cause__ = error.__context__ = None
             logger.exception("the listener %r failed on a %r event", listener, event.kind)

@@ -7,14 +7,13 @@ import random
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from numbers import Real
+from typing import Any, Final
 
-from shared_core.attempt import status_of
+from shared_core.attempt import read, status_of
 from shared_core.errors import ConfigError
 
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
@@ -39,7 +38,7 @@ def is_fault_of_query(error: BaseException) -> bool:
 
 
 def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not value > 0:
+    if value is not None and not (isinstance(value, Real) and value > 0):
         raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
 
 
@@ -68,11 +67,12 @@ class Retry:
     on: Callable[[BaseException], bool] = is_transient
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ConfigError(f"a model is asked at least once, not {self.attempts} times")
+        if not (isinstance(self.attempts, Real) and self.attempts >= 1):
+            raise ConfigError(f"a model is asked at least once, not {self.attempts!r} times")
         for name in ("first", "factor", "longest"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} is a number from 0 up, not {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not (isinstance(value, Real) and value >= 0):
+                raise ConfigError(f"{name} is a number from 0 up, not {value!r}")
 
     def pause(self, asked: int, error: BaseException) -> float | None:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
@@ -80,20 +80,26 @@ class Retry:
             return None
         if (told := _retry_after(error)) > max(self.longest, _LONGEST_HEEDED):
             return None
-        most = min(self.first * self.factor ** (asked - 1), self.longest)
-        return max(random.uniform(0, most), told)  # noqa: S311
+        return max(random.uniform(0, self._most(asked)), told)  # noqa: S311
+
+    def _most(self, asked: int) -> float:
+        """Seconds that the pause after so many attempts is at most."""
+        try:
+            return min(self.longest, self.first * self.factor ** (asked - 1))
+        except OverflowError:
+            return self.longest if self.first else 0.0
 
 
 def _retry_after(error: BaseException) -> float:
     """Seconds from now that the error's headers ask to wait; 0 when they ask for nothing clear."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers: Any = read(read(error, "response"), "headers")
     try:
         told = headers.get("retry-after") or headers.get("Retry-After") or 0
-    except AttributeError:  # headers of an unknown kind
+    except Exception:  # noqa: BLE001 - none, or of an unknown kind
         return 0.0
-    with contextlib.suppress(TypeError, ValueError):
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
         return max(0.0, float(told))
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return max(0.0, parsedate_to_datetime(str(told)).timestamp() - time.time())
     return 0.0
 
@@ -104,7 +110,8 @@ class BreakerRule:
 
     Args:
         failures: so many in a row open the breaker.
-        cooldown: seconds until one call may try again; it closes the breaker, or opens it anew.
+        cooldown: seconds until one call may try again; it closes the breaker, or opens it anew. A
+            stream has tried when its first piece is there, but only its end closes the breaker.
     """
 
     failures: int = 5
@@ -133,7 +140,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         _check_seconds("timeout", self.timeout)
-        if self.places is not None and (self.places < 1 or self.places % 1):
+        is_whole = isinstance(self.places, Real) and self.places >= 1 and not self.places % 1
+        if self.places is not None and not is_whole:
             raise ConfigError(f"places is a whole number above 0, or None, not {self.places!r}")
 
 
@@ -164,101 +172,3 @@ class Reliability:
     def of(self, model: str) -> Limits:
         """How to treat this candidate."""
         return self.special.get(model, self.limits)
-
-
-class Breaker:
-    """Circuit breaker of one candidate. Thread-safe.
-
-    Args:
-        rule: when it opens.
-        clock: seconds, for tests.
-    """
-
-    def __init__(self, rule: BreakerRule, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rule = rule
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._opened: float | None = None
-        self._is_probing = False
-        self.times_opened = 0
-
-    @property
-    def state(self) -> Literal["closed", "open", "half_open"]:
-        """``half_open`` once the cooldown is over, until a call has tried."""
-        if self._opened is None:
-            return "closed"
-        cooled = self._clock() - self._opened >= self.rule.cooldown
-        return "half_open" if cooled else "open"
-
-    def admits(self) -> bool:
-        """Whether a call may go through; the one that probes must report with ``note``."""
-        if self._opened is None:
-            return True
-        with self._lock:
-            if self.state == "open" or self._is_probing:
-                return self._opened is None
-            self._is_probing = True
-            return True
-
-    def note(self, succeeded: bool | None) -> None:
-        """How the call went; None says nothing about the candidate."""
-        if succeeded and self._opened is None:
-            self._failures = 0
-            return
-        with self._lock:
-            self._is_probing = False
-            if succeeded:
-                self._failures, self._opened = 0, None
-            elif succeeded is False:
-                self._failures += 1
-                if self._opened is not None or self._failures >= self.rule.failures:
-                    self._opened = self._clock()
-                    self.times_opened += 1
-
-
-class Gate:
-    """So many at a time; the others wait in line. For threads and event loops alike.
-
-    Args:
-        places: how many.
-    """
-
-    def __init__(self, places: int) -> None:
-        self._free = places
-        self._lock = threading.Lock()
-        self._line: deque[Future[None]] = deque()
-
-    def enter(self) -> Future[None] | None:
-        """None for those who are in; else what to wait for. Both must ``leave``."""
-        with self._lock:
-            if self._free > 0:
-                self._free -= 1
-                return None
-            place: Future[None] = Future()
-            self._line.append(place)
-            return place
-
-    def leave(self, place: Future[None] | None = None) -> None:
-        """Make room for the next in line, or step out of the line."""
-        if place is not None and place.cancel():
-            return
-        with self._lock:
-            while self._line:
-                following = self._line.popleft()
-                if following.set_running_or_notify_cancel():
-                    following.set_result(None)
-                    return
-            self._free += 1
-
-
-class Health:
-    """What is known of one candidate across calls: its breaker and its places.
-
-    Args:
-        limits: how it is to be treated.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self.breaker = None if limits.breaker is None else Breaker(limits.breaker)
-        self.gate = None if limits.places is None else Gate(limits.places)

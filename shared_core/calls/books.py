@@ -5,8 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from shared_core.attempt import Attempt, Outcome, Purpose
+from shared_core.calls.health import Spell
+
+_ROUNDING: Final = 1 + 1e-9
+"""By how much a sum of costs may miss what its parts come to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -17,11 +22,13 @@ class Entry:
         model: whose.
         purpose: what for.
         predicted: USD it is expected to cost; 0 when unknown.
+        spell: how the model's breaker stood when it let the attempt through, if it was asked.
     """
 
     model: str
     purpose: Purpose
     predicted: float
+    spell: Spell | None = None
     began: float = field(default_factory=time.perf_counter)
 
     def ended(
@@ -43,6 +50,9 @@ class Entry:
 class Books:
     """Every attempt of one call, each in it once. Thread-safe.
 
+    Its lock is this call's alone and held over sums and lists only, so who has it waits for nothing
+    else. The garbage collector may come by meanwhile, hence an RLock.
+
     Args:
         max_cost: USD that may be spent.
     """
@@ -53,17 +63,17 @@ class Books:
         self.last_error: Exception | None = None
         self._spent = 0.0
         self._open: list[Entry] = []
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self._lock = threading.RLock()
+        self.is_closed = False
 
     def open(self, entry: Entry) -> bool:
         """Begin an attempt; False when it may cost more than is left, or the books are closed."""
         with self._lock:
-            if self._is_closed:
+            if self.is_closed:
                 return False
             if self.max_cost is not None:
                 committed = self._spent + sum(other.predicted for other in self._open)
-                if committed + entry.predicted > self.max_cost:
+                if committed + entry.predicted > self.max_cost * _ROUNDING:
                     return False
             self._open.append(entry)
             return True
@@ -74,14 +84,15 @@ class Books:
             if entry in self._open:
                 self._open.remove(entry)
             self._spent += spent
-            if not self._is_closed:
+            if not self.is_closed:
                 self.attempts.append(attempt)
-            return not self._is_closed
+            return not self.is_closed
 
     def close(self) -> tuple[Attempt, ...]:
         """All attempts; those still under way are cancelled and nobody hears of them again."""
+        self.last_error = None  # its traceback holds the course, which holds the books
         with self._lock:
-            self._is_closed = True
-            self.last_error = None  # its traceback holds the course, which holds the books
+            self.is_closed = True
             self.attempts += [entry.ended("cancelled", "cancelled") for entry in self._open]
+            self._open.clear()
             return tuple(self.attempts)

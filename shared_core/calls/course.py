@@ -45,15 +45,22 @@ class Course(Pursuit):
     def walk(self, is_streamed: bool = False) -> Steps[tuple[RoutingDecision, Any]]:
         """Decide and answer; returns the final decision, and the answer or the opened stream.
 
+        However it ends, what still goes on in other threads asks no more models.
+
         Raises:
             AllModelsFailed: nobody answered; caused by the last error.
         """
+        try:
+            return (yield from self._walk("stream" if is_streamed else "call"))
+        finally:
+            self.books.close()
+
+    def _walk(self, how: How) -> Steps[tuple[RoutingDecision, Any]]:
         decision = self._decision = yield from self._decide()
         self._tell_of_deciding(decision)
         if decision.answer is not None:
             return self._conclude(decision, decision.model, decision.answer)
         order = decision.ranking if self.terms.failover else decision.ranking[:1]
-        how: How = "stream" if is_streamed else "call"
         found = yield from self._first_of(order, decision, how)
         if found is None and all(self._lost.get(model) == OPEN for model in order):
             # Better calls too many to models that are down than a query that nobody serves.
@@ -68,7 +75,7 @@ class Course(Pursuit):
 
         That nobody reads on is no failure.
         """
-        breaker = self.terms.health_of(decision.model).breaker
+        breaker, spell = self.terms.health_of(decision.model).breaker, self._spells[decision.model]
         is_healthy: bool | None = True
         try:
             yield
@@ -77,9 +84,12 @@ class Course(Pursuit):
             is_healthy = None if self._is_excused(decision.model, error, left) else False
             self._tell("failed", decision, Attempt(decision.model, *told_of(error)))
             raise
+        except Exception:
+            is_healthy = None
+            raise
         finally:
             if breaker is not None:
-                breaker.note(is_healthy)
+                breaker.note(is_healthy, spell)
 
     def _decide(self) -> Steps[RoutingDecision]:
         try:

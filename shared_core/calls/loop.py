@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, TypeVar
 
+from shared_core.calls.health import Place
 from shared_core.calls.steps import (
+    AHEAD,
     END,
     Call,
     Opened,
@@ -127,14 +129,18 @@ class OnLoop:
                     return winner.result()
             return None
         finally:
-            await _give_up(*(task for task in begun if task is not winner))
+            try:
+                await _give_up(*(task for task in begun if task is not winner))
+            except BaseException:
+                await _give_up(*begun)  # nobody will read the winner's stream either
+                raise
 
 
 class Pumped(AsyncIterator[T]):
     """A stream that a task reads from end to end, so that who waits for a piece can stop waiting.
 
     One task, because libraries tie what they hold open to the task that opened it. What came before
-    the deadline is there to be read after it.
+    the deadline is there to be read after it, as far as it is read ahead.
 
     Args:
         pieces: the stream.
@@ -146,7 +152,7 @@ class Pumped(AsyncIterator[T]):
 
     def __init__(self, pieces: AsyncIterator[T], seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue()
+        self._pieces: asyncio.Queue[Outcome[Any]] = asyncio.Queue(AHEAD)
         self._task = asyncio.create_task(_pump(pieces, self._pieces, seconds))
 
     async def __anext__(self) -> T:
@@ -179,13 +185,13 @@ async def _pump(
         async for piece in pieces:
             if (left := seconds()) <= 0:
                 raise no_piece(left)
-            into.put_nowait(Outcome(piece))
+            await into.put(Outcome(piece))
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
-        into.put_nowait(Outcome(error=error))
+        await into.put(Outcome(error=error))
     else:
-        into.put_nowait(Outcome(END))
+        await into.put(Outcome(END))
     finally:
         await aclose(pieces)
 
@@ -234,8 +240,10 @@ def _take_note(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-async def _wait_for(place: Future[None], seconds: float | None) -> None:
+async def _wait_for(place: Place, seconds: float | None) -> None:
+    come = asyncio.Event()
+    place.wake_by(partial(asyncio.get_running_loop().call_soon_threadsafe, come.set))
     try:
-        await asyncio.wait_for(asyncio.wrap_future(place), seconds)
+        await asyncio.wait_for(come.wait(), seconds)
     except TimeoutError:
         raise TimedOut("no place at the model became free in time") from None

@@ -12,13 +12,14 @@ from typing import Any, Final, cast
 
 from shared_core.attempt import Attempt, told_of
 from shared_core.calls.books import Books, Entry
+from shared_core.calls.health import Breaker, Health, Place, Spell
 from shared_core.calls.steps import Call, How, Pause, Steps, Turn, Wait
 from shared_core.calls.terms import Terms
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import ConfigError, Swamped, TimedOut
 from shared_core.events import Kind, RoutingEvent, tell
 from shared_core.query import Query
-from shared_core.reliability import Breaker, Health, is_fault_of_query
+from shared_core.reliability import is_fault_of_query
 
 TYPICAL_OUTPUT: Final = 256
 """Output tokens assumed when a call's cost is predicted from the price list alone."""
@@ -47,6 +48,7 @@ class Pursuit:
         self._began = time.perf_counter()
         self._decision: RoutingDecision | None = None
         self._lost: dict[str, str] = {}
+        self._spells: dict[str, Spell | None] = {}
         self._ready = ready
 
     def seconds_left(self) -> float | None:
@@ -81,15 +83,20 @@ class Pursuit:
         health = self.terms.health_of(model)
         for asked in itertools.count(1):
             entry = Entry(model, "answer" if prompt is None else "score", predicted)
-            if why := self._refusal(entry, None if is_last else health.breaker):
-                self._lose(entry, entry.ended("skipped", why))
-                return None
             try:
+                if why := self._refusal(entry, None if is_last else health.breaker):
+                    self._lose(entry, entry.ended("skipped", why))
+                    return None
                 return model, (yield from self._attempt(entry, health, prompt, how))
             except self.terms.catches as error:
                 pause = self.terms.reliability.of(model).retry.pause(asked, error)
                 if pause is None or pause >= (self.seconds_left() or math.inf):
                     return None
+            finally:
+                if entry.spell is not None:
+                    entry.spell.let_go()
+            if self.books.is_closed:
+                return None
             yield Pause(pause)
         return None
 
@@ -102,7 +109,10 @@ class Pursuit:
             return TWIN
         if not self.books.open(entry):
             return OVER_CAP
-        return None if breaker is None or breaker.admits() else OPEN
+        if breaker is None:
+            return None
+        entry.spell = breaker.admit()
+        return OPEN if entry.spell is None else None
 
     def _has_failed(self, models: Collection[str]) -> bool:
         """Whether one of these was asked and gave no answer."""
@@ -111,18 +121,24 @@ class Pursuit:
     def _attempt(self, entry: Entry, health: Health, prompt: str | None, how: How) -> Steps[Any]:
         """One call, with its place, its breaker and its entry in the books."""
         model = entry.model
-        place = health.gate.enter() if health.gate else None
-        is_healthy = seconds = limit = None
+        place, is_healthy, seconds, limit = Place(), None, None, None
         try:
-            if place is not None:
-                yield Wait(place, self.seconds_for(model))
+            if health.gate is not None:
+                health.gate.enter(place)
+                if not place.has_come:
+                    yield Wait(place, self.seconds_for(model))
             if self._ready is not None:
                 yield Turn(self._ready, self.seconds_left())
+            if self.books.is_closed:
+                raise TimedOut("nobody waits for an answer any more")
             if (seconds := self.seconds_for(model)) is not None:
                 limit = cast("Callable[[], float]", partial(self.seconds_for, model))
             heard = yield Call((model,) if prompt is None else (model, prompt), limit, how)
             self._win(entry, heard if how == "stream" else _checked(heard, model))
-            is_healthy = None if how == "stream" else True  # of a stream, ``streamed`` will tell
+            if how == "stream":
+                self._spells[model] = entry.spell  # ``streamed`` will tell how it went
+            else:
+                is_healthy = True
             return heard
         except self.terms.catches as error:
             is_healthy = None if self._is_excused(model, error, seconds) else False
@@ -132,7 +148,7 @@ class Pursuit:
             if health.gate:
                 health.gate.leave(place)
             if health.breaker:
-                health.breaker.note(is_healthy)
+                health.breaker.note(is_healthy, entry.spell)
 
     def _is_excused(self, model: str, error: Exception, seconds: float | None) -> bool:
         """Whether the failure says nothing about the model: a bad query, or hardly any time.
@@ -177,7 +193,7 @@ class Pursuit:
 
     def _lose(self, entry: Entry, attempt: Attempt, error: Exception | None = None) -> None:
         self._lost[entry.model] = attempt.error or attempt.outcome
-        if error is not None:
+        if error is not None and not self.books.is_closed:
             self.books.last_error = error
         is_paid = isinstance(error, TimedOut) and not isinstance(error, Swamped)
         self._enter(entry, attempt, entry.predicted if is_paid else 0.0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from shared_core.calls.health import Place
 from shared_core.errors import TimedOut
 
 T = TypeVar("T")
@@ -18,6 +18,9 @@ How = Literal["call", "hear", "stream"]
 
 END: Final = object()
 """In place of a piece: the stream is over."""
+
+AHEAD: Final = 4096
+"""So many pieces of a stream with a time limit are read ahead of who reads it."""
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ class Opened(Generic[T]):
 class Wait:
     """Wait for a place at a candidate."""
 
-    place: Future[None]
+    place: Place
     seconds: float | None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared_core.calls.health import Health
 from shared_core.events import Listener
-from shared_core.reliability import Health, Reliability
+from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 
 

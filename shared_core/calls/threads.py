@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from shared_core.calls.health import Place
 from shared_core.calls.steps import (
+    AHEAD,
     END,
     Call,
     Opened,
@@ -154,7 +155,7 @@ class InThreads:
 class Pumped(Iterator[T]):
     """A stream that a worker reads, so that who waits for a piece can stop waiting.
 
-    What came before the deadline is there to be read after it.
+    What came before the deadline is there to be read after it, as far as it is read ahead.
 
     Args:
         stream: begins it.
@@ -179,6 +180,7 @@ class Pumped(Iterator[T]):
         self._seconds = seconds
         self._workers = workers
         self._pieces: SimpleQueue[Outcome[Any]] = SimpleQueue()
+        self._reads_on: SimpleQueue[None] = SimpleQueue()
         self._is_wanted = True
         self._ticket = workers.start(self._pump, self._pieces, model)
 
@@ -189,6 +191,8 @@ class Pumped(Iterator[T]):
         except Empty:
             self.close()
             raise no_piece(seconds) from None
+        if self._pieces.qsize() == AHEAD - 1:
+            self._reads_on.put(None)
         try:
             piece = outcome.get()
         finally:
@@ -200,16 +204,27 @@ class Pumped(Iterator[T]):
     def close(self) -> None:
         """Have the worker stop at the next piece."""
         self._is_wanted = False
+        self._reads_on.put(None)
         self._workers.leave_behind(self._ticket)
 
     def _pump(self) -> object:
         pieces = iter(self._stream())
-        for piece in pieces:
-            if not self._is_wanted or self._seconds() <= 0:
-                close(pieces)
-                raise no_piece(self._seconds())
-            self._pieces.put(Outcome(piece))
+        try:
+            for piece in pieces:
+                if (left := self._seconds()) <= 0:
+                    raise no_piece(left)
+                self._pieces.put(Outcome(piece))
+                if not self._is_read():
+                    break
+        finally:
+            close(pieces)
         return END
+
+    def _is_read(self) -> bool:
+        """Whether somebody wants more; waits for that while enough is read ahead."""
+        while self._is_wanted and self._pieces.qsize() >= AHEAD:
+            self._reads_on.get()
+        return self._is_wanted
 
 
 def close(pieces: Iterator[Any] | None) -> None:
@@ -218,8 +233,10 @@ def close(pieces: Iterator[Any] | None) -> None:
         end()
 
 
-def _wait_for(place: Future[None], seconds: float | None) -> None:
+def _wait_for(place: Place, seconds: float | None) -> None:
+    come: SimpleQueue[None] = SimpleQueue()
+    place.wake_by(partial(come.put, None))
     try:
-        place.result(None if seconds is None else max(seconds, 0))
-    except TimeoutError:
+        come.get(timeout=None if seconds is None else max(seconds, 0))
+    except Empty:
         raise TimedOut("no place at the model became free in time") from None

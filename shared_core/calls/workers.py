@@ -1,12 +1,14 @@
-"""Threads that may be left behind: a call that hangs cannot be killed, but nobody has to wait."""
+"""Threads that may be left behind: a call that hangs cannot be killed, but nobody has to wait.
+
+They are the whole process's: once idle, one works for whoever needs it next. As in ``health``,
+nothing here waits for a lock.
+"""
 
 from __future__ import annotations
 
 import contextvars
 import os
 import threading
-import weakref
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,7 +18,11 @@ from shared_core.errors import Swamped, TimedOut
 
 T = TypeVar("T")
 
-_ALL: Final[weakref.WeakSet[Workers]] = weakref.WeakSet()
+MOST_IDLE: Final = 64
+"""How many threads, about, are kept for later."""
+
+_idle: Final[list[SimpleQueue[Callable[[], None]]]] = []
+"""Where threads that are kept take their next work from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +59,20 @@ class Workers:
 
     Args:
         most_abandoned: how many calls of one model may hang before more of them are refused.
-        most_idle: how many are kept for later.
     """
 
-    def __init__(self, most_abandoned: int = 256, most_idle: int = 64) -> None:
+    def __init__(self, most_abandoned: int = 256) -> None:
         self.most_abandoned = most_abandoned
-        self.most_idle = most_idle
-        self.begin_anew()
-        _ALL.add(self)
-
-    def begin_anew(self) -> None:
-        """Forget all threads, as a forked process has to, which none of them came to."""
-        self._hanging: defaultdict[str | None, set[Ticket]] = defaultdict(set)
-        self._idle: list[SimpleQueue[Callable[[], None]]] = []
-        self._lock = threading.Lock()
+        self._hanging: dict[str | None, set[Ticket]] = {}
 
     @property
     def abandoned(self) -> int:
         """How many pieces of work were left behind and still go on."""
-        with self._lock:
-            return sum(map(len, self._hanging.values()))
+        return sum(map(len, list(self._hanging.values())))
+
+    def forget(self) -> None:
+        """What was left behind is nothing to a forked process, where it does not go on."""
+        self._hanging.clear()
 
     def start(
         self, work: Callable[[], T], results: SimpleQueue[Outcome[T]], whose: str | None = None
@@ -83,13 +83,12 @@ class Workers:
 
         def job() -> None:
             outcome = _outcome_of(work, context)
-            with self._lock:
-                ticket.is_done = True
-                self._hanging[whose].discard(ticket)
+            ticket.is_done = True
+            self._hanging.get(whose, set()).discard(ticket)
             results.put(outcome)
             del outcome  # the traceback of its error leads to this frame
 
-        self._hand_out(job)
+        _hand_out(job)
         return ticket
 
     def run(self, work: Callable[[], T], seconds: float, whose: str | None = None) -> T:
@@ -105,8 +104,9 @@ class Workers:
         try:
             outcome = results.get(timeout=max(seconds, 0))
         except Empty:
-            self.leave_behind(ticket)
             raise TimedOut(f"no answer within {seconds:.3g} s") from None
+        finally:
+            self.leave_behind(ticket)
         try:
             return outcome.get()
         finally:
@@ -114,31 +114,35 @@ class Workers:
 
     def leave_behind(self, ticket: Ticket) -> None:
         """Nobody waits for this any more; it counts as abandoned until it ends."""
-        with self._lock:
-            if not ticket.is_done:
-                self._hanging[ticket.whose].add(ticket)
+        if ticket.is_done:
+            return
+        hanging = self._hanging.setdefault(ticket.whose, set())
+        hanging.add(ticket)
+        if ticket.is_done:  # it ended meanwhile, and may not have found itself there
+            hanging.discard(ticket)
 
     def check_not_swamped(self, whose: str | None = None) -> None:
         """Swamped if so many calls of this model hang that none more is to be begun."""
-        hanging = len(self._hanging[whose])
+        hanging = len(self._hanging.get(whose, ()))
         if hanging >= self.most_abandoned:
             raise Swamped(f"{hanging} calls hang already: none more is begun")
 
-    def _hand_out(self, job: Callable[[], None]) -> None:
-        with self._lock:
-            inbox = self._idle.pop() if self._idle else None
-        if inbox is None:
-            inbox = SimpleQueue()
-            threading.Thread(target=self._work, args=(inbox,), daemon=True).start()
-        inbox.put(job)
 
-    def _work(self, inbox: SimpleQueue[Callable[[], None]]) -> None:
-        while True:
-            inbox.get()()
-            with self._lock:
-                if len(self._idle) >= self.most_idle:
-                    return
-                self._idle.append(inbox)
+def _hand_out(job: Callable[[], None]) -> None:
+    try:
+        inbox = _idle.pop()
+    except IndexError:
+        inbox = SimpleQueue()
+        threading.Thread(target=_work, args=(inbox,), daemon=True).start()
+    inbox.put(job)
+
+
+def _work(inbox: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        inbox.get()()
+        if len(_idle) >= MOST_IDLE:
+            return
+        _idle.append(inbox)
 
 
 def _outcome_of(work: Callable[[], T], context: contextvars.Context) -> Outcome[T]:
@@ -148,10 +152,5 @@ def _outcome_of(work: Callable[[], T], context: contextvars.Context) -> Outcome[
         return Outcome(error=error)
 
 
-def _begin_all_anew() -> None:
-    for workers in _ALL:
-        workers.begin_anew()
-
-
 if hasattr(os, "register_at_fork"):  # where processes can fork
-    os.register_at_fork(after_in_child=_begin_all_anew)
+    os.register_at_fork(after_in_child=_idle.clear)  # no thread comes along

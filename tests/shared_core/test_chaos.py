@@ -29,6 +29,7 @@ from shared_core import (
     Retry,
     TimedOut,
 )
+from shared_core.calls.workers import MOST_IDLE
 from shared_core.dispatch import Dispatcher
 
 DEADLINE = 1.0
@@ -224,5 +225,4 @@ def test_a_storm_in_threads_leaves_no_thread_behind() -> None:
             break
         time.sleep(0.01)
     assert sum(dispatcher.workers.abandoned for dispatcher in made) == 0
-    kept = len(made) * made[0].workers.most_idle
-    assert threading.active_count() <= before + kept
+    assert threading.active_count() <= before + MOST_IDLE

@@ -35,6 +35,18 @@ def test_a_listener_that_raises_is_logged_and_spoils_nothing(
     assert record.exc_info[0] is ZeroDivisionError
 
 
+def test_what_the_call_was_handling_stays_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(event: RoutingEvent) -> None:
+        raise ZeroDivisionError("this listener is broken")
+
+    try:
+        raise ConnectionError("401 for the prompt 'my secret'")
+    except ConnectionError:
+        tell([broken], EVENT)
+    assert "this listener is broken" in caplog.text
+    assert "my secret" not in caplog.text
+
+
 def test_an_interrupt_in_a_listener_passes_through() -> None:
     def interrupted(event: RoutingEvent) -> None:
         raise KeyboardInterrupt

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from shared_core import AllModelsFailed, Always, Answer, Limits, Reliability, TimedOut
+from shared_core.calls import pursuit
+from shared_core.calls.health import Place
 from shared_core.dispatch import Dispatcher
 
 POOL = ["first", "second"]
@@ -40,6 +43,9 @@ class Models:
         await asyncio.sleep(0)
         return self.call(model)
 
+    async def forgotten(self, model: str) -> Answer:
+        return await asyncio.get_running_loop().create_future()  # that nobody else refers to
+
     def stream(self, model: str) -> Iterator[str]:
         yield self.call(model).text
         yield " sir"
@@ -57,6 +63,8 @@ async def ask(form: str, dispatcher: Dispatcher, models: Models) -> None:
             dispatcher.run("hi", models.call)
         elif form == "arun":
             await dispatcher.arun("hi", models.acall)
+        elif form == "forgotten":
+            await dispatcher.arun("hi", models.forgotten)
         elif form == "stream":
             list(dispatcher.stream("hi", models.call, models.stream))
         else:
@@ -92,3 +100,36 @@ async def test_no_call_leaves_work_for_the_garbage_collector(
 
     await calls()
     assert min([await left_by(calls) for _ in range(3)]) == 0
+
+
+class Collecting(Place):
+    """Has garbage collected where a call enters, and where its place is about to come."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        super().__init__()
+
+    def come(self) -> bool:
+        gc.collect()
+        return super().come()
+
+
+def test_calls_that_are_forgotten_are_collected_in_the_midst_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pursuit, "Place", Collecting)
+    dispatcher = Dispatcher(Always(POOL), reliability=Reliability(limits=Limits(places=2)))
+    models = Models("answers", "answers")
+
+    async def calls() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        for _ in range(10):
+            forgotten = [asyncio.ensure_future(ask("forgotten", dispatcher, models)) for _ in "ab"]
+            await asyncio.sleep(0)
+            del forgotten
+            await asyncio.gather(*(ask("arun", dispatcher, models) for _ in range(4)))
+
+    thread = threading.Thread(target=asyncio.run, args=(calls(),), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import os
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -45,11 +46,12 @@ from shared_core import (
     TimedOut,
 )
 from shared_core.attempt import told_of
+from shared_core.calls import loop, threads
 from shared_core.calls.books import Books, Entry
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
-from shared_core.reliability import Breaker, Gate, is_fault_of_query, is_transient
+from shared_core.reliability import is_fault_of_query, is_transient
 
 HANG = 30.0
 PAIR = ModelPool([POOL["a"], POOL["b"]])
@@ -211,6 +213,28 @@ def test_pauses_grow_and_are_bounded() -> None:
     assert retry.pause(9, TimeoutError()) is None
 
 
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_pauses_stay_bounded_after_ever_so_many_attempts(first: float) -> None:
+    pause = Retry(attempts=9999, first=first, longest=4.0).pause(2000, TimeoutError())
+    assert pause is not None
+    assert 0 <= pause <= 4 * first
+
+
+class Unreadable(ConnectionError):
+    """As of libraries whose errors have a response only once there is one."""
+
+    @property
+    def response(self) -> Any:
+        raise RuntimeError("there is no response yet")
+
+
+@every_form
+def test_an_error_that_cannot_be_read_is_a_failure_like_others(run: Any, provider: Any) -> None:
+    models = provider(a=[Unreadable()])
+    decision = run(dispatcher(retry=Retry(attempts=2, first=0.001)), Query("hi"), models)
+    assert (decision.model, models.asked) == ("b", ["a", "a", "b"])
+
+
 def limited(**headers: Any) -> Exception:
     """The error of a provider that asks not to be called for a while."""
     error = RuntimeError()
@@ -226,7 +250,9 @@ def limited(**headers: Any) -> Exception:
         ({"Retry_After": "17"}, 17, 17),
         ({"retry_after": format_datetime(datetime.now(UTC) + timedelta(hours=2))}, 60, 7200),
         ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 1),
+        ({"retry_after": "Wed, 21 Oct 99999999999 07:28:00 GMT"}, 0, 1),
         *(({"retry_after": garbled}, 0, 1) for garbled in ("soon", "nan", "-5", "", None, [])),
+        ({"retry_after": 10**400}, 0, 1),
     ],
 )
 def test_a_provider_that_says_when_to_come_back_is_heeded(
@@ -306,23 +332,6 @@ def test_where_all_breakers_are_open_all_are_asked_anyway(provider: Any) -> None
     with pytest.raises(AllModelsFailed):
         run_sync(made, Query("hi"), models)
     assert run_sync(made, Query("hi"), models).model == "b"
-
-
-def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
-    now = [0.0]
-    breaker = Breaker(BreakerRule(failures=1, cooldown=10), clock=lambda: now[0])
-    breaker.note(False)
-    assert (breaker.state, breaker.admits()) == ("open", False)
-    now[0] = 10.0
-    assert (breaker.state, breaker.admits(), breaker.admits()) == ("half_open", True, False)
-    breaker.note(False)
-    assert breaker.state == "open"
-    now[0] = 20.0
-    assert breaker.admits()
-    breaker.note(None)  # cancelled: another may probe
-    assert breaker.admits()
-    breaker.note(True)
-    assert breaker.state == "closed"
 
 
 def test_a_query_that_is_refused_opens_no_breaker(provider: Any) -> None:
@@ -424,18 +433,6 @@ def test_places_are_shared_by_threads(provider: Any) -> None:
     assert max(at_work) <= 3
 
 
-def test_who_leaves_the_line_takes_nobodys_place() -> None:
-    gate = Gate(1)
-    assert gate.enter() is None
-    impatient, patient = gate.enter(), gate.enter()
-    gate.leave(impatient)
-    gate.leave()
-    assert patient is not None
-    assert patient.done()
-    gate.leave(patient)
-    assert gate.enter() is None
-
-
 @pytest.mark.parametrize("run", [run_sync, run_async])
 def test_a_slow_model_is_hedged(run: Any, provider: Any) -> None:
     models = provider(a=["hang"])
@@ -531,6 +528,38 @@ async def test_a_stream_that_was_not_the_first_is_closed(limit: Any, slower: flo
 
 
 @every_limit
+async def test_who_is_cancelled_while_others_are_given_up_leaves_no_stream_open(
+    limit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "GRACE", 5.0)
+    is_giving_up = asyncio.Event()
+
+    class Reluctant(Streams):
+        async def astream(self, model: str) -> AsyncIterator[str]:
+            try:
+                await asyncio.sleep(self.first[model])
+                while True:
+                    yield model
+                    await asyncio.sleep(0.005)
+            finally:
+                if model == "a":
+                    is_giving_up.set()
+                    await asyncio.sleep(0.05)
+                self.closed.add(model)
+
+    models = Reluctant(a=HANG, b=0.0)
+    made = dispatcher(Always(PAIR), hedge_after=0.01, **limit)
+    task = asyncio.ensure_future(anext(made.astream("hi", models.acall, models.astream)))
+    await is_giving_up.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert "b" in models.closed
+    await asyncio.sleep(0.1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@every_limit
 @pytest.mark.parametrize("slower", [0.12, 0.06])
 def test_a_stream_that_was_not_the_first_is_closed_in_threads_too(
     limit: Any, slower: float
@@ -585,6 +614,57 @@ def test_what_came_before_the_deadline_is_handed_on_and_nothing_else(read: Any, 
     assert 2 < len(got) < 1000
 
 
+@pytest.mark.parametrize("limit", [{"deadline": 9.0}, {"timeout": 9.0}])
+def test_nobody_reads_far_ahead_of_who_reads_the_stream(
+    limit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "AHEAD", 8)
+    come, is_closed = list[int](), threading.Event()
+
+    def pieces(_: str) -> Iterator[int]:
+        try:
+            for piece in range(10**9):
+                come.append(piece)
+                yield piece
+        finally:
+            is_closed.set()
+
+    stream = dispatcher(**limit).stream("hi", Provider().call, pieces)
+    assert next(stream).piece == 0
+    wait_until(lambda: len(come) >= 9)
+    time.sleep(0.05)
+    assert len(come) <= 10
+    assert [next(stream).piece for _ in range(100)] == [*range(1, 101)]
+    assert len(come) <= 110
+    stream.close()
+    assert is_closed.wait(5)
+
+
+@pytest.mark.parametrize("limit", [{"deadline": 9.0}, {"timeout": 9.0}])
+async def test_nobody_reads_far_ahead_on_a_loop_either(
+    limit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "AHEAD", 8)
+    come: list[int] = []
+
+    async def pieces(_: str) -> AsyncIterator[int]:
+        try:
+            for piece in range(10_000):
+                come.append(piece)
+                yield piece
+        finally:
+            come.append(-1)
+
+    stream = dispatcher(**limit).astream("hi", Provider().acall, pieces)
+    assert (await anext(stream)).piece == 0
+    await asyncio.sleep(0.02)
+    assert len(come) <= 10
+    assert [(await anext(stream)).piece for _ in range(100)] == [*range(1, 101)]
+    assert len(come) <= 110
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert come[-1] == -1
+
+
 def wait_until(holds: Any) -> None:
     for _ in range(400):
         if holds():
@@ -608,6 +688,48 @@ def test_who_was_not_the_first_is_not_asked_again(provider: Any) -> None:
     over.set()
     time.sleep(0.05)
     assert models.asked == ["a", "b"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, KeyError])
+@pytest.mark.parametrize("at_once", ["asked together", "hedged"])
+def test_nobody_is_asked_any_more_once_the_caller_has_an_error(at_once: str, reason: Any) -> None:
+    asked, once = list[str](), threading.Lock()
+
+    def call(model: str) -> Answer:
+        asked.append(model)
+        if len(asked) > 20 and model == "a" and once.acquire(blocking=False):
+            if reason is KeyError:
+                raise KeyError
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        raise ConnectionError
+
+    router = (
+        EnsembleRouter(PAIR, MeanLogprob(), k=2) if at_once == "asked together" else Always(PAIR)
+    )
+    limits = Limits(retry=Retry(attempts=10_000, first=0.002, longest=0.002), breaker=None)
+    policy = Reliability(hedge_after=0.001, limits=limits)
+    made = Dispatcher(router, failover_on=(ConnectionError,), reliability=policy)
+    with pytest.raises(reason):
+        made.run("hi", call)
+    time.sleep(0.05)  # for what was under way
+    by_then = len(asked)
+    time.sleep(0.1)
+    assert len(asked) == by_then
+
+
+def test_who_waits_for_a_place_when_the_call_is_over_is_not_asked(provider: Any) -> None:
+    models = provider(a=["hang", "ok"])
+    policy = Reliability(hedge_after=0.01, special={"a": Limits(places=1)})
+    made = Dispatcher(Always(PAIR), reliability=policy)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(made.run, Query("hi", model="a"), models.call)
+        wait_until(lambda: models.asked == ["a"])
+        assert run_sync(made, Query("hi"), models).model == "b"
+        models.free.set()
+        first.result()
+    assert run_sync(made, Query("hi"), models).model == "a"  # the place is free again
+    assert models.asked == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])
@@ -661,6 +783,34 @@ def test_a_probe_that_streams_keeps_nobody_waiting(provider: Any) -> None:
     pieces = made.stream(Query("hi"), models.call, models.stream)
     next(pieces)
     assert run_stream(made, Query("hi"), models).model == "a"
+
+
+def test_of_streams_that_break_off_while_probing_one_counts(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "breaks"])
+    made = dispatcher(breaker=BreakerRule(failures=1, cooldown=0.05))
+    assert run_stream(made, Query("hi"), models).model == "b"
+    time.sleep(0.06)
+    streams = [made.stream(Query("hi"), models.call, models.stream) for _ in range(5)]
+    assert {next(pieces).decision.model for pieces in streams} == {"a"}
+    for pieces in streams:
+        with pytest.raises(ConnectionError):
+            list(pieces)
+    breaker = made.health_of("a").breaker
+    assert breaker is not None
+    assert (breaker.state, breaker.times_opened) == ("open", 2)
+
+
+def test_a_stream_that_ends_in_no_failure_of_the_model_says_nothing_of_it(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "breaks", ConnectionError()])
+    policy = Reliability(limits=Limits(breaker=BreakerRule(failures=2)))
+    made = Dispatcher(Always(POOL), failover_on=(OSError,), reliability=policy)
+    assert run_stream(made, Query("hi"), models).model == "b"
+    with pytest.raises(ZeroDivisionError):
+        for _ in made.stream(Query("hi"), models.call, lambda _: (1 // n for n in (1, 0))):
+            pass
+    models.scripts["a"] = [ConnectionError()]
+    assert run_stream(made, Query("hi"), models).model == "b"
+    assert made.health_of("a").breaker.state == "open"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("limits", [{"timeout": 0.1}, {"deadline": 0.1}])
@@ -730,6 +880,35 @@ def test_a_forked_process_has_threads_of_its_own(provider: Any) -> None:
         finally:
             os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_waits_for_no_call_of_its_parent(provider: Any) -> None:
+    models = provider(a=[ConnectionError(), "hang"])
+    made = dispatcher(Always(POOL), places=1, breaker=BreakerRule(failures=1, cooldown=0.01))
+    assert run_sync(made, Query("hi"), models).model == "b"
+    time.sleep(0.02)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(run_sync, made, Query("hi"), models)
+        wait_until(lambda: models.asked.count("a") == 2)
+        models.scripts["a"] = ["ok"]
+        if (child := os.fork()) == 0:
+            try:
+                signal.alarm(5)
+                os._exit(run_sync(made, Query("hi"), models).model != "a")
+            finally:
+                os._exit(2)
+        ended = os.waitpid(child, 0)[1]
+        models.free.set()
+    assert ended == 0
+
+
+def test_threads_are_used_again_by_whoever_needs_them_next(provider: Any) -> None:
+    models, before = provider(), threading.active_count()
+    for _ in range(40):
+        run_sync(dispatcher(timeout=5.0), Query("hi"), models)
+    assert threading.active_count() < before + 20
 
 
 @every_form
@@ -857,8 +1036,10 @@ def test_special_limits_are_for_models_that_are_there() -> None:
         Dispatcher(Always(POOL), reliability=policy)
 
 
-@pytest.mark.parametrize("wrong", [{"deadline": 0}, {"max_cost": -1.0}, {"hedge_after": 0}])
-def test_limits_are_above_zero(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"deadline": 0}, {"max_cost": -1.0}, {"hedge_after": 0}, {"deadline": "5"}]
+)
+def test_limits_are_above_zero(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="is a number above 0"):
         Reliability(**wrong)
 
@@ -873,17 +1054,23 @@ def test_who_wants_no_limit_says_none(kind: Any, name: str, endless: float) -> N
         kind(**{name: endless})
 
 
-@pytest.mark.parametrize("places", [0, -1, 0.5, 1.5])
-def test_places_are_whole(places: float) -> None:
+@pytest.mark.parametrize("places", [0, -1, 0.5, 1.5, math.inf, "3"])
+def test_places_are_whole(places: Any) -> None:
     with pytest.raises(ConfigError, match="places is a whole number above 0, or None"):
-        Limits(places=places)  # type: ignore[arg-type]
+        Limits(places=places)
+
+
+@pytest.mark.parametrize("attempts", [0, math.nan, "3"])
+def test_a_model_is_asked_at_least_once(attempts: Any) -> None:
+    with pytest.raises(ConfigError, match="a model is asked at least once, not "):
+        Retry(attempts=attempts)
 
 
 @pytest.mark.parametrize("name", ["first", "factor", "longest"])
-@pytest.mark.parametrize("wrong", [-1, math.nan])
-def test_pauses_are_from_zero_up(name: str, wrong: float) -> None:
+@pytest.mark.parametrize("wrong", [-1, math.nan, "1"])
+def test_pauses_are_from_zero_up(name: str, wrong: Any) -> None:
     with pytest.raises(ConfigError, match=f"{name} is a number from 0 up"):
-        Retry(**{name: wrong})  # type: ignore[arg-type]
+        Retry(**{name: wrong})
 
 
 def test_what_is_under_way_counts_against_the_cap_as_expected() -> None:
@@ -893,6 +1080,12 @@ def test_what_is_under_way_counts_against_the_cap_as_expected() -> None:
     assert not books.open(second)
     books.enter(first, first.ended("answered"), spent=0.1)
     assert books.open(second)
+
+
+def test_rounding_takes_nothing_from_what_may_be_spent() -> None:
+    books = Books(max_cost=0.3)
+    assert all(books.open(Entry("a", "answer", 0.1)) for _ in range(3))  # 0.1 + 0.1 + 0.1 > 0.3
+    assert not books.open(Entry("a", "answer", 1e-6))
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async])

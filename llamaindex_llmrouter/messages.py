@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.tools import BaseTool
-from llama_index.core.utils import get_tokenizer
+from llama_index.core.utils import get_tokenizer, resolve_binary
 
 from shared_core.conversation import Role, Turn, query_from, tokens_of_media
 from shared_core.query import Query, estimate_tokens
@@ -151,8 +151,8 @@ def _hidden_text(block: BaseContentBlock) -> str:
         return block.content or ""
     if isinstance(block, ToolCallBlock):
         return f"{block.tool_name}{block.tool_kwargs}"
-    if _is_text_file(block) and isinstance(block.data, bytes):  # in base64: longer than its text
-        return block.data[: len(block.data) * 3 // 4].decode("ascii")
+    if _is_text_file(block) and isinstance(block.data, bytes):  # kept in base64
+        return resolve_binary(block.data).read().decode("utf-8", "replace")
     return ""
 
 

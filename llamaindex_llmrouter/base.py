@@ -177,6 +177,7 @@ class RouterBase(FunctionCallingLLM):
             reliability=self.reliability,
             twins=twins_of(self.models),
         )
+        lend(self.models.values())
         return Delegation(self.models, dispatcher)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -198,7 +199,6 @@ class RouterBase(FunctionCallingLLM):
         **about: Any,
     ) -> tuple[Request, Conversation, dict[str, Any]]:
         """A conversation to route, and the keyword arguments to hand on."""
-        lend(self.callback_manager, self.models.values())
         own, options = split(kwargs)
         if isinstance(messages, str):
             raise ConfigError("a chat takes a list of ChatMessage; for one text there is complete")
@@ -207,27 +207,26 @@ class RouterBase(FunctionCallingLLM):
         if about.get("tools"):  # whatever a candidate says of itself
             about["exclude"] = self._unable
         query = self._served(conversation.query(**about), messages, about.get("tools") or ())
-        return Request(query, conversation.note), conversation, options
+        return Request(query, self.callback_manager, conversation.note), conversation, options
 
     def _text_request(
         self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
     ) -> tuple[Request, dict[str, Any]]:
         """A text to route, and the keyword arguments to hand on: those the caller gave."""
-        lend(self.callback_manager, self.models.values())
         own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
         query = query_of(prompt, **_of_call(options), **own)
-        return Request(self._served(query, prompt)), options
+        return Request(self._served(query, prompt), self.callback_manager), options
 
     def _prompt_request(
         self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
     ) -> tuple[Request, dict[str, Any]]:
         """A prompt to route, and its arguments to hand on."""
-        lend(self.callback_manager, self.models.values())
         own, args = split(prompt_args)
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
             about["text"] = text
-        return Request(self._served(query_of(messages, **about, **own), messages)), args
+        query = self._served(query_of(messages, **about, **own), messages)
+        return Request(query, self.callback_manager), args
 
     def _served(
         self, query: Query, said: Sequence[ChatMessage] | str, tools: Sequence[Any] = ()

@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, closing, nullcontext
+from contextlib import AbstractContextManager, aclosing, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -21,6 +21,7 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
 from pydantic import BaseModel
 
+from llamaindex_llmrouter.callbacks import reporting_to
 from llamaindex_llmrouter.histories import calls_of
 from llamaindex_llmrouter.messages import RESPONSES, field_of, with_record
 from llamaindex_llmrouter.requests import Heard, Request
@@ -51,7 +52,7 @@ class Delegation:
 
     def run(self, request: Request, ask: Callable[[LLM], Value]) -> Value:
         """The chosen model's answer, with the decision's record."""
-        with own_errors():
+        with own_errors(), self._reporting(request):
             decision, answer = self.dispatcher.run(request.query, self._call(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
@@ -59,7 +60,7 @@ class Delegation:
 
     async def arun(self, request: Request, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
         """``run`` for coroutines."""
-        with own_errors():
+        with own_errors(), self._reporting(request):
             decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
@@ -84,7 +85,7 @@ class Delegation:
         pieces = self.dispatcher.stream(
             request.query, self._call(ask), lambda name: stream(self.models[name])
         )
-        with own_errors():
+        with own_errors(), self._reporting(request):
             first = next(pieces, None)
         return _resumed(first, pieces, request.heard)
 
@@ -103,9 +104,12 @@ class Delegation:
                     yield piece
 
         pieces = self.dispatcher.astream(request.query, self._acall(ask), pieces_of)
-        with own_errors():
+        with own_errors(), self._reporting(request):
             first = await anext(pieces, None)
         return _aresumed(first, pieces, request.heard)
+
+    def _reporting(self, request: Request) -> AbstractContextManager[None]:
+        return reporting_to(request.callbacks, self.models.values())
 
     def _call(self, ask: Callable[[LLM], Any]) -> Callable[..., Answer]:
         def call(name: str, prompt: str | None = None) -> Answer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 
 from llamaindex_llmrouter.authors import Authors
@@ -33,10 +34,12 @@ class Request:
 
     Args:
         query: what the router judges.
+        callbacks: the router's, for models without their own.
         heard: told which model answered, and what.
     """
 
     query: Query
+    callbacks: CallbackManager
     heard: Heard = lambda model, answer: None
 
 

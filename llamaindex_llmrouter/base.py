@@ -12,7 +12,7 @@ from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import BasePromptTemplate
-from pydantic import Field
+from pydantic import Field, computed_field
 from pydantic.json_schema import SkipJsonSchema
 
 from llamaindex_llmrouter.authors import Authors
@@ -26,6 +26,7 @@ from llamaindex_llmrouter.capabilities import (
 )
 from llamaindex_llmrouter.delegation import Delegation
 from llamaindex_llmrouter.events import announce_decided
+from llamaindex_llmrouter.identity import made_of
 from llamaindex_llmrouter.messages import count_tokens, query_of
 from llamaindex_llmrouter.requests import PREFIX, Conversation, Request, provider_of, split
 from shared_core.dispatch import Dispatcher, twins_of
@@ -68,8 +69,8 @@ _WORKED_OUT: Final = (
     "_delegation",
 )
 _WORKED_OUT_FROM: Final[Mapping[str, Sequence[str]]] = {
-    "models": _WORKED_OUT,
-    "router": ("_known", "_windows", "_deciding", "_delegation"),
+    "models": (*_WORKED_OUT, "made_of"),
+    "router": ("made_of", "_known", "_windows", "_deciding", "_delegation"),
     "sticky": ("_deciding", "_delegation"),
     **dict.fromkeys(("failover", "failover_on", "listeners", "reliability"), ("_delegation",)),
 }
@@ -122,6 +123,12 @@ class RouterBase(FunctionCallingLLM):
         for name, value in (update or {}).items():
             setattr(copied, name, value)
         return copied
+
+    @computed_field(repr=False)  # type: ignore[prop-decorator]
+    @cached_property
+    def made_of(self) -> dict[str, Any]:
+        """What tells this LLM from another; worked out anew when models or router are set."""
+        return made_of(self.models, self.router)
 
     # Not PrivateAttr: pydantic takes 25 times as long to find one.
 

@@ -22,6 +22,8 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.extractors import SummaryExtractor
+from llama_index.core.ingestion.pipeline import get_transformation_hash
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
@@ -47,6 +49,7 @@ from llamaindex_llmrouter import (
     RouterLLM,
     RoutingDecision,
     RoutingEvent,
+    StickyRouter,
     routing_record,
 )
 
@@ -78,6 +81,10 @@ def weather(city: str) -> str:
     return f"sunny in {city}"
 
 
+VERBS = [
+    {"query": text, "score.a": float("add" in text), "score.b": float("write" in text)}
+    for text in ("add one and two", "add five", "write a song", "write a poem")
+]
 WEATHER = FunctionTool.from_defaults(weather)
 
 
@@ -564,6 +571,49 @@ def test_no_secret_leaves_through_the_router(make: Any, fake: Any) -> None:
     assert "sk-sentinel" not in repr(llm.as_structured_llm(Song).to_dict())
 
 
+def kept_under(llm: LLM) -> str:
+    """What an ``IngestionCache`` keeps the answers of this LLM under."""
+    return get_transformation_hash([], SummaryExtractor(llm=llm))
+
+
+def test_caches_know_the_same_llm_again(tmp_path: Path, make: Any) -> None:
+    KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS)).save(tmp_path / "router")
+    one, again = (make(router=Router.load(tmp_path / "router")) for _ in range(2))
+    assert kept_under(one) == kept_under(again)
+    assert json.loads(one.to_json()) == json.loads(again.to_json())
+
+
+def test_caches_tell_one_llm_from_another(make: Any, fake: Any) -> None:
+    class Unsaveable(Always):
+        def __init__(self, pool: Any, of: Any) -> None:
+            super().__init__(pool)
+
+    priced = [Candidate(name="a", input_price=1.0), Candidate(name="b")]
+    routers = (
+        Always(["b", "a"]),
+        Always(["a", "b"], "b"),
+        Always(priced),
+        StickyRouter(Always(["a", "b"])),
+    )
+    llms = [
+        make(),
+        RouterLLM({name: fake(name=f"new {name}") for name in "ab"}, Always(["a", "b"])),
+        make(options={"sticky": "off"}),
+        *(make(router=router) for router in routers),
+        *(make(router=learned(by_verb, shrinkage)) for shrinkage in (0.0, 1.0)),
+        *(make(router=Unsaveable(["a", "b"], of)) for of in (print, len)),
+        *(
+            RouterLLM({"a": make(router=router), "b": fake(name="b")}, Always(["a", "b"]))
+            for router in routers
+        ),
+    ]
+    assert len(set(map(kept_under, llms))) == len(llms)
+    changed = make()
+    before = kept_under(changed)
+    changed.router = routers[0]
+    assert kept_under(changed) == kept_under(llms[3]) != before
+
+
 def test_models_are_kept_by_identity(fake: Any) -> None:
     class Locked(fake):  # type: ignore[misc]
         lock: Any = None
@@ -667,13 +717,13 @@ def test_listeners_hear_what_happens(make: Any) -> None:
     assert [event.kind for event in told] == ["decided", "failed", "answered"]
 
 
-def learned(embed: Callable[[list[str]], list[list[float]]]) -> KNNRouter:
+def learned(embed: Callable[[list[str]], list[list[float]]], shrinkage: float = 0.0) -> KNNRouter:
     """Learned that ``a`` adds and ``b`` writes."""
     rows = [
         {"query": text, "score.a": float(adds), "score.b": float(not adds)}
         for text, adds in (("add 1", True), ("add 2", True), ("write 1", False), ("write 2", False))
     ]
-    router = KNNRouter(["a", "b"], encoder=FunctionEncoder(embed, "test"), k=1, shrinkage=0.0)
+    router = KNNRouter(["a", "b"], encoder=FunctionEncoder(embed, "test"), k=1, shrinkage=shrinkage)
     return router.fit(OutcomeTable.from_rows(rows))
 
 
@@ -682,11 +732,7 @@ def by_verb(texts: list[str]) -> list[list[float]]:
 
 
 def test_a_saved_router_routes(tmp_path: Path, fake: Any) -> None:
-    rows = [
-        {"query": text, "score.a": float("add" in text), "score.b": float("write" in text)}
-        for text in ("add one and two", "add five", "write a song", "write a poem")
-    ]
-    KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(rows)).save(tmp_path / "router")
+    KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS)).save(tmp_path / "router")
     llm = RouterLLM.from_artifact(
         tmp_path / "router", {"a": fake(name="a"), "b": fake(name="b")}, failover=False
     )

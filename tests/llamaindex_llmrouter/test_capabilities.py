@@ -48,6 +48,26 @@ def test_the_window(
     assert llm.metadata.context_window == expected
 
 
+@pytest.mark.parametrize(
+    ("mode", "a", "b", "expected"),
+    [
+        ("conservative", (4096, 1024), (128_000, 256), (4096, 1024)),
+        ("conservative", (8192, 512), (128_000, 32_000), (8192, 512)),
+        ("conservative", (4000, 200), (4100, 1000), (4000, 900)),
+        ("conservative", (4000, -1), (8000, 200), (4000, 256)),
+        ("conservative", (4000, -1), (8000, -1), (4000, -1)),
+        ("union", (8192, 512), (128_000, 32_000), (128_000, 32_000)),
+        ("union", (8000, 512), (8000, 256), (8000, 512)),
+    ],
+)
+def test_a_prompt_packed_by_the_metadata_leaves_room_for_any_answer(
+    mode: str, a: tuple[int, int], b: tuple[int, int], expected: tuple[int, int], make: Any
+) -> None:
+    models = {name: {"window": w, "num_output": n} for name, (w, n) in (("a", a), ("b", b))}
+    about = make(options={"metadata_mode": mode}, **models).metadata
+    assert (about.context_window, about.num_output) == expected
+
+
 def test_the_largest_window_is_legal_because_only_models_that_fit_are_asked(make: Any) -> None:
     llm = make(options={"metadata_mode": "union"}, a={"window": 500}, b={"window": 9000})
     long = [ChatMessage("word " * 1000)]

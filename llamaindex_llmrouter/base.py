@@ -6,13 +6,13 @@ import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import BasePromptTemplate
-from pydantic import Field, computed_field
+from pydantic import ConfigDict, Field, computed_field
 from pydantic.json_schema import SkipJsonSchema
 
 from llamaindex_llmrouter.authors import Authors
@@ -28,6 +28,7 @@ from llamaindex_llmrouter.delegation import Delegation
 from llamaindex_llmrouter.events import announce_decided
 from llamaindex_llmrouter.identity import made_of
 from llamaindex_llmrouter.messages import count_tokens, query_of
+from llamaindex_llmrouter.options import OPTIONS, check, check_match
 from llamaindex_llmrouter.requests import PREFIX, Conversation, Request, provider_of, split
 from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
@@ -35,28 +36,8 @@ from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.reliability import Reliability
-from shared_core.routers.base import Router, check_router
-from shared_core.routers.sticky import Mode, StickyRouter, check_mode
-
-_OPTIONS: Final = (
-    "callback_manager",
-    "failover",
-    "failover_on",
-    "listeners",
-    "metadata_mode",
-    "reliability",
-    "sticky",
-)
-_SET_ON_MODELS: Final = (
-    "completion_to_prompt",
-    "messages_to_prompt",
-    "output_parser",
-    "pydantic_program_mode",
-    "query_wrapper_prompt",
-    "rate_limiter",
-    "system_prompt",
-)
-
+from shared_core.routers.base import Router
+from shared_core.routers.sticky import Mode, StickyRouter
 
 _WORKED_OUT: Final = (
     "_authors",
@@ -83,6 +64,8 @@ _FILLED_IN: Final = {"completion_to_prompt": None, "messages_to_prompt": None}
 class RouterBase(FunctionCallingLLM):
     """The state of a ``RouterLLM``, and what its methods have in common."""
 
+    model_config = ConfigDict(validate_assignment=True)
+
     models: SkipJsonSchema[dict[str, LLM]] = Field(exclude=True, repr=False)
     router: SkipJsonSchema[Router] = Field(exclude=True, repr=False)
     sticky: Mode = "turn"
@@ -97,17 +80,19 @@ class RouterBase(FunctionCallingLLM):
     metadata_mode: MetadataMode = "conservative"
 
     def __init__(self, models: Mapping[str, LLM], router: Router, **options: Any) -> None:
-        _check_options(options)
-        _check_models(models, router)
-        given = {name: value for name, value in options.items() if name in _OPTIONS}
+        check({**options, "models": models, "router": router})
+        check_match(models, router.pool)
+        given = {name: value for name, value in options.items() if name in OPTIONS}
         super().__init__(models=dict(models), router=router, **_FILLED_IN, **given)
         warn_of_undeclared_windows(router.pool, self.models)
         for name in _WORKED_OUT:
             getattr(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _OPTIONS or name in _SET_ON_MODELS:
-            _check_options({name: value})
+        if name not in _WORKED_OUT_FROM and vars(self).get(name, self) is value:
+            return  # ``Settings`` sets its callback manager whenever it is asked for its LLM
+        if name in type(self).model_fields:
+            check({name: value})
         super().__setattr__(name, value)
         for stale in _WORKED_OUT_FROM.get(name, ()):
             vars(self).pop(stale, None)
@@ -139,7 +124,7 @@ class RouterBase(FunctionCallingLLM):
     @cached_property
     def _known(self) -> ModelPool:
         """The router's pool with what LlamaIndex knows of its models."""
-        _check_models(self.models, self.router)
+        check_match(self.models, self.router.pool)
         return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
 
     @cached_property
@@ -269,30 +254,3 @@ def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
         "tools": options.get("tools"),
     }
     return {name: value for name, value in said.items() if value}
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    misplaced = [name for name in _SET_ON_MODELS if options.get(name) is not None]
-    if misplaced:
-        raise ConfigError(
-            f"set {', '.join(misplaced)} on the models: the router only hands calls on"
-        )
-    if unknown := sorted(set(options) - set(_OPTIONS) - set(_SET_ON_MODELS)):
-        raise ConfigError(f"RouterLLM has no option {', '.join(unknown)}; it has {list(_OPTIONS)}")
-    check_mode(options.get("sticky", "turn"))
-    if (mode := options.get("metadata_mode", "union")) not in get_args(MetadataMode):
-        raise ConfigError(f"metadata_mode is conservative or union, not {mode!r}")
-
-
-def _check_models(models: Mapping[str, LLM], router: Router) -> None:
-    check_router(router)
-    if not isinstance(models, Mapping):
-        raise ConfigError(f"models is a mapping of names, not a {type(models).__name__}")
-    if set(models) != set(pool := router.pool):
-        raise ConfigError(
-            f"the router chooses among {', '.join(pool)}; models has "
-            f"{', '.join(models) or 'none'}: give one LLM for each name"
-        )
-    for name, model in models.items():
-        if not isinstance(model, LLM):
-            raise ConfigError(f"{name} is a {type(model).__name__}, no LlamaIndex LLM")

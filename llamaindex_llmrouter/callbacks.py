@@ -70,7 +70,7 @@ def lend(models: Iterable[LLM]) -> None:
     for model in models:
         current = model.callback_manager
         if not isinstance(current, Lent):
-            lent = Lent(current)
+            lent = Lent(current or CallbackManager())
             if not lent.has_own_handlers:
                 model.callback_manager = cast("CallbackManager", lent)
 

@@ -667,6 +667,40 @@ def test_a_change_is_checked_as_the_constructor_does(changed: Any, make: Any, fa
         changed(make(), models={"x": fake(name="x")}).chat(HI)
 
 
+@changes
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("failover", "nope"),
+        ("failover_on", ValueError),
+        ("listeners", print),
+        ("reliability", None),
+        ("callback_manager", "mine"),
+        ("router", KNNRouter),
+        ("models", ["a", "b"]),
+        ("models", {"a": "gpt", "b": "gpt"}),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(
+    changed: Any, name: str, value: Any, make: Any
+) -> None:
+    llm = make()
+    before = getattr(llm, name)
+    with pytest.raises(ValueError, match=rf"{name}|no LlamaIndex LLM|a router is an instance"):
+        changed(llm, **{name: value})
+    if name in ("models", "router"):
+        assert getattr(llm, name) is before
+    with pytest.raises(ValueError, match=rf"{name}|no LlamaIndex LLM|a router is an instance"):
+        RouterLLM(**{"models": llm.models, "router": llm.router, name: value})
+
+
+def test_without_a_callback_manager_there_is_the_default(make: Any) -> None:
+    llm = make()
+    llm.callback_manager = None
+    llm.models["a"].callback_manager = None
+    assert llm.chat(HI).message.content == "hello from a"
+
+
 def test_a_change_forgets_no_more_than_it_must(make: Any) -> None:
     llm = make()
     kept = {name: getattr(llm, name) for name in ("_authors", "_known", "_deciding")}

@@ -1,4 +1,4 @@
-"""What every method of the router LLM needs: models, who decides, what a call amounts to."""
+"""What every method of the router LLM needs: models, who decides, what is known of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, Self
 
-from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
+from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.prompts import BasePromptTemplate
 from pydantic import ConfigDict, Field, computed_field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -27,14 +26,11 @@ from llamaindex_llmrouter.capabilities import (
 from llamaindex_llmrouter.delegation import Delegation
 from llamaindex_llmrouter.events import announce_decided
 from llamaindex_llmrouter.identity import made_of
-from llamaindex_llmrouter.messages import count_tokens, query_of
 from llamaindex_llmrouter.options import OPTIONS, check, check_match
-from llamaindex_llmrouter.requests import PREFIX, Conversation, Request, provider_of, split
+from llamaindex_llmrouter.requests import provider_of
 from shared_core.dispatch import Dispatcher, twins_of
-from shared_core.errors import ConfigError
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
-from shared_core.query import Query
 from shared_core.reliability import Reliability
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import Mode, StickyRouter
@@ -128,10 +124,10 @@ class RouterBase(FunctionCallingLLM):
         return self.router.pool.completed({n: facts_of(m) for n, m in self.models.items()})
 
     @cached_property
-    def _windows(self) -> list[int]:
-        """The windows that are known, from the smallest to the largest."""
+    def _windows(self) -> set[int]:
+        """The windows that are known."""
         known = self._known.values()
-        return sorted(one.context_window for one in known if one.context_window is not None)
+        return {one.context_window for one in known if one.context_window is not None}
 
     @cached_property
     def _providers(self) -> dict[str, str]:
@@ -183,74 +179,3 @@ class RouterBase(FunctionCallingLLM):
     def metadata(self) -> LLMMetadata:
         """What holds whichever model is chosen; tools go to the models that can call them."""
         return pool_metadata(self.router.pool, self.models, self.metadata_mode)
-
-    def _chat_request(
-        self,
-        messages: Sequence[ChatMessage],
-        kwargs: Mapping[str, Any],
-        **about: Any,
-    ) -> tuple[Request, Conversation, dict[str, Any]]:
-        """A conversation to route, and the keyword arguments to hand on."""
-        own, options = split(kwargs)
-        if isinstance(messages, str):
-            raise ConfigError("a chat takes a list of ChatMessage; for one text there is complete")
-        conversation = Conversation(messages, self._authors, self._providers)
-        about |= _of_call(options) | own
-        if about.get("tools"):  # whatever a candidate says of itself
-            about["exclude"] = self._unable
-        query = self._served(conversation.query(**about), messages, about.get("tools") or ())
-        return Request(query, self.callback_manager, conversation.note), conversation, options
-
-    def _text_request(
-        self, prompt: str, formatted: bool, kwargs: Mapping[str, Any]
-    ) -> tuple[Request, dict[str, Any]]:
-        """A text to route, and the keyword arguments to hand on: those the caller gave."""
-        own, options = split({**kwargs, "formatted": True} if formatted else kwargs)
-        query = query_of(prompt, **_of_call(options), **own)
-        return Request(self._served(query, prompt), self.callback_manager), options
-
-    def _prompt_request(
-        self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
-    ) -> tuple[Request, dict[str, Any]]:
-        """A prompt to route, and its arguments to hand on."""
-        own, args = split(prompt_args)
-        messages = prompt.format_messages(llm=self, **args)
-        if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
-            about["text"] = text
-        query = self._served(query_of(messages, **about, **own), messages)
-        return Request(query, self.callback_manager), args
-
-    def _served(
-        self, query: Query, said: Sequence[ChatMessage] | str, tools: Sequence[Any] = ()
-    ) -> Query:
-        """The query for those who can serve it; its size is counted where an estimate may not do.
-
-        Prompts and histories that LlamaIndex packs fill a window to the last token.
-        """
-        size = query.input_tokens + (query.reserved_output or 0)
-        if self._windows and size > self._windows[0] and query.sure_tokens <= self._windows[-1]:
-            query = query.counted(count_tokens(said, tools))
-        return self._known.narrowed(query)
-
-    def _structured_request(
-        self,
-        prompt: BasePromptTemplate,
-        llm_kwargs: Mapping[str, Any] | None,
-        prompt_args: Mapping[str, Any],
-    ) -> tuple[Request, dict[str, Any] | None, dict[str, Any]]:
-        """The request, the keyword arguments for the model and those for the prompt."""
-        own, extra = split(llm_kwargs or {})
-        ours = {PREFIX + name: value for name, value in own.items()}
-        needs = ["structured_output"]
-        request, args = self._prompt_request(prompt, {**prompt_args, **ours}, needs=needs)
-        return request, None if llm_kwargs is None else extra, args
-
-
-def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the keyword arguments of a call say about the query; a limit only if it is a number."""
-    limit = options.get("max_tokens")
-    said = {
-        "reserved_output": limit if isinstance(limit, int) else None,
-        "tools": options.get("tools"),
-    }
-    return {name: value for name, value in said.items() if value}

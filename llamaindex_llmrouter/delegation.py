@@ -53,7 +53,7 @@ class Delegation:
     def run(self, request: Request, ask: Callable[[LLM], Value]) -> Value:
         """The chosen model's answer, with the decision's record."""
         with own_errors(), self._reporting(request):
-            decision, answer = self.dispatcher.run(request.query, self._call(ask))
+            decision, answer = self.dispatcher.run(request.query(), self._call(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
@@ -61,7 +61,8 @@ class Delegation:
     async def arun(self, request: Request, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
         """``run`` for coroutines."""
         with own_errors(), self._reporting(request):
-            decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
+            query = await request.aquery()
+            decision, answer = await self.dispatcher.arun(query, self._acall(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
@@ -83,7 +84,7 @@ class Delegation:
             stream: the call.
         """
         pieces = self.dispatcher.stream(
-            request.query, self._call(ask), lambda name: stream(self.models[name])
+            request.query(), self._call(ask), lambda name: stream(self.models[name])
         )
         with own_errors(), self._reporting(request):
             first = next(pieces, None)
@@ -103,7 +104,8 @@ class Delegation:
                 async for piece in pieces:
                     yield piece
 
-        pieces = self.dispatcher.astream(request.query, self._acall(ask), pieces_of)
+        query = await request.aquery()
+        pieces = self.dispatcher.astream(query, self._acall(ask), pieces_of)
         with own_errors(), self._reporting(request):
             first = await anext(pieces, None)
         return _aresumed(first, pieces, request.heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from llamaindex_llmrouter.histories import has_signed_thoughts, has_strange_call
 from llamaindex_llmrouter.messages import shown_of, turns_of
 from shared_core.conversation import query_from
 from shared_core.errors import ConfigError
+from shared_core.pool import ModelPool
 from shared_core.query import Query
 
 PREFIX: Final = "llm_router_"
@@ -28,19 +30,39 @@ _FIELDS: Final = ("model", "conversation", "tags", "cost_weight", "deadline", "m
 Heard = Callable[[str, Any], None]
 
 
+def unheard(model: str, answer: Any) -> None:
+    """Answers of which nothing is remembered."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A call that is to be routed.
 
     Args:
-        query: what the router judges.
+        asked: what the router judges.
+        known: the pool with all that is known of its models.
         callbacks: the router's, for models without their own.
+        count: tokens of the input, where an estimate may not do.
         heard: told which model answered, and what.
     """
 
-    query: Query
+    asked: Query
+    known: ModelPool
     callbacks: CallbackManager
-    heard: Heard = lambda model, answer: None
+    count: Callable[[], int] | None = None
+    heard: Heard = unheard
+
+    def query(self) -> Query:
+        """What is asked, for those who can serve it."""
+        return self._served(None if self.count is None else self.count())
+
+    async def aquery(self) -> Query:
+        """``query`` without blocking the event loop."""
+        return self._served(None if self.count is None else await asyncio.to_thread(self.count))
+
+    def _served(self, counted: int | None) -> Query:
+        asked = self.asked if counted is None else self.asked.counted(counted)
+        return self.known.narrowed(asked)
 
 
 class Conversation:

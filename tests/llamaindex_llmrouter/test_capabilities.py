@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import AudioBlock, ChatMessage, DocumentBlock, ImageBlock
 from llama_index.core.llms import MockLLM
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
 
 from llamaindex_llmrouter import (
     Always,
@@ -21,6 +25,7 @@ from llamaindex_llmrouter import (
     NoEligibleModel,
     RouterLLM,
 )
+from llamaindex_llmrouter.messages import count_tokens
 from shared_core.errors import DeadlineExceeded
 from shared_core.reliability import Reliability
 
@@ -88,9 +93,52 @@ def test_a_window_that_llama_index_fills_is_not_too_small(make: Any, words: str)
     assert asked == len(llm.models["a"].calls) - asked > 1
 
 
+class Song(BaseModel):
+    """A song."""
+
+    title: str
+
+
 def test_room_for_the_answer_counts(make: Any) -> None:
     llm = make(a={"window": 500}, b={"window": 9000})
-    assert llm.chat([ChatMessage("hi")], max_tokens=1000).message.content == "hello from b"
+    hi, prompt, limit = [ChatMessage("hi")], PromptTemplate("hi"), {"max_tokens": 1000}
+    assert llm.chat(hi, **limit).message.content == "hello from b"
+    assert llm.structured_predict(Song, prompt, llm_kwargs=limit).title == "b"
+    assert llm.as_structured_llm(Song).chat(hi, **limit).raw == Song(title="b")
+
+
+LONG = "word " * 2000
+CALLS: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("chat", "achat", "astream_chat"), ([ChatMessage(LONG)],)),
+    **dict.fromkeys(("complete", "acomplete", "astream_complete", "route", "aroute"), (LONG,)),
+    **dict.fromkeys(("chat_with_tools", "achat_with_tools"), ([], LONG)),
+    **dict.fromkeys(("apredict", "astream"), (PromptTemplate(LONG),)),
+    "astructured_predict": (Song, PromptTemplate(LONG)),
+}
+
+
+@pytest.mark.parametrize("form", CALLS)
+async def test_tokens_are_counted_where_the_estimate_decides_and_not_on_the_loop(
+    form: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[threading.Thread] = []
+
+    def counting(*args: Any) -> int:
+        where.append(threading.current_thread())
+        return count_tokens(*args)
+
+    monkeypatch.setattr("llamaindex_llmrouter.intake.count_tokens", counting)
+    for windows, is_counted in (
+        ((1000, 100_000), False),
+        ((3000, 100_000), True),
+        ((9000, 9000), False),
+    ):
+        llm = make(a={"window": windows[0]}, b={"window": windows[1]})
+        called = getattr(llm, form)(*CALLS[form])
+        await called if inspect.iscoroutine(called) else called
+        assert len(where) == is_counted
+        if where:
+            assert (where.pop() is threading.main_thread()) == (form[0] != "a")
 
 
 def test_a_limit_that_is_no_number_is_left_to_the_model(make: Any) -> None:
@@ -179,8 +227,8 @@ async def test_a_call_has_a_deadline_a_budget_and_a_trade_off(make: Any) -> None
     with pytest.raises(DeadlineExceeded):
         await llm.achat([ChatMessage("hi")], llm_router_deadline=0.1)
     assert all(not set(call) & {"llm_router_deadline"} for call in llm.models["a"].calls)
-    query = llm._chat_request([ChatMessage("hi")], {"llm_router_max_cost": 0.5, "top_p": 1})[0]
-    assert query.query.max_cost == 0.5
+    request = llm._chat_request([ChatMessage("hi")], {"llm_router_max_cost": 0.5, "top_p": 1})[0]
+    assert request.query().max_cost == 0.5
     with pytest.raises(ConfigError, match="llm_router_modle: a call can set llm_router_model"):
         llm.chat([ChatMessage("hi")], llm_router_modle="a")
 

@@ -93,6 +93,14 @@ class RouterBase(FunctionCallingLLM):
         for stale in _WORKED_OUT_FROM.get(name, ()):
             vars(self).pop(stale, None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What the constructor takes; callbacks belong to the process, as memories do."""
+        kept = {"models", "router", *OPTIONS} - {"callback_manager"}
+        return {name: getattr(self, name) for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        RouterBase.__init__(self, **state)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """The same models, router and listeners, which hold clients and locks; else independent."""
         copied = copy.copy(self)

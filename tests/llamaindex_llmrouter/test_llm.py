@@ -6,6 +6,7 @@ import asyncio
 import copy
 import inspect
 import json
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ from llamaindex_llmrouter import (
     OutcomeTable,
     PoolError,
     Query,
+    Reliability,
     Router,
     RouterLLM,
     RoutingDecision,
@@ -718,6 +720,34 @@ def test_a_deep_copy_has_the_same_models_and_its_own_memory(make: Any) -> None:
     assert other.models["a"] is llm.models["a"]
     assert other.models is not llm.models
     assert other._authors is not llm._authors
+
+
+def heard(event: RoutingEvent) -> None:
+    """A listener that can be pickled."""
+
+
+ROUTERS: dict[str, Callable[[], Router]] = {
+    "always": lambda: Always(["a", "b"]),
+    "learned": lambda: KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS)),
+    "sticky": lambda: StickyRouter(KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS))),
+}
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_a_pickled_one_is_as_it_was(router: str, make: Any) -> None:
+    options = {"sticky": "conversation", "failover": False, "listeners": (heard,)}
+    options |= {"reliability": Reliability(deadline=5), "failover_on": (TimeoutError,)}
+    llm = make(router=ROUTERS[router](), options=options)
+    llm.chat(HI, llm_router_conversation="1")
+    again = pickle.loads(pickle.dumps(llm))
+    assert {name: getattr(again, name) for name in options} == options
+    assert kept_under(again) == kept_under(llm)
+    assert again.complete("add two").text == llm.complete("add two").text
+
+
+def test_what_cannot_be_pickled_is_not_left_out(make: Any) -> None:
+    with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
+        pickle.dumps(make(options={"listeners": (lambda event: None,)}))
 
 
 @pytest.mark.filterwarnings("ignore::pydantic.json_schema.PydanticJsonSchemaWarning")

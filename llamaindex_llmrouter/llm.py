@@ -65,6 +65,8 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
     goes for answers with ids no other provider takes, and with signed thinking once their tool
     loop is closed.
 
+    A pickle of it takes models, router and options along, but no callback manager and no memories.
+
     When every model fails, a call raises the last one's own error, so that what handles that error
     goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.
 

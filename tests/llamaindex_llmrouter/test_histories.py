@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    CitationBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -182,6 +183,23 @@ async def test_failover_inside_a_tool_loop_repairs_too() -> None:
     assert answer.additional_kwargs["llm_router"]["cause"] == "failover"
     assert answer.message.content == "hello from b"
     assert SAFE.fullmatch(llm.models["b"].calls[-1]["asked"][1].blocks[0].tool_call_id)
+
+
+async def test_an_answer_is_known_by_what_it_quotes_too() -> None:
+    class Quoting(OtherProvider):
+        def _message(self, messages: Any, tools: Any) -> ChatMessage:
+            message = super()._message(messages, tools)
+            about = {"source": "s", "title": "t", "additional_location_info": {}}
+            quoted = CitationBlock(cited_content=TextBlock(text="sunny"), **about)
+            return message.model_copy(update={"blocks": [quoted, *message.blocks]})
+
+    models = {"a": Quoting(name="a"), "b": FakeProvider(name="b"), "c": OtherProvider(name="c")}
+    llm = RouterLLM(models, Always(["a", "b", "c"]))
+    history = loop_of(llm)
+    got = await received(llm, "chat_with_tools", history, "b")
+    assert [block.block_type for block in got[1].blocks] == ["citation", "tool_call"]
+    got = await received(llm, "chat_with_tools", history, "a")
+    assert got[1] is history[1]
 
 
 async def test_an_agent_that_changes_models_between_questions() -> None:

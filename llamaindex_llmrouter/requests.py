@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +25,11 @@ PREFIX: Final = "llm_router_"
 FORCE: Final = "llm_router_model"
 """Keyword that names the model to use."""
 
+_PREFIXES: Final = (PREFIX, "llmrouter_")
+"""How such keywords begin, the other framework's among them: none is to be passed on unheeded."""
+
 _FIELDS: Final = ("model", "conversation", "tags", "cost_weight", "deadline", "max_cost")
+_KEYWORDS: Final = tuple(PREFIX + name for name in _FIELDS)
 
 Heard = Callable[[str, Any], None]
 
@@ -134,10 +138,12 @@ def split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         ConfigError: a keyword is for the router, which has no such field.
     """
-    own = {name.removeprefix(PREFIX): v for name, v in kwargs.items() if name.startswith(PREFIX)}
-    if not own:
+    ours = {name for name in kwargs if name.startswith(_PREFIXES)}
+    if not ours:
         return {}, dict(kwargs)
-    if unknown := sorted(set(own) - set(_FIELDS)):
-        told = ", ".join(PREFIX + name for name in unknown)
-        raise ConfigError(f"{told}: a call can set {', '.join(PREFIX + name for name in _FIELDS)}")
-    return own, {name: v for name, v in kwargs.items() if not name.startswith(PREFIX)}
+    if unknown := sorted(ours.difference(_KEYWORDS)):
+        raise ConfigError(f"{', '.join(unknown)}: a call can set {', '.join(_KEYWORDS)}")
+    own = {name.removeprefix(PREFIX): kwargs[name] for name in ours}
+    if not isinstance(conversation := own.get("conversation"), Hashable):
+        raise ConfigError(f"{PREFIX}conversation is an id, not the {type(conversation).__name__}")
+    return own, {name: value for name, value in kwargs.items() if name not in ours}

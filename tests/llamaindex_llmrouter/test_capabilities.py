@@ -229,8 +229,24 @@ async def test_a_call_has_a_deadline_a_budget_and_a_trade_off(make: Any) -> None
     assert all(not set(call) & {"llm_router_deadline"} for call in llm.models["a"].calls)
     request = llm._chat_request([ChatMessage("hi")], {"llm_router_max_cost": 0.5, "top_p": 1})[0]
     assert request.query().max_cost == 0.5
-    with pytest.raises(ConfigError, match="llm_router_modle: a call can set llm_router_model"):
-        llm.chat([ChatMessage("hi")], llm_router_modle="a")
+
+
+@pytest.mark.parametrize("form", CALLS)
+@pytest.mark.parametrize("wish", ["llm_router_modle", "llmrouter_model", "llmrouter_tags"])
+async def test_a_misspelt_wish_is_told_of(form: str, wish: str, make: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{wish}: a call can set llm_router_model"):
+        called = getattr(make(), form)(*CALLS[form], **{wish: "a"})
+        await called
+
+
+def test_a_misspelt_wish_in_a_structured_call_is_told_of(make: Any) -> None:
+    with pytest.raises(ConfigError, match="llmrouter_tags: a call can set"):
+        make().as_structured_llm(Song).chat([ChatMessage("hi")], llmrouter_tags=["eu"])
+
+
+def test_a_conversation_is_known_by_an_id(make: Any) -> None:
+    with pytest.raises(ConfigError, match="llm_router_conversation is an id, not the list"):
+        make().complete("hi", llm_router_conversation=["1"])
 
 
 async def test_the_router_has_a_deadline_for_every_call(make: Any) -> None:

@@ -19,6 +19,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.tools import BaseTool
 from llama_index.core.utils import get_tokenizer, resolve_binary
+from pydantic import BaseModel
 
 from shared_core.conversation import Role, Turn, query_from, tokens_of_media
 from shared_core.query import Query, estimate_tokens
@@ -110,6 +111,15 @@ def routing_record(response: ChatResponse | CompletionResponse) -> dict[str, Any
     """The decision's record on a response, as ``RoutingDecision.to_dict`` gives it, or None."""
     record: dict[str, Any] | None = response.additional_kwargs.get(RECORD)
     return record
+
+
+def text_of(value: Any) -> str:
+    """What an answer of any kind says."""
+    if isinstance(value, ChatResponse):
+        return value.message.content or ""
+    if isinstance(value, CompletionResponse):
+        return value.text
+    return value.model_dump_json() if isinstance(value, BaseModel) else str(value)
 
 
 def field_of(value: Any, name: str) -> Any:

@@ -117,6 +117,12 @@ CALLS: dict[str, tuple[Any, ...]] = {
 }
 
 
+async def call(llm: RouterLLM, form: str, **options: Any) -> None:
+    called = getattr(llm, form)(*CALLS[form], **options)
+    if inspect.iscoroutine(called):
+        await called
+
+
 @pytest.mark.parametrize("form", CALLS)
 async def test_tokens_are_counted_where_the_estimate_decides_and_not_on_the_loop(
     form: str, make: Any, monkeypatch: pytest.MonkeyPatch
@@ -134,8 +140,7 @@ async def test_tokens_are_counted_where_the_estimate_decides_and_not_on_the_loop
         ((9000, 9000), False),
     ):
         llm = make(a={"window": windows[0]}, b={"window": windows[1]})
-        called = getattr(llm, form)(*CALLS[form])
-        await called if inspect.iscoroutine(called) else called
+        await call(llm, form)
         assert len(where) == is_counted
         if where:
             assert (where.pop() is threading.main_thread()) == (form[0] != "a")
@@ -235,8 +240,7 @@ async def test_a_call_has_a_deadline_a_budget_and_a_trade_off(make: Any) -> None
 @pytest.mark.parametrize("wish", ["llm_router_modle", "llmrouter_model", "llmrouter_tags"])
 async def test_a_misspelt_wish_is_told_of(form: str, wish: str, make: Any) -> None:
     with pytest.raises(ConfigError, match=f"^{wish}: a call can set llm_router_model"):
-        called = getattr(make(), form)(*CALLS[form], **{wish: "a"})
-        await called
+        await call(make(), form, **{wish: "a"})
 
 
 def test_a_misspelt_wish_in_a_structured_call_is_told_of(make: Any) -> None:

@@ -9,7 +9,7 @@ import json
 import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_type_hints
@@ -17,9 +17,12 @@ from typing import Any, get_type_hints
 import pytest
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    ChatResponse,
+    CompletionResponse,
     ImageBlock,
     MessageRole,
     TextBlock,
+    ThinkingBlock,
     ToolCallBlock,
 )
 from llama_index.core.callbacks import CallbackManager
@@ -207,6 +210,63 @@ async def test_an_error_after_the_first_piece_passes_through(form: str, make: An
     with pytest.raises(TimeoutError, match="late"):
         await replies(llm, form, *args)
     assert not llm.models["b"].calls
+
+
+STREAMS = [form for form in (*BASE, *TOOLS) if "stream" in form]
+
+
+def silent_at_first(fake: Any, **first: Any) -> Any:
+    """A provider whose streams begin with a piece that has only what is given."""
+
+    class Silent(fake):  # type: ignore[misc]
+        def _pieces(self, response: ChatResponse) -> Iterator[ChatResponse]:
+            yield ChatResponse(message=ChatMessage(role="assistant", **first), delta="")
+            if self.late:
+                raise self.fail
+            yield from super()._pieces(response)
+
+        def _parts(self, response: CompletionResponse) -> Iterator[CompletionResponse]:
+            yield CompletionResponse(text="", delta="")
+            if self.late:
+                raise self.fail
+            yield from super()._parts(response)
+
+    return Silent
+
+
+@pytest.mark.parametrize("form", STREAMS)
+@pytest.mark.parametrize("first", [{}, {"content": ""}, {"blocks": [ThinkingBlock(content="")]}])
+async def test_a_piece_that_says_nothing_is_no_first_word(
+    form: str, first: dict[str, Any], fake: Any
+) -> None:
+    args, kwargs = arguments(form)
+    double = silent_at_first(fake, **first)
+    models = {"a": double(name="a", fail=TimeoutError(), late=True), "b": double(name="b")}
+    found = await replies(RouterLLM(models, Always(["a", "b"])), form, *args, **kwargs)
+    record = routing_record(found[-1])
+    assert record is not None
+    assert (record["model"], record["cause"]) == ("b", "failover")
+    assert [plain(piece) for piece in found] == await replies(models["b"], form, *args, **kwargs)
+
+
+@pytest.mark.parametrize("form", [form for form in STREAMS if "chat" in form])
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"content": "Well"},
+        {"blocks": [ThinkingBlock(content="hm")]},
+        {"blocks": [ToolCallBlock(tool_name="weather", tool_kwargs={})]},
+        {"additional_kwargs": {"tool_calls": [{}]}},
+    ],
+)
+async def test_a_thought_and_a_call_are_first_words(
+    form: str, first: dict[str, Any], fake: Any
+) -> None:
+    args, kwargs = arguments(form)
+    double = silent_at_first(fake, **first)
+    models = {"a": double(name="a", fail=TimeoutError(), late=True), "b": double(name="b")}
+    with pytest.raises(TimeoutError):
+        await replies(RouterLLM(models, Always(["a", "b"])), form, *args, **kwargs)
 
 
 @pytest.mark.parametrize("form", ALL_FORMS)

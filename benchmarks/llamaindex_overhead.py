@@ -86,7 +86,7 @@ def main() -> None:
     routed = RouterLLM({"a": bare, "b": Instant()}, Always(["a", "b"]))
     print("call                      bare us   routed us   deciding us   added us")
     for told, messages in (("one message", QUESTION), ("12 messages", HISTORY)):
-        query = routed._chat_request(messages, {})[0].query
+        query = routed._chat_request(messages, {})[0].query()
         deciding = median(lambda query=query: routed._deciding.route(query))
         show(f"chat, {told}", *by_turns(bare.chat, routed.chat, messages), deciding)
         show(f"achat, {told}", *asyncio.run(by_turns_async(bare, routed, messages)), deciding)

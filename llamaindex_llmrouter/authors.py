@@ -10,6 +10,7 @@ from typing import Final
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
+from llamaindex_llmrouter.messages import turns_of
 from shared_core.conversation import Turn
 from shared_core.routers.sticky import Memory
 
@@ -35,7 +36,8 @@ class Authors:
     def note(self, turns: Sequence[Turn], answer: ChatMessage, model: str) -> None:
         """Remember that the model answered these turns so."""
         requests = _latest_requests(turns)
-        self._memory.note(hash((*requests[-1:], answer.content or "", *_calls(answer))), model)
+        (said,) = turns_of([answer])
+        self._memory.note(hash((*requests[-1:], said.text, *_calls(answer))), model)
         self._memory.note(hash(("", *requests)), model)
 
     def of(self, messages: Sequence[ChatMessage], turns: Sequence[Turn]) -> list[str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from llama_index.core.base.llms.types import LLMMetadata
-from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW, DEFAULT_NUM_OUTPUTS
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
@@ -17,6 +17,9 @@ from shared_core.query import ABILITIES
 MetadataMode = Literal["conservative", "union"]
 
 _TOOLS: Final = frozenset({"tools", "tool_choice"})
+
+_UNKNOWN_OUTPUT: Final = -1
+"""What LlamaIndex writes for an output whose length nobody said."""
 
 
 def can_call_tools(model: LLM) -> bool:
@@ -43,19 +46,29 @@ def pool_metadata(pool: ModelPool, models: Mapping[str, LLM], mode: MetadataMode
 
     Tools are claimed where any model can call them, since the router asks only those then. The
     window is the smallest, or for ``union`` the largest; the router asks only models whose window
-    is large enough.
+    is large enough. The output is as long as leaves room for a prompt that LlamaIndex packs by it,
+    beside the answer of any model that has such a window.
     """
     each = [model.metadata for model in models.values()]
     windows = [pool[name].context_window or m.metadata.context_window for name, m in models.items()]
-    outputs = [one.num_output for one in each if one.num_output != -1]
+    window = (min if mode == "conservative" else max)(windows)
     return LLMMetadata(
-        context_window=(min if mode == "conservative" else max)(windows),
-        num_output=min(outputs, default=-1),
+        context_window=window,
+        num_output=_num_output(window, windows, [one.num_output for one in each]),
         is_chat_model=all(one.is_chat_model for one in each),
         is_function_calling_model=any(map(can_call_tools, models.values())),
         model_name="llmrouter",
         system_role=each[0].system_role,
     )
+
+
+def _num_output(window: int, windows: Sequence[int], outputs: Sequence[int]) -> int:
+    """Tokens of a window that no prompt may take, so that each model with that much has room."""
+    if set(outputs) == {_UNKNOWN_OUTPUT}:
+        return _UNKNOWN_OUTPUT
+    taken = [DEFAULT_NUM_OUTPUTS if one == _UNKNOWN_OUTPUT else one for one in outputs]
+    rooms = (own - out for own, out in zip(windows, taken, strict=True) if own >= window)
+    return window - min(rooms)
 
 
 def warn_of_undeclared_windows(pool: ModelPool, models: Mapping[str, LLM]) -> None:

@@ -15,10 +15,10 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
 )
 
-from llamaindex_llmrouter.base import RouterBase
+from llamaindex_llmrouter.intake import Intake
 
 
-class ChatMethods(RouterBase):
+class ChatMethods(Intake):
     """Chats and completions."""
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:

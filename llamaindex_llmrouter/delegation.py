@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Awaitable,
     Callable,
     Generator,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, closing, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
-from pydantic import BaseModel
 
+from llamaindex_llmrouter.callbacks import reporting_to
 from llamaindex_llmrouter.histories import calls_of
-from llamaindex_llmrouter.messages import RESPONSES, field_of, with_record
-from llamaindex_llmrouter.requests import Heard, Request
+from llamaindex_llmrouter.messages import RESPONSES, field_of, text_of, with_record
+from llamaindex_llmrouter.pieces import afrom_first_word, aresumed, from_first_word, resumed
+from llamaindex_llmrouter.requests import Request
 from shared_core.decision import Answer
-from shared_core.dispatch import Dispatcher, Streamed
+from shared_core.dispatch import Dispatcher
 from shared_core.errors import own_errors
 from shared_core.scorers.likelihood import certainty_of
 
@@ -51,16 +51,17 @@ class Delegation:
 
     def run(self, request: Request, ask: Callable[[LLM], Value]) -> Value:
         """The chosen model's answer, with the decision's record."""
-        with own_errors():
-            decision, answer = self.dispatcher.run(request.query, self._call(ask))
+        with own_errors(), self._reporting(request):
+            decision, answer = self.dispatcher.run(request.query(), self._call(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
 
     async def arun(self, request: Request, ask: Callable[[LLM], Awaitable[Value]]) -> Value:
         """``run`` for coroutines."""
-        with own_errors():
-            decision, answer = await self.dispatcher.arun(request.query, self._acall(ask))
+        with own_errors(), self._reporting(request):
+            query = await request.aquery()
+            decision, answer = await self.dispatcher.arun(query, self._acall(ask))
         value: Value = answer.value
         request.heard(decision.model, value)
         return with_record(value, decision.to_dict())
@@ -82,11 +83,13 @@ class Delegation:
             stream: the call.
         """
         pieces = self.dispatcher.stream(
-            request.query, self._call(ask), lambda name: stream(self.models[name])
+            request.query(),
+            self._call(ask),
+            lambda name: from_first_word(stream(self.models[name])),
         )
-        with own_errors():
+        with own_errors(), self._reporting(request):
             first = next(pieces, None)
-        return _resumed(first, pieces, request.heard)
+        return resumed(first, pieces, request.heard)
 
     async def astream(
         self,
@@ -95,17 +98,18 @@ class Delegation:
         stream: Callable[[LLM], Awaitable[AsyncGenerator[Value, None]]],
     ) -> AsyncGenerator[Value, None]:
         """``stream`` for coroutines that return asynchronous generators."""
-
-        async def pieces_of(model: str) -> AsyncGenerator[Value, None]:
-            pieces = await stream(self.models[model])
-            async with aclosing(pieces) if hasattr(pieces, "aclose") else nullcontext():
-                async for piece in pieces:
-                    yield piece
-
-        pieces = self.dispatcher.astream(request.query, self._acall(ask), pieces_of)
-        with own_errors():
+        query = await request.aquery()
+        pieces = self.dispatcher.astream(
+            query,
+            self._acall(ask),
+            lambda name: afrom_first_word(partial(stream, self.models[name])),
+        )
+        with own_errors(), self._reporting(request):
             first = await anext(pieces, None)
-        return _aresumed(first, pieces, request.heard)
+        return aresumed(first, pieces, request.heard)
+
+    def _reporting(self, request: Request) -> AbstractContextManager[None]:
+        return reporting_to(request.callbacks, self.models.values())
 
     def _call(self, ask: Callable[[LLM], Any]) -> Callable[..., Answer]:
         def call(name: str, prompt: str | None = None) -> Answer:
@@ -123,41 +127,10 @@ class Delegation:
         return call
 
 
-def _resumed(
-    first: Streamed[Value] | None, rest: Iterator[Streamed[Value]], heard: Heard
-) -> Generator[Value, None, None]:
-    """The pieces with the record, the first one heard already."""
-    if first is None:
-        return
-    record = first.decision.to_dict()
-    with closing(rest):  # type: ignore[type-var]
-        piece = _piece(first)
-        yield with_record(piece, record)
-        for streamed in rest:
-            piece = _piece(streamed)
-            yield with_record(piece, record)
-    heard(first.decision.model, piece)
-
-
-async def _aresumed(
-    first: Streamed[Value] | None, rest: AsyncIterator[Streamed[Value]], heard: Heard
-) -> AsyncGenerator[Value, None]:
-    if first is None:
-        return
-    record = first.decision.to_dict()
-    async with aclosing(rest):  # type: ignore[type-var]
-        piece = _piece(first)
-        yield with_record(piece, record)
-        async for streamed in rest:
-            piece = _piece(streamed)
-            yield with_record(piece, record)
-    heard(first.decision.model, piece)
-
-
 def _answer(model: str, value: Any) -> Answer:
     """What a model answered, with the token counts that integrations leave with it."""
     if not isinstance(value, RESPONSES):
-        return Answer(model, _text_of(value), value)
+        return Answer(model, text_of(value), value)
     logprob, entropy = certainty_of(_tokens_of(value))
     return Answer(
         model,
@@ -193,7 +166,7 @@ def _tokens_of(response: ChatResponse | CompletionResponse) -> list[Any]:
 
 def _judged(response: ChatResponse | CompletionResponse) -> str:
     """What scorers read: what is said, then the tool calls as JSON, arguments in order of names."""
-    said = _text_of(response)
+    said = text_of(response)
     calls = calls_of(response.message) if isinstance(response, ChatResponse) else ()
     if not calls:
         return said
@@ -204,21 +177,3 @@ def _judged(response: ChatResponse | CompletionResponse) -> str:
         default=str,
     )
     return f"{said}\n{told}" if said else told
-
-
-def _text_of(value: Any) -> str:
-    if isinstance(value, ChatResponse):
-        return value.message.content or ""
-    if isinstance(value, CompletionResponse):
-        return value.text
-    return value.model_dump_json() if isinstance(value, BaseModel) else str(value)
-
-
-def _piece(streamed: Streamed[Value]) -> Value:
-    """A piece of a stream; an answer that was heard whole is the stream's only piece."""
-    if streamed.decision.answer is None:
-        return cast("Value", streamed.piece)
-    value: Value = streamed.decision.answer.value
-    if not isinstance(value, RESPONSES):
-        return value
-    return cast("Value", value.model_copy(update={"delta": _text_of(value)}))

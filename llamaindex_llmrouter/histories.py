@@ -17,6 +17,7 @@ from typing import Any, Final
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ContentBlock,
+    MessageRole,
     ThinkingBlock,
     ToolCallBlock,
 )
@@ -68,12 +69,12 @@ def readable(messages: Sequence[ChatMessage], foreign: Sequence[bool]) -> list[C
 
 
 def _renamed_result(message: ChatMessage, renamed: Mapping[str, str]) -> ChatMessage:
-    new = renamed.get(str(message.additional_kwargs.get(_CALL_ID)))
+    given = message.additional_kwargs
+    is_result = _CALL_ID in given or message.role == MessageRole.TOOL  # ids may be None
+    new = renamed.get(str(given.get(_CALL_ID))) if is_result else None
     if new is None:
         return message
-    return message.model_copy(
-        update={"additional_kwargs": {**message.additional_kwargs, _CALL_ID: new}}
-    )
+    return message.model_copy(update={"additional_kwargs": {**given, _CALL_ID: new}})
 
 
 def _repaired(message: ChatMessage, renamed: dict[str, str], seen: Counter[str]) -> ChatMessage:

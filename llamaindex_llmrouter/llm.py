@@ -17,11 +17,11 @@ from llama_index.core.tools import BaseTool
 
 from llamaindex_llmrouter.chats import ChatMethods
 from llamaindex_llmrouter.prompts import PromptMethods
+from llamaindex_llmrouter.requests import Request
 from llamaindex_llmrouter.tool_calls import ToolMethods
 from shared_core.decision import RoutingDecision
 from shared_core.encoders.base import Encoder
 from shared_core.pool import ModelPool
-from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.sticky import untraced
 
@@ -64,6 +64,8 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
     ids for tool calls and their results, no thinking. Where nobody remembers who answered, that
     goes for answers with ids no other provider takes, and with signed thinking once their tool
     loop is closed.
+
+    A pickle of it takes models, router and options along, but no callback manager and no memories.
 
     When every model fails, a call raises the last one's own error, so that what handles that error
     goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.
@@ -125,7 +127,8 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
             ConfigError: the router has to hear answers before it can decide.
             NoEligibleModel: no model can serve this call.
         """
-        return self._deciding.route(self._dry(messages, tools, kwargs))
+        query = self._dry(messages, tools, kwargs).query()
+        return self._deciding.route(untraced(self._deciding, query))
 
     async def aroute(
         self,
@@ -134,15 +137,14 @@ class RouterLLM(ChatMethods, ToolMethods, PromptMethods):
         **kwargs: Any,
     ) -> RoutingDecision:
         """``route`` without blocking the event loop."""
-        return await self._deciding.aroute(self._dry(messages, tools, kwargs))
+        query = await self._dry(messages, tools, kwargs).aquery()
+        return await self._deciding.aroute(untraced(self._deciding, query))
 
     def _dry(
         self,
         messages: Sequence[ChatMessage] | str,
         tools: Sequence[BaseTool] | None,
         kwargs: Mapping[str, Any],
-    ) -> Query:
+    ) -> Request:
         asked = [ChatMessage(messages)] if isinstance(messages, str) else messages
-        return untraced(
-            self._deciding, self._chat_request(asked, kwargs, tools=tools or ())[0].query
-        )
+        return self._chat_request(asked, kwargs, tools=tools or ())[0]

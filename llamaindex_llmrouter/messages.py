@@ -18,7 +18,8 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.tools import BaseTool
-from llama_index.core.utils import get_tokenizer
+from llama_index.core.utils import get_tokenizer, resolve_binary
+from pydantic import BaseModel
 
 from shared_core.conversation import Role, Turn, query_from, tokens_of_media
 from shared_core.query import Query, estimate_tokens
@@ -112,6 +113,15 @@ def routing_record(response: ChatResponse | CompletionResponse) -> dict[str, Any
     return record
 
 
+def text_of(value: Any) -> str:
+    """What an answer of any kind says."""
+    if isinstance(value, ChatResponse):
+        return value.message.content or ""
+    if isinstance(value, CompletionResponse):
+        return value.text
+    return value.model_dump_json() if isinstance(value, BaseModel) else str(value)
+
+
 def field_of(value: Any, name: str) -> Any:
     """A field of what a provider sent, which may be a mapping or an object; None without it."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
@@ -151,8 +161,8 @@ def _hidden_text(block: BaseContentBlock) -> str:
         return block.content or ""
     if isinstance(block, ToolCallBlock):
         return f"{block.tool_name}{block.tool_kwargs}"
-    if _is_text_file(block) and isinstance(block.data, bytes):  # in base64: longer than its text
-        return block.data[: len(block.data) * 3 // 4].decode("ascii")
+    if _is_text_file(block) and isinstance(block.data, bytes):  # kept in base64
+        return resolve_binary(block.data).read().decode("utf-8", "replace")
     return ""
 
 

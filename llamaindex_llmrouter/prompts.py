@@ -8,10 +8,10 @@ from typing import Any
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model, TokenAsyncGen, TokenGen
 
-from llamaindex_llmrouter.base import RouterBase
+from llamaindex_llmrouter.intake import Intake
 
 
-class PromptMethods(RouterBase):
+class PromptMethods(Intake):
     """Prompts, with free and with structured answers."""
 
     def structured_predict(

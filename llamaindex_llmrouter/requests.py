@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 
 from llamaindex_llmrouter.authors import Authors
@@ -14,6 +16,7 @@ from llamaindex_llmrouter.histories import has_signed_thoughts, has_strange_call
 from llamaindex_llmrouter.messages import shown_of, turns_of
 from shared_core.conversation import query_from
 from shared_core.errors import ConfigError
+from shared_core.pool import ModelPool
 from shared_core.query import Query
 
 PREFIX: Final = "llm_router_"
@@ -22,9 +25,17 @@ PREFIX: Final = "llm_router_"
 FORCE: Final = "llm_router_model"
 """Keyword that names the model to use."""
 
+_PREFIXES: Final = (PREFIX, "llmrouter_")
+"""How such keywords begin, the other framework's among them: none is to be passed on unheeded."""
+
 _FIELDS: Final = ("model", "conversation", "tags", "cost_weight", "deadline", "max_cost")
+_KEYWORDS: Final = tuple(PREFIX + name for name in _FIELDS)
 
 Heard = Callable[[str, Any], None]
+
+
+def unheard(model: str, answer: Any) -> None:
+    """Answers of which nothing is remembered."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,30 @@ class Request:
     """A call that is to be routed.
 
     Args:
-        query: what the router judges.
+        asked: what the router judges.
+        known: the pool with all that is known of its models.
+        callbacks: the router's, for models without their own.
+        count: tokens of the input, where an estimate may not do.
         heard: told which model answered, and what.
     """
 
-    query: Query
-    heard: Heard = lambda model, answer: None
+    asked: Query
+    known: ModelPool
+    callbacks: CallbackManager
+    count: Callable[[], int] | None = None
+    heard: Heard = unheard
+
+    def query(self) -> Query:
+        """What is asked, for those who can serve it."""
+        return self._served(None if self.count is None else self.count())
+
+    async def aquery(self) -> Query:
+        """``query`` without blocking the event loop."""
+        return self._served(None if self.count is None else await asyncio.to_thread(self.count))
+
+    def _served(self, counted: int | None) -> Query:
+        asked = self.asked if counted is None else self.asked.counted(counted)
+        return self.known.narrowed(asked)
 
 
 class Conversation:
@@ -109,10 +138,12 @@ def split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         ConfigError: a keyword is for the router, which has no such field.
     """
-    own = {name.removeprefix(PREFIX): v for name, v in kwargs.items() if name.startswith(PREFIX)}
-    if not own:
+    ours = {name for name in kwargs if name.startswith(_PREFIXES)}
+    if not ours:
         return {}, dict(kwargs)
-    if unknown := sorted(set(own) - set(_FIELDS)):
-        told = ", ".join(PREFIX + name for name in unknown)
-        raise ConfigError(f"{told}: a call can set {', '.join(PREFIX + name for name in _FIELDS)}")
-    return own, {name: v for name, v in kwargs.items() if not name.startswith(PREFIX)}
+    if unknown := sorted(ours.difference(_KEYWORDS)):
+        raise ConfigError(f"{', '.join(unknown)}: a call can set {', '.join(_KEYWORDS)}")
+    own = {name.removeprefix(PREFIX): kwargs[name] for name in ours}
+    if not isinstance(conversation := own.get("conversation"), Hashable):
+        raise ConfigError(f"{PREFIX}conversation is an id, not the {type(conversation).__name__}")
+    return own, {name: value for name, value in kwargs.items() if name not in ours}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from numbers import Integral, Real
 from typing import Any, Final
 
 from llama_index.core.base.base_selector import BaseSelector, SelectorResult, SingleSelection
@@ -17,6 +15,11 @@ from llama_index.core.schema import QueryBundle
 from llama_index.core.tools import ToolMetadata
 
 from llamaindex_llmrouter.events import announce
+from llamaindex_llmrouter.selector_arguments import (
+    check_default,
+    check_numbers,
+    check_router_of_choices,
+)
 from shared_core.decision import RoutingDecision
 from shared_core.encoders.base import Encoder
 from shared_core.encoders.function import FunctionEncoder
@@ -81,9 +84,9 @@ class RouterSelector(BaseSelector):
         threshold: float | None = None,
         default: str | int | None = None,
     ) -> None:
-        _check_numbers(max_outputs, threshold)
-        _check_default(default, router)
-        _check_examples(examples, encoder, router)
+        check_router_of_choices(router, encoder, examples)
+        check_numbers(max_outputs, threshold)
+        check_default(default, router)
         self.router = router
         self.encoder = _encoder_of(encoder)
         self.examples = {name: tuple(texts) for name, texts in (examples or {}).items()}
@@ -230,35 +233,3 @@ def _encoder_of(given: Encoder | BaseEmbedding | None) -> Encoder | None:
     if given is None or isinstance(given, Encoder):
         return given
     return FunctionEncoder.of_embeddings(given)
-
-
-def _check_numbers(max_outputs: int, threshold: float | None) -> None:
-    if not isinstance(max_outputs, Integral) or max_outputs < 1:
-        raise ConfigError(f"max_outputs is a whole number from 1 up, not {max_outputs!r}")
-    if threshold is None:
-        return
-    if not isinstance(threshold, Real) or math.isnan(threshold):
-        raise ConfigError(f"a threshold is a number, not {threshold!r}")
-
-
-def _check_default(default: str | int | None, router: Router | None) -> None:
-    if default is None:
-        return
-    if isinstance(default, bool) or not isinstance(default, str | int):
-        raise ConfigError(f"a default is a choice's name or index, not {default!r}")
-    if isinstance(default, int) and default < 0:
-        raise ConfigError(f"a default index is at least 0, not {default}")
-    if router is not None and isinstance(default, str) and default not in router.pool:
-        raise ConfigError(f"the default {default!r} is none of {', '.join(router.pool)}")
-
-
-def _check_examples(
-    examples: Mapping[str, Sequence[str]] | None,
-    encoder: Encoder | BaseEmbedding | None,
-    router: Router | None,
-) -> None:
-    if router is not None and (encoder is not None or examples):
-        raise ConfigError("a router brings its own encoder and has learned: give it no examples")
-    for name, queries in (examples or {}).items():
-        if isinstance(queries, str):
-            raise ConfigError(f"the examples of {name} are several queries, not a string")

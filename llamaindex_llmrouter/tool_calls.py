@@ -17,7 +17,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 
-from llamaindex_llmrouter.base import RouterBase
+from llamaindex_llmrouter.intake import Intake
 from llamaindex_llmrouter.messages import routing_record, without_record
 from llamaindex_llmrouter.requests import FORCE, Conversation, Request
 from shared_core.errors import ConfigError
@@ -48,7 +48,7 @@ class _ToolCall:
         return (self.tools, newest, history, *self.args)
 
 
-class ToolMethods(RouterBase):
+class ToolMethods(Intake):
     """Chats with tools."""
 
     def chat_with_tools(
@@ -123,7 +123,7 @@ class ToolMethods(RouterBase):
     ) -> dict[str, Any]:
         """Arguments for ``chat``: as the chosen model prepares them, and bound to that model."""
         call = self._tool_call(tools, user_msg, chat_history, args, kwargs)
-        name = self._deciding.route(call.request.query).model
+        name = self._deciding.route(call.request.query()).model
         model = _caller(self.models[name])
         prepared = model._prepare_chat_with_tools(*call.told_to(model), **call.options)
         return {**prepared, FORCE: name}

@@ -109,7 +109,8 @@ class Query:
 
     def counted(self, tokens: int) -> Query:
         """The query with the size of its input counted, where it was an estimate."""
-        return replace(self, tokens=tokens, least_tokens=None)
+        prefix = self.prefix_tokens * tokens // max(self.input_tokens, 1)
+        return replace(self, tokens=tokens, least_tokens=None, prefix_tokens=prefix)
 
     @property
     def sure_tokens(self) -> int:

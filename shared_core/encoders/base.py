@@ -27,12 +27,18 @@ def unit(vectors: Vectors) -> Vectors:
 
 
 class VectorCache:
-    """The vectors of the texts seen last; keyed by digest, so it keeps no text. Thread-safe."""
+    """The vectors of the texts seen last; keyed by digest, so it keeps no text. Thread-safe.
+
+    Deep copies and pickles of it are empty.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._vectors: OrderedDict[bytes, Vectors] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return VectorCache, (self._size,)
 
     def get(self, key: bytes) -> Vectors | None:
         with self._lock:

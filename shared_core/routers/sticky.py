@@ -156,6 +156,8 @@ def untraced(router: Router, query: Query) -> Query:
 class Memory:
     """Which model each conversation is with: bounded, forgetful, safe to share among threads.
 
+    Deep copies and pickles of it are empty.
+
     Args:
         size: conversations remembered, the latest used.
         ttl: seconds after which one is forgotten.
@@ -169,6 +171,9 @@ class Memory:
 
     def __len__(self) -> int:
         return len(self._noted)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Memory, (self._size, self._ttl)
 
     def note(self, conversation: Hashable | None, model: str) -> None:
         """Remember the conversation's model; without an id there is nothing to remember by."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import AudioBlock, ChatMessage, DocumentBlock, ImageBlock
 from llama_index.core.llms import MockLLM
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
 
 from llamaindex_llmrouter import (
     Always,
@@ -21,6 +25,7 @@ from llamaindex_llmrouter import (
     NoEligibleModel,
     RouterLLM,
 )
+from llamaindex_llmrouter.messages import count_tokens
 from shared_core.errors import DeadlineExceeded
 from shared_core.reliability import Reliability
 
@@ -48,6 +53,26 @@ def test_the_window(
     assert llm.metadata.context_window == expected
 
 
+@pytest.mark.parametrize(
+    ("mode", "a", "b", "expected"),
+    [
+        ("conservative", (4096, 1024), (128_000, 256), (4096, 1024)),
+        ("conservative", (8192, 512), (128_000, 32_000), (8192, 512)),
+        ("conservative", (4000, 200), (4100, 1000), (4000, 900)),
+        ("conservative", (4000, -1), (8000, 200), (4000, 256)),
+        ("conservative", (4000, -1), (8000, -1), (4000, -1)),
+        ("union", (8192, 512), (128_000, 32_000), (128_000, 32_000)),
+        ("union", (8000, 512), (8000, 256), (8000, 512)),
+    ],
+)
+def test_a_prompt_packed_by_the_metadata_leaves_room_for_any_answer(
+    mode: str, a: tuple[int, int], b: tuple[int, int], expected: tuple[int, int], make: Any
+) -> None:
+    models = {name: {"window": w, "num_output": n} for name, (w, n) in (("a", a), ("b", b))}
+    about = make(options={"metadata_mode": mode}, **models).metadata
+    assert (about.context_window, about.num_output) == expected
+
+
 def test_the_largest_window_is_legal_because_only_models_that_fit_are_asked(make: Any) -> None:
     llm = make(options={"metadata_mode": "union"}, a={"window": 500}, b={"window": 9000})
     long = [ChatMessage("word " * 1000)]
@@ -68,9 +93,57 @@ def test_a_window_that_llama_index_fills_is_not_too_small(make: Any, words: str)
     assert asked == len(llm.models["a"].calls) - asked > 1
 
 
+class Song(BaseModel):
+    """A song."""
+
+    title: str
+
+
 def test_room_for_the_answer_counts(make: Any) -> None:
     llm = make(a={"window": 500}, b={"window": 9000})
-    assert llm.chat([ChatMessage("hi")], max_tokens=1000).message.content == "hello from b"
+    hi, prompt, limit = [ChatMessage("hi")], PromptTemplate("hi"), {"max_tokens": 1000}
+    assert llm.chat(hi, **limit).message.content == "hello from b"
+    assert llm.structured_predict(Song, prompt, llm_kwargs=limit).title == "b"
+    assert llm.as_structured_llm(Song).chat(hi, **limit).raw == Song(title="b")
+
+
+LONG = "word " * 2000
+CALLS: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("chat", "achat", "astream_chat"), ([ChatMessage(LONG)],)),
+    **dict.fromkeys(("complete", "acomplete", "astream_complete", "route", "aroute"), (LONG,)),
+    **dict.fromkeys(("chat_with_tools", "achat_with_tools"), ([], LONG)),
+    **dict.fromkeys(("apredict", "astream"), (PromptTemplate(LONG),)),
+    "astructured_predict": (Song, PromptTemplate(LONG)),
+}
+
+
+async def call(llm: RouterLLM, form: str, **options: Any) -> None:
+    called = getattr(llm, form)(*CALLS[form], **options)
+    if inspect.iscoroutine(called):
+        await called
+
+
+@pytest.mark.parametrize("form", CALLS)
+async def test_tokens_are_counted_where_the_estimate_decides_and_not_on_the_loop(
+    form: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[threading.Thread] = []
+
+    def counting(*args: Any) -> int:
+        where.append(threading.current_thread())
+        return count_tokens(*args)
+
+    monkeypatch.setattr("llamaindex_llmrouter.intake.count_tokens", counting)
+    for windows, is_counted in (
+        ((1000, 100_000), False),
+        ((3000, 100_000), True),
+        ((9000, 9000), False),
+    ):
+        llm = make(a={"window": windows[0]}, b={"window": windows[1]})
+        await call(llm, form)
+        assert len(where) == is_counted
+        if where:
+            assert (where.pop() is threading.main_thread()) == (form[0] != "a")
 
 
 def test_a_limit_that_is_no_number_is_left_to_the_model(make: Any) -> None:
@@ -159,10 +232,25 @@ async def test_a_call_has_a_deadline_a_budget_and_a_trade_off(make: Any) -> None
     with pytest.raises(DeadlineExceeded):
         await llm.achat([ChatMessage("hi")], llm_router_deadline=0.1)
     assert all(not set(call) & {"llm_router_deadline"} for call in llm.models["a"].calls)
-    query = llm._chat_request([ChatMessage("hi")], {"llm_router_max_cost": 0.5, "top_p": 1})[0]
-    assert query.query.max_cost == 0.5
-    with pytest.raises(ConfigError, match="llm_router_modle: a call can set llm_router_model"):
-        llm.chat([ChatMessage("hi")], llm_router_modle="a")
+    request = llm._chat_request([ChatMessage("hi")], {"llm_router_max_cost": 0.5, "top_p": 1})[0]
+    assert request.query().max_cost == 0.5
+
+
+@pytest.mark.parametrize("form", CALLS)
+@pytest.mark.parametrize("wish", ["llm_router_modle", "llmrouter_model", "llmrouter_tags"])
+async def test_a_misspelt_wish_is_told_of(form: str, wish: str, make: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{wish}: a call can set llm_router_model"):
+        await call(make(), form, **{wish: "a"})
+
+
+def test_a_misspelt_wish_in_a_structured_call_is_told_of(make: Any) -> None:
+    with pytest.raises(ConfigError, match="llmrouter_tags: a call can set"):
+        make().as_structured_llm(Song).chat([ChatMessage("hi")], llmrouter_tags=["eu"])
+
+
+def test_a_conversation_is_known_by_an_id(make: Any) -> None:
+    with pytest.raises(ConfigError, match="llm_router_conversation is an id, not the list"):
+        make().complete("hi", llm_router_conversation=["1"])
 
 
 async def test_the_router_has_a_deadline_for_every_call(make: Any) -> None:

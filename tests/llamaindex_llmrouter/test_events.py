@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gc
+import asyncio
+import copy
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,14 @@ from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugH
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 
-from llamaindex_llmrouter import Always, RouterLLM, RoutingDecisionEvent, routing_record
+from llamaindex_llmrouter import (
+    Always,
+    Limits,
+    Reliability,
+    RouterLLM,
+    RoutingDecisionEvent,
+    routing_record,
+)
 
 CHAT_PAIR = ["LLMChatStartEvent", "LLMChatEndEvent"]
 COMPLETION_PAIR = ["LLMCompletionStartEvent", "LLMCompletionEndEvent"]
@@ -170,13 +178,73 @@ def test_what_a_model_was_given_since_is_its_own(fake: Any) -> None:
     assert (llm_events(own), llm_events(other)) == (1, 0)
 
 
-def test_of_models_that_are_gone_no_loan_is_kept(fake: Any) -> None:
-    from llamaindex_llmrouter.callbacks import _LENT
-
-    llm = RouterLLM({"a": fake(name="a")}, Always(["a"]), **counted()[1])
+def test_a_handler_added_to_a_models_own_manager_is_its_own(fake: Any, settings: Any) -> None:
+    settings._callback_manager = None  # else the models share its list
+    models = {"a": fake(name="a")}
+    router, options = counted()
+    llm = RouterLLM(models, Always(["a"]), **options)
+    own, _ = counted()
+    models["a"].callback_manager.add_handler(own)
     llm.chat([ChatMessage("hi")])
-    borrower = id(llm.models["a"])
-    assert borrower in _LENT
-    del llm
-    gc.collect()
-    assert borrower not in _LENT
+    assert (llm_events(own), llm_events(router)) == (1, 0)
+
+
+def test_calls_that_no_router_makes_are_the_models_own(fake: Any) -> None:
+    models = {"a": fake(name="a")}
+    router, options = counted()
+    llm = RouterLLM(models, Always(["a"]), **options)
+    llm.chat([ChatMessage("hi")])
+    models["a"].chat([ChatMessage("hi")])
+    copy.deepcopy(models["a"]).chat([ChatMessage("hi")])
+    assert llm_events(router) == 1
+
+
+def test_what_a_model_took_over_from_the_settings_is_not_its_own(fake: Any, settings: Any) -> None:
+    old, options = counted()
+    settings.callback_manager = options["callback_manager"]
+    settings.llm = RouterLLM({"a": fake(name="a")}, Always(["a"]))
+    settings.llm.chat([ChatMessage("hi")])
+    new, options = counted()
+    settings.callback_manager = options["callback_manager"]
+    settings.llm.chat([ChatMessage("hi")])
+    assert (llm_events(old), llm_events(new)) == (1, 1)
+
+
+def test_a_global_handler_is_no_models_own(fake: Any, monkeypatch: Any) -> None:
+    everywhere, _ = counted()
+    monkeypatch.setattr("llama_index.core.global_handler", everywhere)
+    models = {"a": fake(name="a")}
+    monkeypatch.setattr("llama_index.core.global_handler", None)  # two of a kind are refused
+    router, options = counted()
+    monkeypatch.setattr("llama_index.core.global_handler", everywhere)
+    llm = RouterLLM(models, Always(["a"]), **options)
+    llm.chat([ChatMessage("hi")])
+    assert llm_events(router) == 1
+
+
+def test_routers_within_a_router_report_to_the_outer(make: Any) -> None:
+    inner = make()
+    outer, options = counted()
+    RouterLLM({"inner": inner}, Always(["inner"]), **options).chat([ChatMessage("hi")])
+    inner.chat([ChatMessage("hi")])
+    assert llm_events(outer) == 1
+
+
+@pytest.mark.parametrize("reliability", [Reliability(), Reliability(limits=Limits(timeout=30))])
+@pytest.mark.parametrize("form", [form for form in FORMS if "tools" not in form])
+async def test_routers_that_call_a_model_at_once_each_see_their_own_calls(
+    form: str, reliability: Reliability, fake: Any
+) -> None:
+    models = {"a": fake(name="a")}
+    seen, llms = [], []
+    for _ in range(2):
+        debug, options = counted()
+        seen.append(debug)
+        llms.append(RouterLLM(models, Always(["a"]), reliability=reliability, **options))
+    is_async = inspect.iscoroutinefunction(getattr(RouterLLM, form))
+    calls = [
+        consume(llm, form) if is_async else asyncio.to_thread(asyncio.run, consume(llm, form))
+        for llm in llms * 20
+    ]
+    await asyncio.gather(*calls)
+    assert list(map(llm_events, seen)) == [20, 20]

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    CitationBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -184,6 +185,32 @@ async def test_failover_inside_a_tool_loop_repairs_too() -> None:
     assert SAFE.fullmatch(llm.models["b"].calls[-1]["asked"][1].blocks[0].tool_call_id)
 
 
+def test_a_call_without_an_id_gives_none_to_what_is_no_result() -> None:
+    called = ToolCallBlock(tool_call_id=None, tool_name="weather", tool_kwargs={})
+    result, question = ChatMessage("sunny", role="tool"), ChatMessage("and now?")
+    history = [ChatMessage(role="assistant", blocks=[called]), result, question]
+    told = readable(history, [True, False, False])
+    assert told[1].additional_kwargs == {"tool_call_id": told[0].blocks[0].tool_call_id}
+    assert told[2] is question
+
+
+async def test_an_answer_is_known_by_what_it_quotes_too() -> None:
+    class Quoting(OtherProvider):
+        def _message(self, messages: Any, tools: Any) -> ChatMessage:
+            message = super()._message(messages, tools)
+            about = {"source": "s", "title": "t", "additional_location_info": {}}
+            quoted = CitationBlock(cited_content=TextBlock(text="sunny"), **about)
+            return message.model_copy(update={"blocks": [quoted, *message.blocks]})
+
+    models = {"a": Quoting(name="a"), "b": FakeProvider(name="b"), "c": OtherProvider(name="c")}
+    llm = RouterLLM(models, Always(["a", "b", "c"]))
+    history = loop_of(llm)
+    got = await received(llm, "chat_with_tools", history, "b")
+    assert [block.block_type for block in got[1].blocks] == ["citation", "tool_call"]
+    got = await received(llm, "chat_with_tools", history, "a")
+    assert got[1] is history[1]
+
+
 async def test_an_agent_that_changes_models_between_questions() -> None:
     llm = two_providers(sticky="off")
     agent = FunctionAgent(tools=[WEATHER], llm=llm)
@@ -222,6 +249,7 @@ calls = st.lists(st.text(max_size=50), max_size=3)
 
 
 @given(st.lists(st.tuples(calls, st.booleans()), max_size=8))
+@example([(["None"], True), ([], False)])
 def test_calls_and_results_always_match(turns: list[tuple[list[str], bool]]) -> None:
     messages, foreign = [], []
     for ids, is_foreign in turns:

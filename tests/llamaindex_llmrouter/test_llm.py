@@ -6,9 +6,10 @@ import asyncio
 import copy
 import inspect
 import json
+import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_type_hints
@@ -16,12 +17,17 @@ from typing import Any, get_type_hints
 import pytest
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    ChatResponse,
+    CompletionResponse,
     ImageBlock,
     MessageRole,
     TextBlock,
+    ThinkingBlock,
     ToolCallBlock,
 )
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.extractors import SummaryExtractor
+from llama_index.core.ingestion.pipeline import get_transformation_hash
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
@@ -43,10 +49,12 @@ from llamaindex_llmrouter import (
     OutcomeTable,
     PoolError,
     Query,
+    Reliability,
     Router,
     RouterLLM,
     RoutingDecision,
     RoutingEvent,
+    StickyRouter,
     routing_record,
 )
 
@@ -78,6 +86,10 @@ def weather(city: str) -> str:
     return f"sunny in {city}"
 
 
+VERBS = [
+    {"query": text, "score.a": float("add" in text), "score.b": float("write" in text)}
+    for text in ("add one and two", "add five", "write a song", "write a poem")
+]
 WEATHER = FunctionTool.from_defaults(weather)
 
 
@@ -198,6 +210,63 @@ async def test_an_error_after_the_first_piece_passes_through(form: str, make: An
     with pytest.raises(TimeoutError, match="late"):
         await replies(llm, form, *args)
     assert not llm.models["b"].calls
+
+
+STREAMS = [form for form in (*BASE, *TOOLS) if "stream" in form]
+
+
+def silent_at_first(fake: Any, **first: Any) -> Any:
+    """A provider whose streams begin with a piece that has only what is given."""
+
+    class Silent(fake):  # type: ignore[misc]
+        def _pieces(self, response: ChatResponse) -> Iterator[ChatResponse]:
+            yield ChatResponse(message=ChatMessage(role="assistant", **first), delta="")
+            if self.late:
+                raise self.fail
+            yield from super()._pieces(response)
+
+        def _parts(self, response: CompletionResponse) -> Iterator[CompletionResponse]:
+            yield CompletionResponse(text="", delta="")
+            if self.late:
+                raise self.fail
+            yield from super()._parts(response)
+
+    return Silent
+
+
+@pytest.mark.parametrize("form", STREAMS)
+@pytest.mark.parametrize("first", [{}, {"content": ""}, {"blocks": [ThinkingBlock(content="")]}])
+async def test_a_piece_that_says_nothing_is_no_first_word(
+    form: str, first: dict[str, Any], fake: Any
+) -> None:
+    args, kwargs = arguments(form)
+    double = silent_at_first(fake, **first)
+    models = {"a": double(name="a", fail=TimeoutError(), late=True), "b": double(name="b")}
+    found = await replies(RouterLLM(models, Always(["a", "b"])), form, *args, **kwargs)
+    record = routing_record(found[-1])
+    assert record is not None
+    assert (record["model"], record["cause"]) == ("b", "failover")
+    assert [plain(piece) for piece in found] == await replies(models["b"], form, *args, **kwargs)
+
+
+@pytest.mark.parametrize("form", [form for form in STREAMS if "chat" in form])
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"content": "Well"},
+        {"blocks": [ThinkingBlock(content="hm")]},
+        {"blocks": [ToolCallBlock(tool_name="weather", tool_kwargs={})]},
+        {"additional_kwargs": {"tool_calls": [{}]}},
+    ],
+)
+async def test_a_thought_and_a_call_are_first_words(
+    form: str, first: dict[str, Any], fake: Any
+) -> None:
+    args, kwargs = arguments(form)
+    double = silent_at_first(fake, **first)
+    models = {"a": double(name="a", fail=TimeoutError(), late=True), "b": double(name="b")}
+    with pytest.raises(TimeoutError):
+        await replies(RouterLLM(models, Always(["a", "b"])), form, *args, **kwargs)
 
 
 @pytest.mark.parametrize("form", ALL_FORMS)
@@ -564,6 +633,49 @@ def test_no_secret_leaves_through_the_router(make: Any, fake: Any) -> None:
     assert "sk-sentinel" not in repr(llm.as_structured_llm(Song).to_dict())
 
 
+def kept_under(llm: LLM) -> str:
+    """What an ``IngestionCache`` keeps the answers of this LLM under."""
+    return get_transformation_hash([], SummaryExtractor(llm=llm))
+
+
+def test_caches_know_the_same_llm_again(tmp_path: Path, make: Any) -> None:
+    KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS)).save(tmp_path / "router")
+    one, again = (make(router=Router.load(tmp_path / "router")) for _ in range(2))
+    assert kept_under(one) == kept_under(again)
+    assert json.loads(one.to_json()) == json.loads(again.to_json())
+
+
+def test_caches_tell_one_llm_from_another(make: Any, fake: Any) -> None:
+    class Unsaveable(Always):
+        def __init__(self, pool: Any, of: Any) -> None:
+            super().__init__(pool)
+
+    priced = [Candidate(name="a", input_price=1.0), Candidate(name="b")]
+    routers = (
+        Always(["b", "a"]),
+        Always(["a", "b"], "b"),
+        Always(priced),
+        StickyRouter(Always(["a", "b"])),
+    )
+    llms = [
+        make(),
+        RouterLLM({name: fake(name=f"new {name}") for name in "ab"}, Always(["a", "b"])),
+        make(options={"sticky": "off"}),
+        *(make(router=router) for router in routers),
+        *(make(router=learned(by_verb, shrinkage)) for shrinkage in (0.0, 1.0)),
+        *(make(router=Unsaveable(["a", "b"], of)) for of in (print, len)),
+        *(
+            RouterLLM({"a": make(router=router), "b": fake(name="b")}, Always(["a", "b"]))
+            for router in routers
+        ),
+    ]
+    assert len(set(map(kept_under, llms))) == len(llms)
+    changed = make()
+    before = kept_under(changed)
+    changed.router = routers[0]
+    assert kept_under(changed) == kept_under(llms[3]) != before
+
+
 def test_models_are_kept_by_identity(fake: Any) -> None:
     class Locked(fake):  # type: ignore[misc]
         lock: Any = None
@@ -617,6 +729,40 @@ def test_a_change_is_checked_as_the_constructor_does(changed: Any, make: Any, fa
         changed(make(), models={"x": fake(name="x")}).chat(HI)
 
 
+@changes
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("failover", "nope"),
+        ("failover_on", ValueError),
+        ("listeners", print),
+        ("reliability", None),
+        ("callback_manager", "mine"),
+        ("router", KNNRouter),
+        ("models", ["a", "b"]),
+        ("models", {"a": "gpt", "b": "gpt"}),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(
+    changed: Any, name: str, value: Any, make: Any
+) -> None:
+    llm = make()
+    before = getattr(llm, name)
+    with pytest.raises(ValueError, match=rf"{name}|no LlamaIndex LLM|a router is an instance"):
+        changed(llm, **{name: value})
+    if name in ("models", "router"):
+        assert getattr(llm, name) is before
+    with pytest.raises(ValueError, match=rf"{name}|no LlamaIndex LLM|a router is an instance"):
+        RouterLLM(**{"models": llm.models, "router": llm.router, name: value})
+
+
+def test_without_a_callback_manager_there_is_the_default(make: Any) -> None:
+    llm = make()
+    llm.callback_manager = None
+    llm.models["a"].callback_manager = None
+    assert llm.chat(HI).message.content == "hello from a"
+
+
 def test_a_change_forgets_no_more_than_it_must(make: Any) -> None:
     llm = make()
     kept = {name: getattr(llm, name) for name in ("_authors", "_known", "_deciding")}
@@ -634,6 +780,34 @@ def test_a_deep_copy_has_the_same_models_and_its_own_memory(make: Any) -> None:
     assert other.models["a"] is llm.models["a"]
     assert other.models is not llm.models
     assert other._authors is not llm._authors
+
+
+def heard(event: RoutingEvent) -> None:
+    """A listener that can be pickled."""
+
+
+ROUTERS: dict[str, Callable[[], Router]] = {
+    "always": lambda: Always(["a", "b"]),
+    "learned": lambda: KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS)),
+    "sticky": lambda: StickyRouter(KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS))),
+}
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_a_pickled_one_is_as_it_was(router: str, make: Any) -> None:
+    options = {"sticky": "conversation", "failover": False, "listeners": (heard,)}
+    options |= {"reliability": Reliability(deadline=5), "failover_on": (TimeoutError,)}
+    llm = make(router=ROUTERS[router](), options=options)
+    llm.chat(HI, llm_router_conversation="1")
+    again = pickle.loads(pickle.dumps(llm))
+    assert {name: getattr(again, name) for name in options} == options
+    assert kept_under(again) == kept_under(llm)
+    assert again.complete("add two").text == llm.complete("add two").text
+
+
+def test_what_cannot_be_pickled_is_not_left_out(make: Any) -> None:
+    with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
+        pickle.dumps(make(options={"listeners": (lambda event: None,)}))
 
 
 @pytest.mark.filterwarnings("ignore::pydantic.json_schema.PydanticJsonSchemaWarning")
@@ -667,13 +841,13 @@ def test_listeners_hear_what_happens(make: Any) -> None:
     assert [event.kind for event in told] == ["decided", "failed", "answered"]
 
 
-def learned(embed: Callable[[list[str]], list[list[float]]]) -> KNNRouter:
+def learned(embed: Callable[[list[str]], list[list[float]]], shrinkage: float = 0.0) -> KNNRouter:
     """Learned that ``a`` adds and ``b`` writes."""
     rows = [
         {"query": text, "score.a": float(adds), "score.b": float(not adds)}
         for text, adds in (("add 1", True), ("add 2", True), ("write 1", False), ("write 2", False))
     ]
-    router = KNNRouter(["a", "b"], encoder=FunctionEncoder(embed, "test"), k=1, shrinkage=0.0)
+    router = KNNRouter(["a", "b"], encoder=FunctionEncoder(embed, "test"), k=1, shrinkage=shrinkage)
     return router.fit(OutcomeTable.from_rows(rows))
 
 
@@ -682,11 +856,7 @@ def by_verb(texts: list[str]) -> list[list[float]]:
 
 
 def test_a_saved_router_routes(tmp_path: Path, fake: Any) -> None:
-    rows = [
-        {"query": text, "score.a": float("add" in text), "score.b": float("write" in text)}
-        for text in ("add one and two", "add five", "write a song", "write a poem")
-    ]
-    KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(rows)).save(tmp_path / "router")
+    KNNRouter(["a", "b"]).fit(OutcomeTable.from_rows(VERBS)).save(tmp_path / "router")
     llm = RouterLLM.from_artifact(
         tmp_path / "router", {"a": fake(name="a"), "b": fake(name="b")}, failover=False
     )

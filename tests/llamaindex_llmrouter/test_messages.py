@@ -18,6 +18,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.tools import FunctionTool
 
 from llamaindex_llmrouter import query_of
+from llamaindex_llmrouter.messages import count_tokens
 
 PICTURE = ImageBlock(url="https://x.test/i.png")
 
@@ -58,11 +59,13 @@ def test_blocks_become_needs_wherever_they_stand(block: ContentBlock, ability: s
     assert query_of(history).needs == {ability}
 
 
-def test_a_text_file_is_as_large_as_its_text() -> None:
-    file = DocumentBlock(data=b"word " * 600, document_mimetype="text/plain")
+@pytest.mark.parametrize("text", ["word " * 600, "não está aí " * 200, "船在海上航行" * 200])
+def test_a_text_file_is_as_large_as_its_text(text: str) -> None:
+    file = DocumentBlock(data=text.encode(), document_mimetype="text/plain")
     query = query_of([said("user", "read", file)])
     assert (query.needs, query.text) == (frozenset(), "read")
-    assert query.input_tokens == pytest.approx(query_of("word " * 600).input_tokens, rel=0.01)
+    assert query.input_tokens == pytest.approx(query_of(text).input_tokens, rel=0.01)
+    assert count_tokens([said("user", file)]) == count_tokens(text)
 
 
 def test_tokens_count_the_whole_conversation() -> None:

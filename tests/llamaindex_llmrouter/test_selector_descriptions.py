@@ -116,6 +116,12 @@ def test_a_threshold_needs_scores() -> None:
         ({"threshold": "0.5"}, "a threshold is a number, not '0.5'"),
         ({"threshold": math.nan}, "a threshold is a number, not nan"),
         ({"examples": {"sql": "rows"}}, "the examples of sql are several queries, not a string"),
+        ({"examples": ["sql"]}, "examples is a mapping of names, not a list"),
+        ({"examples": {"sql": None}}, "the examples of sql are a list of queries"),
+        ({"examples": {"sql": [1]}}, "the examples of sql are a list of queries"),
+        ({"router": Always}, "a router is an instance, not the class Always"),
+        ({"router": "folder"}, "a saved one is read with Router.load"),
+        ({"router": "folder", "default": "sql"}, "a saved one is read with Router.load"),
         ({"router": Always(["a"]), "examples": {"a": ["x"]}}, "give it no examples"),
     ],
 )

@@ -66,6 +66,17 @@ def test_the_size_is_the_callers_or_an_estimate() -> None:
     assert Query("hi").input_tokens == estimate_tokens("hi") == 1
 
 
+@pytest.mark.parametrize(
+    ("estimated", "read", "counted", "left"),
+    [(20_000, 15_000, 10_000, 7500), (300, 300, 400, 400), (300, 0, 200, 0), (0, 0, 5, 0)],
+)
+def test_what_was_read_is_counted_along_with_the_whole(
+    estimated: int, read: int, counted: int, left: int
+) -> None:
+    query = Query("hi", tokens=estimated, least_tokens=0, prefix_tokens=read).counted(counted)
+    assert (query.input_tokens, query.sure_tokens, query.prefix_tokens) == (counted, counted, left)
+
+
 @given(texts)
 def test_the_estimate_is_at_least_one_and_grows_with_the_text(text: str) -> None:
     assert 1 <= estimate_tokens(text) <= estimate_tokens(text + "more")

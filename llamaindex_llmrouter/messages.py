@@ -22,13 +22,11 @@ from llama_index.core.utils import get_tokenizer, resolve_binary
 from pydantic import BaseModel
 
 from shared_core.conversation import Role, Turn, query_from, tokens_of_media
+from shared_core.decision import INNER
 from shared_core.query import Query, estimate_tokens
 
 RECORD: Final = "llm_router"
 """Key of the decision's record in a response's ``additional_kwargs``."""
-
-INNER: Final = "inner"
-"""Key, in a record, of the record of a router that was the chosen model."""
 
 _ROLE_OF: Final[Mapping[MessageRole, Role]] = {
     MessageRole.SYSTEM: "system",

@@ -25,10 +25,11 @@ class Asked(NamedTuple):
     right: int
 
 
-def asked(split: str) -> Iterator[Asked]:
-    """The questions of a split: ``train`` for choosing settings, ``test`` for judging."""
+def asked(*splits: str) -> Iterator[Asked]:
+    """The questions of splits: ``train`` for choosing settings, ``test`` for judging, and ``fresh``
+    of tools that no word list was written with in view."""
     for group in json.loads(FILE.read_text(encoding="utf-8")):
-        if group["split"] != split:
+        if group["split"] not in splits:
             continue
         names = list(group["choices"])
         choices = [ToolMetadata(about, name) for name, about in group["choices"].items()]

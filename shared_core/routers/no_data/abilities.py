@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.pool import Candidate
-from shared_core.routers.no_data.strength import strength
+from shared_core.routers.no_data.negation import told
+from shared_core.routers.no_data.strength import UNMARKED, strength
 from shared_core.routers.no_data.topics import topics
 
 _WEAKEST: Final = 0.3
@@ -20,6 +21,8 @@ _FREE: Final = 4.0
 """A free model is taken for one at a quarter of the cheapest price."""
 _WIDEST: Final = 300.0
 """A model further below the dearest price is as good as free."""
+_NOMINAL: Final = 100.0
+"""What the strongest model is taken to cost in calls of the weakest, where no prices tell."""
 
 Vector = NDArray[np.float64]
 
@@ -29,31 +32,46 @@ def typical_costs(models: Sequence[Candidate], in_tokens: int) -> Vector:
     return np.array([_typical_cost(one, in_tokens) for one in models], float)
 
 
+def costs_that_tell(models: Sequence[Candidate], cost: Vector) -> Vector:
+    """The costs (m,); where no two differ, nominal ones: a model said to be stronger costs more."""
+    return cost if differ(cost) else _NOMINAL ** _strengths(models)
+
+
 def abilities(models: Sequence[Candidate], cost: Vector) -> Vector:
     """Abilities (m,), the best model's 1: read off the cost (m,) of the same call.
 
-    Where no two costs differ, and of a model whose cost is unknown, what its name and description
-    say of its strength.
+    Of a model whose cost is unknown, what its name and description say of its strength.
     """
     height = _heights(cost)
     unknown = ~np.isfinite(height)
     if unknown.any():
-        said = [strength(one) for one in models]
-        height = np.where(unknown, [0.5 if one is None else one for one in said], height)
+        height = np.where(unknown, _strengths(models), height)
     able: Vector = _WEAKEST + (1 - _WEAKEST) * height
     return able
 
 
-def prices_tell(cost: Vector) -> bool:
+def differ(cost: Vector) -> bool:
     """Whether any two of the costs (m,) differ."""
     return bool(np.isfinite(_heights(cost)).any())
 
 
 def fitting(models: Sequence[Candidate], text: str) -> Vector:
-    """1 for the models (m,) whose description names a topic of the text, else 0."""
-    about = {topic for topic, count in topics(text).items() if count}
-    told = [topics(one.description) for one in models]
-    return np.array([float(any(one[topic] for topic in about)) for one in told])
+    """1 for the models (m,) whose description fits the text's topics, -1 where it rules them out,
+    else 0."""
+    asked = topics(text)
+    return np.sign([shared_topics(asked, one.description) for one in models]).astype(float)
+
+
+def shared_topics(asked: Mapping[str, int], description: str) -> int:
+    """How many of the topics asked about a description claims, less those it rules out."""
+    claimed, ruled_out = map(topics, told(description))
+    shared = [bool(claimed[topic]) - bool(ruled_out[topic]) for topic in asked if asked[topic]]
+    return sum(shared)
+
+
+def _strengths(models: Sequence[Candidate]) -> Vector:
+    said = [strength(one) for one in models]
+    return np.array([UNMARKED if one is None else one for one in said])
 
 
 def _typical_cost(model: Candidate, in_tokens: int) -> float:

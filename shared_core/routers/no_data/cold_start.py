@@ -18,10 +18,15 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.no_data.abilities import abilities, fitting, prices_tell, typical_costs
+from shared_core.routers.no_data.abilities import (
+    abilities,
+    costs_that_tell,
+    differ,
+    fitting,
+    typical_costs,
+)
 from shared_core.routers.no_data.asked import asked
 from shared_core.routers.no_data.demand import demand, is_readable, is_trivial
-from shared_core.routers.no_data.strength import strength
 
 _STEEPNESS: Final = 8.0
 _HEADROOM: Final = 0.45
@@ -37,8 +42,9 @@ Vector = NDArray[np.float64]
 class ColdStartRouter(Router):
     """The model whose price suggests that it can do what the query seems to demand.
 
-    Where no prices tell the models apart, their names and descriptions do: "8b", "mini", "for hard
-    problems". In a conversation, a few words demand what the request before them did.
+    Where no prices tell the models apart, their names and descriptions do ("8b", "mini", "for hard
+    problems"), and the stronger is taken to be the dearer. In a conversation, a few words demand
+    what the request before them did.
 
     Args:
         pool: the candidates; prices, names and descriptions are all that is known of them.
@@ -61,9 +67,10 @@ class ColdStartRouter(Router):
         wanted, told = _wanted(text, query.context)
         cost = typical_costs(models, query.input_tokens)
         fits = fitting(models, text)
-        able = abilities(models, cost) + _FITS * fits
+        telling = costs_that_tell(models, cost)
+        able = abilities(models, telling) + _FITS * fits
         quality = 1 / (1 + np.exp(-_STEEPNESS * (able + _HEADROOM - wanted)))
-        paid = _filled(cost)
+        paid = _filled(telling)
         predicted = Predictions(eligible, quality[None], paid[None], _unit(paid))
         utility = self.policy.weighing(query.cost_weight)(predicted)[0]
         order = np.lexsort((paid, -utility))
@@ -73,7 +80,7 @@ class ColdStartRouter(Router):
             "policy" if len(eligible) > 1 else "only_candidate",
             f"no outcomes known: {told} against {_told_apart(models, cost, fits)}",
             quality=dict(zip(eligible, quality.tolist(), strict=True)),
-            cost={one.name: float(paid[i]) for i, one in enumerate(models) if _is_priced(one)},
+            cost={one.name: float(cost[i]) for i, one in enumerate(models) if _is_priced(one)},
             rejected=rejected,
         )
         yield
@@ -110,11 +117,12 @@ def _told_apart(models: Sequence[Candidate], cost: Vector, fits: Vector) -> str:
     """What tells the models apart; where nothing does, what would."""
     if len(models) == 1:
         return "the only model that can serve"
-    about = ", and descriptions that fit" if 0 < fits.sum() < len(fits) else ""
-    if prices_tell(cost):
+    about = ", and descriptions that fit" if len(set(fits)) > 1 else ""
+    if differ(cost):
         return f"abilities read off prices{about}"
-    if any(strength(one) is not None for one in models):
-        return f"what names and descriptions say of strength, as no two prices differ{about}"
+    if differ(costs_that_tell(models, cost)):
+        said = "what names and descriptions say of strength, the stronger taken to be the dearer"
+        return f"{said}, as no two prices differ{about}"
     if any(one.description for one in models):
         fit = "" if about else ", none of which fits better"
         return f"descriptions alone{fit}, as no two prices differ"

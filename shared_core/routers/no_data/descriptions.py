@@ -2,14 +2,15 @@
 
 A question is compared with each candidate's name, description and example questions: by words,
 pieces of words and concepts, weighted by how few candidates have them (TF-IDF over the candidates),
-and, with an encoder, by the cosine of their vectors as well.
+and, with an encoder, by the cosine of their vectors as well. Words and concepts that a description
+rules out count against it.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -24,11 +25,13 @@ from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.no_data.lexicon import features
+from shared_core.routers.no_data.negation import told
 
 MAX_CHARACTERS: Final = 4000
 """How much of a text is read."""
 
 _EXAMPLES_WEIGHT: Final = 0.5
+_RULED_OUT_WEIGHT: Final = -0.5
 # Chosen by log-loss on the train questions of benchmarks/engine_questions.json.
 _ENCODER_WEIGHT: Final = 0.3
 _TEMPERATURE: Final = 0.1
@@ -101,14 +104,14 @@ class DescriptionRouter(Router):
 
     @cached_property
     def _index(self) -> _Index:
-        return _Index.of([(_about(one), self._examples_of(one)) for one in self.pool.values()])
+        return _Index.of([(*_about(one), self._examples_of(one)) for one in self.pool.values()])
 
     @cached_property
     def _meanings(self) -> _Meanings | None:
         if self.encoder is None:
             return None
-        told = [(one.description or one.name)[:MAX_CHARACTERS] for one in self.pool.values()]
-        return _Meanings.of(self.encoder, told, [*map(self._examples_of, self.pool.values())])
+        claims = [_claimed(one) or one.name[:MAX_CHARACTERS] for one in self.pool.values()]
+        return _Meanings.of(self.encoder, claims, [*map(self._examples_of, self.pool.values())])
 
     def _examples_of(self, candidate: Candidate) -> list[str]:
         return [text[:MAX_CHARACTERS] for text in self.examples.get(candidate.name, ())]
@@ -131,19 +134,24 @@ class _Index:
     size: int
 
     @classmethod
-    def of(cls, told: Sequence[tuple[str, Sequence[str]]]) -> _Index:
-        """The index of candidates, each given as description and examples."""
-        described = [features(about) for about, _ in told]
-        shown = [_summed([features(text) for text in examples]) for _, examples in told]
-        both = [a.keys() | b.keys() for a, b in zip(described, shown, strict=True)]
-        seen = Counter(feature for names in both for feature in names)
-        rarity = {name: math.log((len(told) + 1) / (n + 0.5)) for name, n in seen.items()}
+    def of(cls, candidates: Sequence[tuple[str, str, Sequence[str]]]) -> _Index:
+        """The index of candidates, each given as what it claims, what it rules out, examples."""
+        claimed = [features(claims) for claims, _, _ in candidates]
+        shown = [_summed([features(text) for text in examples]) for *_, examples in candidates]
+        has = [a.keys() | b.keys() for a, b in zip(claimed, shown, strict=True)]
+        barred = [
+            {name: weight for name, weight in _whole(features(text)) if name not in owned}
+            for (_, text, _), owned in zip(candidates, has, strict=True)
+        ]
+        seen = Counter(feature for names in (*has, *barred) for feature in names)
+        rarity = {n: math.log((len(candidates) + 1) / (k + 0.5)) for n, k in seen.items()}
+        shares = (claimed, 1.0), (shown, _EXAMPLES_WEIGHT), (barred, _RULED_OUT_WEIGHT)
         postings: dict[str, list[tuple[int, float]]] = {}
-        for bags, share in ((described, 1.0), (shown, _EXAMPLES_WEIGHT)):
+        for bags, share in shares:
             for place, bag in enumerate(bags):
                 for feature, weight in _weighed(bag, rarity).items():
                     postings.setdefault(feature, []).append((place, share * weight))
-        return cls(postings, len(told))
+        return cls(postings, len(candidates))
 
     def scores(self, text: str) -> list[float]:
         """Likeness of a text to each candidate; a long text says no more than a short one."""
@@ -153,6 +161,11 @@ class _Index:
             for place, posted in self.postings.get(feature, ()):
                 found[place] += math.sqrt(weight) * posted / unit
         return found
+
+
+def _whole(bag: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Concepts, and words that are about something; no pieces of words."""
+    return ((name, weight) for name, weight in bag.items() if name[0] != "p" and weight >= 1)
 
 
 def _summed(bags: Iterable[Mapping[str, float]]) -> Mapping[str, float]:
@@ -209,16 +222,28 @@ def _usual_cosine(vectors: Vectors) -> float:
     return float(np.clip((cosines.sum() - np.trace(cosines)) / (n * (n - 1)), 0.0, 0.9))
 
 
-def _about(candidate: Candidate) -> str:
-    """Name and description, so much of them as is read."""
-    return f"{candidate.name} . {candidate.description}"[:MAX_CHARACTERS]
+def _about(candidate: Candidate) -> tuple[str, str]:
+    """Name and what is claimed, and what is ruled out; so much of them as is read."""
+    claims = f"{candidate.name} . {_claimed(candidate)}"
+    return claims[:MAX_CHARACTERS], told(candidate.description[:MAX_CHARACTERS]).ruled_out
+
+
+def _claimed(candidate: Candidate) -> str:
+    return told(candidate.description[:MAX_CHARACTERS]).claimed
 
 
 def _reason(ranking: Sequence[str], found: Mapping[str, float]) -> str:
-    told = f"resembles its description, with probability {found[ranking[0]]:.2f}"
-    if len(ranking) == 1:
-        return f"{told}; the only one that can serve"
-    return f"{told}, against {found[ranking[1]]:.2f} of {ranking[1]}"
+    first, *others = ranking
+    none = 1 - sum(found.values())
+    if found[first] <= none:
+        return (
+            f"resembles no description (probability {none:.2f} that none is right, "
+            f"{found[first]:.2f} that {first} is)"
+        )
+    likely = f"resembles its description, with probability {found[first]:.2f}"
+    if not others:
+        return f"{likely}; the only one that can serve"
+    return f"{likely}, against {found[others[0]]:.2f} of {others[0]}"
 
 
 def _check(pool: ModelPool, encoder: Encoder | None, examples: Mapping[str, Sequence[str]]) -> None:

@@ -26,6 +26,10 @@ _COMMON_WEIGHT: Final = 0.1
 _PHRASE_WEIGHT: Final = 1.5
 _EXPRESSION_WEIGHT: Final = 2.0
 _SHORTEST_STEM: Final = 3
+LONGEST_WORD: Final = 40
+"""Characters of a word that are looked at, and remembered; more is no word."""
+_DOUBLED: Final = re.compile(r"(?<=..)([bdgmnprt])\1$")
+"""As in "running" and "stopped"."""
 _ENDINGS: Final = (
     "ations", "ation", "ments", "ment", "ings", "ing", "ies", "ers", "er", "ed", "es", "s", "ly",
     "al", "y", "e", "coes", "cao", "mente", "ar", "ir", "os", "as", "a", "o",
@@ -48,14 +52,19 @@ def features(text: str) -> dict[str, float]:
     return found
 
 
+def telling_words(text: str) -> set[str]:
+    """The words of a text that are about something."""
+    return {word for word in _words(text) if word not in _lexicon().common}
+
+
 def _words(text: str) -> list[str]:
     split = _CAMEL.sub(" ", text)
     plain = unicodedata.normalize("NFKD", split.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return words_of(plain.replace("_", " "))
+    return [word[:LONGEST_WORD] for word in words_of(plain.replace("_", " "))]
 
 
-@lru_cache(65_536)
+@lru_cache(16_384)
 def _word_features(word: str) -> tuple[tuple[str, float], ...]:
     lexicon = _lexicon()
     weight = _COMMON_WEIGHT if word in lexicon.common else 1.0
@@ -72,7 +81,7 @@ def _word_features(word: str) -> tuple[tuple[str, float], ...]:
 def _stem(word: str) -> str:
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
-            return word[: -len(ending)]
+            return _DOUBLED.sub(r"\1", word[: -len(ending)])
     return word
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ Question: {question}
 Answer with the letter of the model.
 Answer:"""
 
+_PLACES: Final = ("{choices}", "{question}")
 _LETTERS_PER_TOKEN: Final = 32
 
 
@@ -53,8 +55,7 @@ class PromptedRouter(Router):
         super().__init__(pool)
         if len(self.pool) > len(string.ascii_uppercase):
             raise ConfigError(f"a prompt has letters for 26 candidates, not for {len(self.pool)}")
-        if any(place not in prompt for place in ("{choices}", "{question}")) or max_tokens < 1:
-            raise ConfigError("a prompt has {choices} and {question}; max_tokens counts from 1 up")
+        _check(model, prompt, max_tokens)
         self.model = model
         self.prompt = prompt
         self.max_tokens = max_tokens
@@ -130,6 +131,15 @@ class PromptedRouter(Router):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"model": "tiny-llama"}]
+
+
+def _check(model: str, prompt: str, max_tokens: int) -> None:
+    if not (isinstance(model, str) and model):
+        raise ConfigError(f"a model is a folder, or a name on the hub, not {model!r}")
+    if not isinstance(prompt, str) or not all(place in prompt for place in _PLACES):
+        raise ConfigError(f"a prompt is a string with places for {' and '.join(_PLACES)}")
+    if not isinstance(max_tokens, Integral) or max_tokens < 1:
+        raise ConfigError(f"max_tokens counts from 1 up, not {max_tokens!r}")
 
 
 def _last_token(tokenizer: Any, text: str) -> int:

@@ -12,7 +12,7 @@ from collections import Counter
 from functools import cache, lru_cache
 from typing import Final
 
-from shared_core.routers.no_data.lexicon import Lexicon
+from shared_core.routers.no_data.lexicon import LONGEST_WORD, Lexicon
 
 NAMES: Final = (
     "medicine", "crisis", "law", "finance", "safety", "engineering", "proof", "mathematics",
@@ -58,7 +58,7 @@ def topics(text: str) -> dict[str, int]:
     Somebody's body is medicine, though no word of medicine is said: "I can't feel my arm".
     """
     told = plain(text)
-    words = _WORD.findall(told)
+    words = [word[:LONGEST_WORD] for word in _WORD.findall(told)]
     found = Counter(_known().concepts_in(words))
     for word in words:
         found.update(_of_word(word))

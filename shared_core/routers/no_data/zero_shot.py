@@ -12,6 +12,9 @@ from shared_core.encoders.base import Encoder, check_encoder
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
+from shared_core.routers.no_data.abilities import shared_topics
+from shared_core.routers.no_data.lexicon import telling_words
+from shared_core.routers.no_data.negation import told
 from shared_core.routers.no_data.topics import plain, topics
 
 _TOPIC_WEIGHT: Final = 2.0
@@ -40,16 +43,20 @@ class ZeroShotRouter(Router):
         costs = {name: self.pool[name].cost(1, 1) for name in eligible}
         price = {name: np.inf if cost is None else cost for name, cost in costs.items()}
         ranking = tuple(sorted(eligible, key=lambda name: (-fit[name], price[name], name)))
-        reason = f"its description fits best ({fit[ranking[0]]:.2f})"
+        reason = _reason(fit[ranking[0]])
         return RoutingDecision(ranking, type(self).__name__, "policy", reason, rejected=rejected)
         yield
 
     def _fit(self, text: str, description: str) -> float:
         if self.encoder is not None:
-            asked, told = self.encoder([text, description])
-            return float(asked @ told)
-        asked_words, told_words = (set(plain(one).split()) for one in (text, description))
-        shared = len(asked_words & told_words) / max(len(told_words), 1)
-        asked_topics, told_topics = topics(text), topics(description)
-        common = sum(1 for topic in asked_topics if asked_topics[topic] and told_topics[topic])
-        return shared + _TOPIC_WEIGHT * common
+            asked, described = self.encoder([text, description])
+            return float(asked @ described)
+        claimed = telling_words(plain(told(description).claimed))
+        shared = len(telling_words(plain(text)) & claimed) / max(len(claimed), 1)
+        return shared + _TOPIC_WEIGHT * shared_topics(topics(text), description)
+
+
+def _reason(fit: float) -> str:
+    if fit > 0:
+        return f"its description fits best ({fit:.2f})"
+    return "no description fits, so the cheapest, or the first by name"

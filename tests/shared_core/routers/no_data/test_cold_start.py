@@ -183,6 +183,23 @@ def test_a_description_breaks_the_tie_of_equal_prices() -> None:
     assert ZeroShotRouter(pool).route("write a poem about rain").model == "a"
 
 
+RULING_OUT = """never use for medicine, drugs or law
+Not for medicine
+nunca use para remédios
+nicht für Symptome
+Medicine is not supported""".splitlines()
+
+
+@pytest.mark.parametrize("about", RULING_OUT)
+def test_what_a_description_rules_out_counts_against_it(about: str) -> None:
+    pool = [
+        Candidate(name="b", description=f"Chit-chat. {about}."),
+        Candidate(name="a", description="An assistant."),
+    ]
+    for router in (ColdStartRouter(pool), ZeroShotRouter(pool)):
+        assert router.route("warfarin dose with amiodarone").model == "a"
+
+
 def test_without_prices_it_still_decides_and_says_what_it_lacks() -> None:
     decision = ColdStartRouter(["a", "b"]).route("hi")
     assert decision.ranking == ("a", "b")
@@ -343,6 +360,22 @@ def test_one_known_price_tells_too_and_unknown_costs_are_not_made_up() -> None:
     [
         (Candidate(name="llama-8b"), Candidate(name="llama-70b")),
         (Candidate(name="gpt-mini"), Candidate(name="gpt")),
+        (Candidate(name="gpt-5-nano"), Candidate(name="gpt-5-mini")),
+        (Candidate(name="gemini-flash-lite"), Candidate(name="gemini-flash")),
+        (Candidate(name="claude-haiku"), Candidate(name="claude-sonnet")),
+        (Candidate(name="claude-sonnet"), Candidate(name="claude-opus-4-1")),
+        (Candidate(name="gpt-oss-120b"), Candidate(name="gpt-5")),
+        (Candidate(name="mistral-7b"), Candidate(name="mixtral-8x7b")),
+        (Candidate(name="smollm-135m"), Candidate(name="gemma-e4b")),
+        (Candidate(name="llama-1b", description="distilled from Llama 405B"),
+         Candidate(name="llama-70b")),
+        (Candidate(name="a", description="small, trained on 900b tokens"),
+         Candidate(name="b", description="large and strong")),
+        (Candidate(name="a", description="Simple chat. Avoid for hard or complex questions."),
+         Candidate(name="b", description="Our general model.")),
+        (Candidate(name="llama-3b", input_price=0, output_price=0),
+         Candidate(name="llama-32b", input_price=0, output_price=0)),
+        (Candidate(name="gpt-mini", input_price=0.2, output_price=2), Candidate(name="opus")),
         (Candidate(name="a", description="quick, for simple chat"),
          Candidate(name="b", description="our strongest, for hard problems")),
         (Candidate(name="a", description="modelo pequeno e rápido"),
@@ -356,6 +389,13 @@ def test_without_prices_names_and_descriptions_tell(weak: Candidate, strong: Can
         decision = ColdStartRouter(pool).route(STEMI)
         assert decision.model == strong.name
         assert "names and descriptions" in decision.reason
+        assert ColdStartRouter(pool).route("hi").model == weak.name
+        priced = {one.name: one.cost(1, 1) for one in pool if one.cost(1, 1) is not None}
+        assert decision.cost.keys() == priced.keys()
+        assert all(
+            decision.cost[name] < 0.01 and bool(decision.cost[name]) == bool(priced[name])
+            for name in priced
+        )
 
 
 @pytest.mark.parametrize("first", [STEMI, "i dont want to be here anymore", "prove that 2^n > n"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,37 @@ def test_what_the_probabilities_lack_is_that_none_fits() -> None:
     assert sum(lost.values()) < 0.7
     alone = DescriptionRouter(POOL[:1])
     assert alone.probabilities("zzz")["docs"] < 0.5 < alone.probabilities("the summary")["docs"]
+
+
+@pytest.mark.parametrize("text", ["", "zzzz", "🙂", "x" * 10_000])
+def test_where_nothing_fits_the_reason_says_so(text: str) -> None:
+    decision = DescriptionRouter(POOL).route(text)
+    assert decision.model == "docs"
+    assert decision.reason.startswith("resembles no description (probability 0.")
+
+
+def test_what_a_description_rules_out_counts_against_it() -> None:
+    def shop(limit: str) -> DescriptionRouter:
+        about = f"Orders and refunds. {limit}"
+        return DescriptionRouter([Candidate(name="shop", description=about), POOL[0]])
+
+    bare, warned = shop(""), shop("Do NOT use for medical, legal or tax questions.")
+    for text in ("Is it legal to record a call?", "how much tax is due?"):
+        found = warned.route(text)
+        assert found.model == "docs"
+        assert found.quality["shop"] < bare.route(text).quality["shop"]
+    assert warned.route("I want a refund").model == "shop"
+
+
+def test_long_words_leave_little_behind() -> None:
+    router = DescriptionRouter(POOL)
+    router.route("warm")
+    tracemalloc.start()
+    for number in range(100):
+        router.route(f"What is this? {number:05}{'abcdefgh' * 400}")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2_000_000
 
 
 def test_examples_teach_what_descriptions_do_not_say() -> None:
@@ -124,6 +156,10 @@ def test_any_text_has_features_and_probabilities(text: str) -> None:
 def test_case_accents_and_underscores_do_not_count() -> None:
     assert features("Résumé_List") == features("resume list")
     assert features("listOrders") == features("list orders")
+
+
+def test_doubled_letters_do_not_hide_a_stem() -> None:
+    assert "wplan" in features("planning").keys() & features("plans").keys()
 
 
 def test_expressions_and_codes_are_recognised() -> None:

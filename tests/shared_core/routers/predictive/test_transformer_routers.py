@@ -181,8 +181,24 @@ def test_the_prompted_router_reads_letters_whatever_their_order() -> None:
         assert sum(shares.values()) == pytest.approx(1)
     with pytest.raises(ConfigError, match="26 candidates"):
         PromptedRouter([f"m{i}" for i in range(27)], model)
-    with pytest.raises(ConfigError, match="choices"):
-        PromptedRouter(names, model, prompt="Which one?")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"prompt": "Which one?"}, "places for {choices} and {question}"),
+        ({"prompt": None}, "places for {choices} and {question}"),
+        ({"max_tokens": "5"}, "max_tokens counts from 1 up, not '5'"),
+        ({"max_tokens": 0}, "max_tokens counts from 1 up, not 0"),
+        ({"model": None}, "a model is a folder, or a name on the hub, not None"),
+        ({"model": ""}, "a model is a folder, or a name on the hub, not ''"),
+    ],
+)
+def test_the_prompted_router_checks_what_it_is_given(wrong: dict[str, Any], told: str) -> None:
+    from shared_core import PromptedRouter
+
+    with pytest.raises(ConfigError, match=told):
+        PromptedRouter(["a", "b"], **({"model": "any"} | wrong))
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class Judged(NamedTuple):
 def judged(prior: Prior, told: Sequence[Prompt]) -> Judged:
     """How well a prior does on some prompts."""
     hard, easy = (
-        np.array([asks(prior, one.text) for one in told if one.asks == kind])
+        np.array([asks(prior.__call__, one.text) for one in told if one.asks == kind])
         for kind in ("hard", "easy")
     )
     low, middle, high = BOUNDS

@@ -59,7 +59,7 @@ def demand(text: str) -> float:
     if is_trivial(text):
         return _TRIVIAL
     least = _DESPAIR if topics(text)["crisis"] else 0.0
-    return max(float(np.interp(asks(_prior(), text), ASKED, DEMANDED)), least)
+    return max(float(np.interp(asks(_prior().__call__, text), ASKED, DEMANDED)), least)
 
 
 def demand_of(texts: Iterable[str]) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 
 from shared_core.outcomes.shipped import small_models
 from shared_core.routers.no_data.demand import ASKED as BOUNDARIES
+from shared_core.routers.no_data.pieces import asks, pieces
 from shared_core.routers.no_data.prior import SHIPPED, Prior
 
 PROMPTS: Final = Path(__file__).with_name("prompts.tsv")
@@ -29,6 +30,8 @@ ASKED: Final = {"easy": 0.0, "middle": 0.5, "hard": 1.0}
 FAILED: Final = (0.2, 0.5)
 """What a question asks that none, or all, of the three small models failed on: as small as they
 are, what all fail on need not be hard."""
+STATED: Final = 0.25
+"""What a sentence out of an easy text asks: little, though it may say anything."""
 
 
 class Prompt(NamedTuple):
@@ -56,7 +59,10 @@ def learned(told: Sequence[Prompt]) -> Prior:
     least, most = FAILED
     failed = least + (most - least) * (1 - table.score.mean(axis=1))
     texts = [*(one.text for one in told), *table.queries]
-    return Prior.learn(texts, [*(ASKED[one.asks] for one in told), *failed.tolist()])
+    asked = [*(ASKED[one.asks] for one in told), *failed.tolist()]
+    split = (pieces(one.text) for one in told if one.asks == "easy")
+    stated = [piece for parts in split if len(parts) > 1 for piece in parts]
+    return Prior.learn(texts, asked, stated, STATED)
 
 
 class Judged(NamedTuple):
@@ -78,7 +84,8 @@ class Judged(NamedTuple):
 def judged(prior: Prior, told: Sequence[Prompt]) -> Judged:
     """How well a prior does on some prompts."""
     hard, easy = (
-        np.array([prior(one.text) for one in told if one.asks == kind]) for kind in ("hard", "easy")
+        np.array([asks(prior.__call__, one.text) for one in told if one.asks == kind])
+        for kind in ("hard", "easy")
     )
     low, middle, high = BOUNDS
     auc = (hard[:, None] > easy).mean()

@@ -1,67 +1,146 @@
 """What is asked in a prompt that a template wraps: RAG prompts, chat formats, quotations.
 
-Where a template names the question, only that tells how much is asked: documents around it may be
-about anything, and a template's own words would count as the user's.
+Where a template names the question, that tells how much is asked; documents around it may be about
+anything. Where somebody only wrote "Input:" or pasted a chat, what stands beside it is asked too.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 _READ: Final = 20_000
 """Characters at each end in which a question is looked for."""
-_NAMES: Final = (
-    "question|user question|user query|query|user input|input|user|human|request|"
-    "pergunta|consulta|usuario|usuário|pregunta|frage|anfrage|requête|utilisateur"
+_QUESTIONS: Final = (
+    "question|query|input|message|user|human|request|task|pergunta|consulta|usuario|usuário|"
+    "pregunta|frage|anfrage|requête|utilisateur|domanda|vraag|pytanie|вопрос|问题|質問|질문|"
+    r"the original query is as follows|given the context[^\n:]{0,80}\btask"
 )
-_OTHERS: Final = (
-    "answer|helpful answer|assistant|ai|response|output|context|documents?|sources?|history|"
-    "chat history|resposta|contexto|respuesta|antwort|kontext|réponse|contexte"
+_ANSWERS: Final = (
+    "answer|assistant|ai|response|output|sqlquery|resposta|respuesta|antwort|réponse|risposta|"
+    "antwoord|odpowiedź|ответ|回答|답변|we have provided an existing answer"
 )
-_LABEL: Final = re.compile(rf"(?im)^[ \t#*]*({_NAMES}|{_OTHERS})[ \t*]*[:：]")
-_IS_QUESTION: Final = re.compile(_NAMES, re.IGNORECASE)
+_CONTEXTS: Final = (
+    "context|documents?|sources?|history|contexto|kontext|contexte|contesto|kontekst|контекст|"
+    "上下文|コンテキスト"
+)
+_KIND: Final = (
+    "user|follow[- ]up|standalone|search|original|new|existing|refined|final|helpful|chat|ai"
+)
+_LABEL: Final = re.compile(
+    rf"(?im)^[ \t#*<]*(?:(?:{_KIND}) )?"
+    rf"(?:(?P<question>{_QUESTIONS})|(?P<answer>{_ANSWERS})|{_CONTEXTS})[ \t*]*[:：>]"
+)
+_FRAME: Final = re.compile(
+    r"\b(?:following|provided|given|retrieved|new|use|using|based on|seguintes?|siguientes?|"
+    r"suivante?s?|folgende\w{0,2}|usando|com base|con base)\b[^.\n]{0,60}"
+    r"\b(?:context|contexto|kontext|contexte|contesto|passages?|documents|excerpts|snippets|tools)\b|"
+    r"\b(?:context|documents|passages|choices|tables|schema)\b[^.\n]{0,40}\bbelow\b|"
+    r"\bfollowing conversation and a follow up question\b",
+    re.IGNORECASE,
+)
+"""How a template announces what it puts around a question."""
 _TAG: Final = re.compile(
     r"<(user_query|query|question|user_question|user_input|request)>", re.IGNORECASE
 )
-_ROLE: Final = re.compile(
-    r"\s*you are (?:a|an|my)\b[^.\n]{0,80}\b(?:assistant|chatbot|bot|ai)\b[^.\n]{0,80}[.\n]\s*",
+_GIVEN: Final = re.compile(
+    r"<(context|documents?|sources?|passages?|history|chat_history|examples?)>", re.IGNORECASE
+)
+_MOST_TAGS: Final = 50
+_END_OF_REPLY: Final = re.compile(r"\n\s*\n|\n(?=[ \t]*\w[\w ]{0,24}[:：])")
+_MARKS: Final = re.compile(
+    r"<\|(?:im_start|start_header_id)\|>(?:system|user|assistant)?|<\|[a-z_]{2,24}\|>|</?s>|"
+    r"\[/?INST\]|[\u200b-\u200d\u2060\ufeff\u00ad]"
+)
+"""Of chat formats, and what nobody sees."""
+_WRAPPINGS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\s*you are (?:a|an|my)\b[^.\n]{0,80}\b(?:assistant|chatbot|bot|ai)\b[^.\n]{0,80}[.\n]\s*",
+        r"\s*(?:please )?answer (?:the|my|this)\b[^.:?\n]{0,60}\bquestion\b[^.:?\n]{0,80}[.:\n]\s*",
+        r"\s*below is an instruction that describes a task\b[^\n]{0,200}\n\s*",
+        r"[\s#*]*instruction:\s*",
+        r"\s*(?:#{1,6}|\*\*|[-*•]|\d{1,2}[.)])\s+",
+    )
+)
+_LAST_WORDS: Final = re.compile(
+    r"\n[ #*]*(?:response|answer):\s*$|(?:^|(?<=[\s.?!:]))(?:let'?s )?think step by step[.!]?\s*$",
     re.IGNORECASE,
 )
-_ORDER: Final = re.compile(
-    r"\s*(?:please )?answer (?:the|my|this)\b[^.:?\n]{0,60}\bquestion\b[^.:?\n]{0,80}[.:\n]\s*",
-    re.IGNORECASE,
-)
+_LONGEST_LAST_WORDS: Final = 60
+_FEWEST_SHOUTED: Final = 3
+"""Words in capitals that are no mere abbreviations."""
 _QUOTED: Final = re.compile(r"(?m)^(?:>[ \t]?)+")
 
 
-def asked(text: str) -> str:
-    """The question in a template; else the text without an assistant's role and quotation marks."""
+def asked(text: str) -> tuple[str, ...]:
+    """The texts that ask something: a template's question, and what else may be a question.
+
+    Of neither is there an assistant's role, a chat format's marks, or quotation marks.
+    """
     told = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-    return (_tagged(told) or _labelled(told) or _unwrapped(told)).strip() or text.strip()
+    told = _MARKS.sub("", told)
+    found = (_unwrapped(part) for part in _tagged(told) or _labelled(told) or (told,))
+    return tuple(part for part in found if part) or (text.strip(),)
 
 
-def _tagged(text: str) -> str:
-    """What stands in the last question's tags."""
-    for tag in reversed(list(_TAG.finditer(text))):
-        closing = f"</{tag[1]}>"
-        if text.rfind(closing) >= tag.end():
-            return text[tag.end() : text.index(closing, tag.end())]
-    return ""
+def _tagged(text: str) -> tuple[str, ...]:
+    """What stands in the last question's tags, and what stands beside them."""
+    for tag in list(_TAG.finditer(text))[: -_MOST_TAGS - 1 : -1]:
+        end = text.find(f"</{tag[1]}>", tag.end())
+        if end >= 0:
+            beside = f"{text[: tag.start()]}\n{text[end + len(tag[0]) + 1 :]}"
+            return _framed(text[tag.end() : end], _without_given(beside))
+    return ()
 
 
-def _labelled(text: str) -> str:
-    """What follows the last "Question:" up to the next label."""
-    found, labels = "", list(_LABEL.finditer(text))
-    ends = [*(label.start() for label in labels), len(text)]
-    for label, end in zip(labels, ends[1:], strict=True):
-        if _IS_QUESTION.fullmatch(label[1]):
-            found = text[label.end() : end].strip() or found
-    return found
+def _without_given(text: str) -> str:
+    """The text without documents in tags."""
+    for _ in range(_MOST_TAGS):
+        if not (tag := _GIVEN.search(text)):
+            break
+        end = text.find(f"</{tag[1]}>", tag.end())
+        after = end + len(tag[0]) + 1 if end >= 0 else tag.end()
+        text = text[: tag.start()] + text[after:]
+    return text
+
+
+def _labelled(text: str) -> tuple[str, ...]:
+    """What follows the last "Question:" up to the next label, and what stands beside it."""
+    if not (labels := list(_LABEL.finditer(text))):
+        return ()
+    ends = [*(label.start() for label in labels[1:]), len(text)]
+    parts = [text[label.end() : end] for label, end in zip(labels, ends, strict=True)]
+    questions = [i for i, one in enumerate(labels) if one["question"] and parts[i].strip()]
+    if not questions:
+        return ()
+    last = questions[-1]
+    beside = [text[: labels[0].start()], *_beside(labels, parts, last)]
+    return _framed(parts[last], "\n".join(beside))
+
+
+def _beside(labels: list[re.Match[str]], parts: list[str], last: int) -> Iterator[str]:
+    """Questions that nobody answered, and what goes on after an answer to the last."""
+    for i, (label, part) in enumerate(zip(labels, parts, strict=True)):
+        is_answered = i + 1 < len(labels) and labels[i + 1]["answer"] and parts[i + 1].strip()
+        if label["question"] and i != last and not is_answered:
+            yield part
+        elif label["answer"] and i > last and (reply := _END_OF_REPLY.search(part)):
+            yield part[reply.end() :]
+
+
+def _framed(question: str, beside: str) -> tuple[str, ...]:
+    """Both, or the question alone where what is beside it is a template's."""
+    return (question,) if question.strip() and _FRAME.search(beside) else (question, beside)
 
 
 def _unwrapped(text: str) -> str:
-    for wrapping in (_ROLE, _ORDER):
+    for wrapping in _WRAPPINGS:
         if start := wrapping.match(text):
             text = text[start.end() :]
-    return _QUOTED.sub("", text)
+    told = _QUOTED.sub("", text).strip()
+    end = max(0, len(told) - _LONGEST_LAST_WORDS)
+    told = told[:end] + _LAST_WORDS.sub("", told[end:])
+    is_shouted = told.isupper() and len(told.split()) >= _FEWEST_SHOUTED
+    return (told.lower() if is_shouted else told).strip()

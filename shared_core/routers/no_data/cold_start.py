@@ -26,15 +26,19 @@ from shared_core.routers.no_data.abilities import (
     typical_costs,
 )
 from shared_core.routers.no_data.asked import asked
-from shared_core.routers.no_data.demand import demand, is_readable, is_trivial
+from shared_core.routers.no_data.demand import demand_of, is_readable
+from shared_core.routers.no_data.follow_up import carried
+from shared_core.routers.no_data.pieces import is_read
 
 _STEEPNESS: Final = 8.0
 _HEADROOM: Final = 0.45
 _FITS: Final = 0.1
 _DEAREST: Final = 10.0
 """Times the middle cost above which a price no longer sets the unit of cost."""
-_LONGEST_REPLY: Final = 40
-"""Characters up to which a request is read with the one it goes on from."""
+_SHOWN: Final = frozenset({"vision", "audio", "pdf"})
+_LEAST_OF_SHOWN: Final = 0.5
+"""What is demanded with a picture and a few words, at least: it may show anything."""
+_FEW_CHARACTERS: Final = 40
 
 Vector = NDArray[np.float64]
 
@@ -63,10 +67,10 @@ class ColdStartRouter(Router):
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         models = [self.pool[name] for name in eligible]
-        text = asked(query.text)
-        wanted, told = _wanted(text, query.context)
+        texts = asked(query.text)
+        wanted, told = _wanted(texts, query)
         cost = typical_costs(models, query.input_tokens)
-        fits = fitting(models, text)
+        fits = fitting(models, texts[0])
         telling = costs_that_tell(models, cost)
         able = abilities(models, telling) + _FITS * fits
         quality = 1 / (1 + np.exp(-_STEEPNESS * (able + _HEADROOM - wanted)))
@@ -86,14 +90,19 @@ class ColdStartRouter(Router):
         yield
 
 
-def _wanted(text: str, context: str) -> tuple[float, str]:
-    """How much is demanded by a text in its context, and what to say of it."""
-    wanted = demand(text)
-    if context and len(text) <= _LONGEST_REPLY and not is_trivial(text):
-        before = demand(asked(context))
-        if before > wanted:
-            return before, f"demand {before:.2f}, that of the request it goes on from,"
-    doubt = "" if is_readable(text) else " (in doubt: hardly a word of it is known)"
+def _wanted(texts: Sequence[str], query: Query) -> tuple[float, str]:
+    """How much is demanded by what a query asks, and what to say of it."""
+    wanted = demand_of(texts)
+    if query.context and (before := carried(texts[0], query.context)) > wanted:
+        return before, f"demand {before:.2f}, that of the request it goes on from,"
+    is_short = sum(map(len, texts)) <= _FEW_CHARACTERS
+    if is_short and query.needs & _SHOWN and wanted < _LEAST_OF_SHOWN:
+        return _LEAST_OF_SHOWN, f"demand {_LEAST_OF_SHOWN:.2f}, as what is shown was not looked at,"
+    doubt = ""
+    if not any(map(is_readable, texts)):
+        doubt = " (in doubt: hardly a word of it is known)"
+    elif not all(map(is_read, texts)):
+        doubt = " (in doubt: only its two ends are read)"
     return wanted, f"demand {wanted:.2f}{doubt}"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
 import numpy as np
 
 from shared_core.routers.no_data.lexicon import entries
+from shared_core.routers.no_data.pieces import asks
 from shared_core.routers.no_data.prior import Prior
 from shared_core.routers.no_data.topics import plain, topics
 
@@ -19,6 +21,7 @@ DEMANDED: Final = (_TRIVIAL, 0.2, 0.48, 0.8, 1.0)
 hard ones lies below .25 and one in 30 below .36, where the stronger of two models takes over; one
 in 90 of the easy ones lies above .62. See ``examples/demand_prior``."""
 
+CLEARLY_EASY: Final = 0.25
 _DESPAIR: Final = 0.72
 """Where somebody's life may depend on the answer, at least; however plain the words."""
 
@@ -30,12 +33,19 @@ _LETTER: Final = re.compile(r"[^\W_]")
 _LONGEST_TRIVIAL: Final = 400
 """Characters; more is no small talk, whatever its words."""
 _NUMBER: Final = r"\(?\d{1,4}(?:[.,]\d{1,2})?\)?"
+_UNITS: Final = "[cfkgml]|kg|km|cm|mm|ml|oz|lbs?|ft|in|inch(?:es)?|miles?|cups?|feet|pounds?"
+_SMALL: Final = r"\(?\d{1,2}\)?"
+_PLUS: Final = r"\s*(?:[-+]|plus|minus|mais|menos|mas)\s*"
+_TIMES: Final = r"\s*(?:[-+*/x×÷]|plus|minus|times|mais|menos|vezes|por|mas)\s*"
 _SUM: Final = re.compile(
     r"(?:what(?:'?s| is)|how much is|quanto e|cuanto es|calcul\w*+|compute|=|[\s?¿.!])*+"
-    rf"(?:{_NUMBER}(?:\s*(?:[-+*/x×÷]|plus|minus|times|mais|menos|vezes|por|mas)\s*{_NUMBER}){{1,3}}|"
-    rf"(?:half|double|twice|metade|dobro|mitad|doble|sqrt|square root)(?: of| de| the)? {_NUMBER}|"
-    rf"{_NUMBER}\s*(?:%|percent|por ?cento|por ?ciento) (?:of|de) {_NUMBER})[\s=?.!]*"
+    rf"(?:{_NUMBER}(?:{_PLUS}{_NUMBER}){{1,3}}|{_SMALL}(?:{_TIMES}{_SMALL}){{1,3}}|"
+    rf"(?:half|double|twice|metade|dobro|mitad|doble)(?: of| de| the)? {_NUMBER}|"
+    rf"(?:sqrt|square root|square)(?: of| de| the)? {_SMALL}|"
+    rf"{_SMALL}\s*(?:%|percent|por ?cento|por ?ciento) (?:of|de) \d{{1,3}}|"
+    rf"{_NUMBER} ?(?:{_UNITS}) (?:to|in|into|em|en|a|para) (?:{_UNITS}))[\s=?.!]*"
 )
+"""Sums of numbers, products of small ones, and a number from one unit into another."""
 _RELATION: Final = re.compile(r"[A-Za-z)]\s*[=^≡≤≥≠∈→]|[∀∃∫∑√∞]")
 """Symbols of mathematics that relate letters: small as it is, that is no small talk."""
 
@@ -49,7 +59,12 @@ def demand(text: str) -> float:
     if is_trivial(text):
         return _TRIVIAL
     least = _DESPAIR if topics(text)["crisis"] else 0.0
-    return max(float(np.interp(_prior()(text), ASKED, DEMANDED)), least)
+    return max(float(np.interp(asks(_prior().__call__, text), ASKED, DEMANDED)), least)
+
+
+def demand_of(texts: Iterable[str]) -> float:
+    """How much the most demanding of several texts asks."""
+    return max(map(demand, texts))
 
 
 def is_trivial(text: str) -> bool:

@@ -59,17 +59,30 @@ class Prior(NamedTuple):
     offset: float
 
     @classmethod
-    def learn(cls, texts: Sequence[str], asked: Sequence[float]) -> Prior:
+    def learn(
+        cls,
+        texts: Sequence[str],
+        asked: Sequence[float],
+        pieces: Sequence[str] = (),
+        pieces_ask: float = 0.0,
+    ) -> Prior:
         """From texts and how much each asks, 0..1.
+
+        Args:
+            texts: whole texts; from them come the n-grams that count.
+            asked: how much each asks.
+            pieces: sentences out of such texts, and how much any of them asks.
+            pieces_ask: see ``pieces``.
 
         Raises:
             DataError: no two of the texts share an n-gram.
         """
         vocabulary = Vocabulary.learn([count(plain(_ends(text))) for text in texts], _MOST_NGRAMS)
-        rows = sparse.blocks([_row(vocabulary, text)[0] for text in texts])
+        rows = sparse.blocks([_row(vocabulary, text)[0] for text in (*texts, *pieces)])
         width = len(vocabulary.ids) + len(_FEATURES)
         offset = float(np.mean(asked))
-        wanted = np.asarray(asked, np.float32)[:, None] - np.float32(offset)
+        each = [*asked, *(pieces_ask for _ in pieces)]
+        wanted = np.asarray(each, np.float32)[:, None] - np.float32(offset)
         dual = sparse.ridge_dual(rows, width, wanted, _PENALTY, _STEPS)
         return cls(vocabulary, sparse.transposed_times(rows, dual, width)[:, 0], offset)
 

@@ -34,6 +34,8 @@ _DESPAIR: Final = re.compile(
     r"\b(?:want|wish|wanna|rather|thinking)\b.{0,20}\b(?:die|dead|disappear|not wake|never wake)\b|"
     r"\bi\b.{0,12}\b(?:don'?t|do not|can'?t|cannot)\b.{0,16}"
     r"\b(?:be here|go on|live|exist|wake up)\b|"
+    r"\b(?:pills|tablets|rope|blade|gun)\b.{0,20}"
+    r"\b(?:lined up|laid out|counted|in my hands?|next to me)\b|"
     r"\bpoint (?:of|in) (?:anything|living|life|it all)\b|"
     r"\bn(?:ao|o)\b.{0,12}\b(?:quer[oe]?|quier[oe]|vejo|veo|tenho|tengo|aguento|aguanto|consigo|"
     r"puedo)\b.{0,20}\b(?:viver|vivir|vida|existir|continuar|seguir|sentido)\b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from shared_core import Candidate, ColdStartRouter, ModelPool, Query, ZeroShotRouter
 from shared_core.policies.base import Matrix, Policy, Predictions
+from shared_core.routers.no_data.asked import asked
 from shared_core.routers.no_data.demand import demand
+from shared_core.routers.no_data.pieces import asks, pieces
 
 POOL = ModelPool(
     [
@@ -251,7 +254,6 @@ which planet is closest to the sun
 15 percent of 80
 calculate 6 * 7
 alexa, set a timer for ten minutes
-what is a baby goat called?
 in which year did the US land on the moon?
 me recomenda um filme de terror
 traduz "advogado" pro inglês
@@ -278,7 +280,7 @@ def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: s
 
 
 DOUBTFUL = """spell 'prove'
-I proved my mom wrong lol, say congrats
+what is a baby goat called?
 is Provence in France?
 nome de filme sobre tribunal
 é bom dormir cedo?""".splitlines()
@@ -295,8 +297,8 @@ ALARMING = ("warfarin", "theorem", "lawsuit", "mortgage", "explosion", "deadlock
 
 @pytest.mark.parametrize("word", ALARMING)
 def test_to_ask_for_a_word_is_less_than_to_ask_about_it(word: str) -> None:
-    for asked in ("spell {}", "translate '{}' into German", "a synonym of {}", "plural de {}"):
-        assert demand(asked.format(word)) < demand(f"explain this {word} to me")
+    for order in ("spell {}", "translate '{}' into German", "a synonym of {}", "plural de {}"):
+        assert demand(order.format(word)) < demand(f"explain this {word} to me")
 
 
 @pytest.mark.parametrize("text", ["spell suicide", "so tired of being alive", "quero morrer"])
@@ -403,11 +405,11 @@ def test_without_prices_names_and_descriptions_tell(weak: Candidate, strong: Can
     "text", ["are you sure?", "how?", "in simple words", "tem certeza?", "yes I have a plan"]
 )
 def test_a_few_words_demand_what_was_asked_before(first: str, text: str) -> None:
-    asked = ColdStartRouter(TWO).route(Query(text, context=first))
-    assert asked.model == "grand"
-    assert "goes on from" in asked.reason
-    assert ColdStartRouter(TWO).route(Query("thanks!", context=first)).model == "nano"
+    decision = ColdStartRouter(TWO).route(Query(text, context=first))
+    assert decision.model == "grand"
+    assert "goes on from" in decision.reason
     assert ColdStartRouter(TWO).route(Query(text, context="capital of Peru?")).model == "nano"
+    assert ColdStartRouter(TWO).route(Query("thanks!", context=STEMI)).model == "nano"
 
 
 TEMPLATES = {
@@ -429,6 +431,149 @@ def test_a_template_changes_nothing(template: str, context: str) -> None:
     for text in (*HARD, *EASY):
         wrapped = ColdStartRouter(TWO).route(template.format(text, context))
         assert wrapped.model == ColdStartRouter(TWO).route(text).model
+
+
+WRAPPINGS = {
+    "greeting": "Hi team, hope you had a lovely weekend with the family and the dog. {} Thanks a "
+    "lot in advance, have a nice day and say hi to everyone from me. See you on Monday, Jane",
+    "app": "You are Ada, the friendly helper of the Sunny Shop app. Greet people by name, use "
+    "short sentences and a warm tone, and never use slang.\n\n{}\n\nRemember: be brief and "
+    "friendly, use at most three sentences, and end with a nice wish for the day. Thank you!",
+    "letter": "Hello,\n\nI hope this message finds you well. We had a great time at the lake, and "
+    "the children still talk of it every evening. The card you sent is on the fridge. {}\n\nBest "
+    "regards,\nJane Miller\nSales Manager | ACME Inc.\n\nThis e-mail may contain confidential "
+    "information. If it is not for you, please tell the sender and delete it.",
+    "another speaker": "Human: hi\nAI: Hello!\nPatient: {}",
+    "a header at the end": "{}\n\nFrom: Jane\nUser: jane\nDate: Monday",
+    "an afterthought": "{}\n\nQuestion: ok?",
+    "an example": "{}\n\nInput: 5 2\nOutput: 3",
+    "a tag": "{}\n<request>ping</request>",
+    "few shots": "Q: hi\nA: hello\n\nQuestion: what is 2+2?\nAnswer: 4\n\nProblem: {}\nSolution:",
+    "condensed": "Given a conversation and a follow up message, write a standalone question.\n\n"
+    "<Chat History>\nuser: hi\nassistant: Hello!\n\n<Follow Up Message>\n{}\n\n"
+    "<Standalone question>",
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS.values(), ids=WRAPPINGS)
+def test_a_hard_question_is_heard_among_easy_words(wrapping: str) -> None:
+    router = ColdStartRouter(POOL)
+    wrapped = [wrapping.format(text) for text in (*HARD, *SHORT_AND_HARD)]
+    assert not [text for text in wrapped if router.route(text).model == "nano"]
+    assert sum(ColdStartRouter(TWO).route(text).model == "nano" for text in wrapped) <= 2
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS.values(), ids=WRAPPINGS)
+def test_an_easy_question_among_easy_words_is_not_for_the_dearest(wrapping: str) -> None:
+    router = ColdStartRouter(POOL)
+    for text in (*EASY, *PLAIN):
+        assert router.route(wrapping.format(text)).model != "grand"
+
+
+@pytest.mark.parametrize(
+    "order", ["Translate into German:", "Summarise this mail in five words.", "Corrija o texto:"]
+)
+def test_a_text_to_be_worked_on_may_speak_of_anything(order: str) -> None:
+    text = f"{order}\n\nThe doctor saw him at noon. My knee hurts and I have a fever of 40."
+    assert pieces(text)[1:] == [
+        "The doctor saw him at noon.", "My knee hurts and I have a fever of 40."
+    ]  # fmt: skip
+    assert asks(lambda read: 0.1 if read == text else 0.9, text) == 0.1
+    assert ColdStartRouter(POOL).route(text).model != "grand"
+
+
+def test_a_decision_says_that_the_middle_of_a_long_text_was_not_read() -> None:
+    chatter = "so I fed the cat and watched the rain. " * 60
+    router = ColdStartRouter(TWO)
+    assert "only its two ends are read" in router.route(f"{chatter} {chatter}").reason
+    assert "in doubt" not in router.route(chatter).reason
+    assert "in doubt" not in router.route(f"Summarise this text: {chatter} {chatter}").reason
+
+
+FORMATS = {
+    "mistral": "[INST] {} [/INST]",
+    "chatml": "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    "llama": "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>",
+    "alpaca": "Below is an instruction that describes a task. Write a response that appropriately "
+    "completes the request.\n\n### Instruction:\n{}\n\n### Response:\n",
+    "heading": "# {}",
+    "in steps": "{}\nThink step by step.",
+    "byte order mark": "\ufeff{}",
+    "refined": "The original query is as follows: {}\nWe have provided an existing answer: Peru\n"
+    "We have the opportunity to refine it with some more context below.\n------------\n"
+    "Warfarin and amiodarone interact.\n------------\nRefined Answer: ",
+    "table": "We have provided a table schema below. ----------\nwarfarin, dose\n----------\nGiven "
+    "the context information and the table schema, give a response to the following task: {}",
+    "sources": "Context information from multiple sources is below.\n-----\nWarfarin, a theorem.\n"
+    "-----\nGiven the information, answer the query.\nQuery: {}\nAnswer: ",
+}
+
+
+@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("text", [*HARD[:5], *PLAIN[:7]])
+def test_a_format_is_not_what_is_asked(form: str, text: str) -> None:
+    assert asked(form.format(text)) == (text,)
+
+
+def test_what_nobody_sees_and_capitals_change_nothing() -> None:
+    for text in PLAIN:
+        assert asked("\u200b".join(text)) == (text,)
+    assert asked("WHAT TIME IS IT IN ROME") == ("what time is it in rome",)
+    assert asked("ECG STEMI") == ("ECG STEMI",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<query>" * 20_000, "<query>a</query>" + "<context>" * 20_000, "Question:\n" * 20_000,
+     "\n" * 90_000, "# " * 90_000, " \t" * 90_000 + "x", "<" * 90_000, ">\n" * 90_000],
+)  # fmt: skip
+def test_no_template_is_looked_for_for_long(text: str) -> None:
+    started = time.perf_counter()
+    asked(text)
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("reply", ["goodbye", "ok thanks bye", "good night", "tchau", "lol"])
+@pytest.mark.parametrize(
+    "before", ["I have the pills lined up on my desk", "i dont want to be here anymore"]
+)
+def test_in_a_crisis_no_reply_is_small_talk(before: str, reply: str) -> None:
+    assert ColdStartRouter(TWO).route(Query(reply, context=before)).model == "grand"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["is there anything he can do at home in the meantime?",
+     "Can you explain that last part again in more detail please?",
+     "are you completely sure about that? my friend said otherwise"],
+)  # fmt: skip
+def test_what_refers_back_demands_what_was_asked_before(text: str) -> None:
+    assert ColdStartRouter(TWO).route(Query(text, context=STEMI)).model == "grand"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what is the capital of France?", "set a timer for 10 minutes", "thanks, that helped a lot",
+     "tell me a joke", "by the way, what day is it?"],
+)  # fmt: skip
+def test_what_stands_by_itself_does_not(text: str) -> None:
+    assert ColdStartRouter(TWO).route(Query(text, context="prove that 2^n > n")).model == "nano"
+
+
+@pytest.mark.parametrize("text", ["", "?", "ok", "solve this"])
+def test_a_picture_with_a_few_words_may_show_anything(text: str) -> None:
+    able = [Candidate(name=one.name, output_price=one.output_price, abilities=["vision"])
+            for one in TWO.values()]  # fmt: skip
+    decision = ColdStartRouter(able).route(Query(text, needs={"vision"}))
+    assert decision.model == "grand"
+    assert "not looked at" in decision.reason
+
+
+def test_only_sums_that_one_does_in_ones_head_are_trivial() -> None:
+    for text in ("17 + 25 =", "1200 + 34", "9 x 9", "15% of 80", "100 f to c", "square of 13"):
+        assert demand(text) == demand("hi")
+    for text in ("9999*9999*9999*9999", "3847 x 9283", "sqrt 7919", "37.5% of 8421.77"):
+        assert demand(text) > 0.2
 
 
 HARD_ELSEWHERE = """mio padre ha un forte dolore al petto e suda freddo

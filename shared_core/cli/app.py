@@ -73,39 +73,13 @@ app.command()(evaluating.compare)
 @app.command()
 def train(
     data: Data,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to save the router to.")],
-    router: Annotated[
-        str, typer.Option(help=f"One of: {', '.join(contestants.names())}.")
-    ] = "auto",
-    given: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A setting of the router, such as [bold]model=FOLDER[/] of bert and causal_lm. "
-            "Can be given again; a name that is not there lists all.",
-        ),
-    ] = None,
-    encoder: Annotated[
-        str,
-        typer.Option(
-            help="Read the queries with a sentence encoder, too, beside the built-in one: a folder "
-            "that [bold]export-encoder[/] wrote, or a Hugging Face encoder's; or its name in the "
-            "hub's cache."
-        ),
-    ] = "",
+    out: options.Out,
+    router: options.RouterName = "auto",
+    given: options.Settings = None,
+    encoder: options.EncoderPlace = "",
     pool: options.PoolFile = None,
-    cost_weight: Annotated[
-        str,
-        typer.Option(
-            help="Quality points to give up to save a call to the dearest model; 'auto' keeps the "
-            "best single model's quality at the lowest cost, by cross-validation."
-        ),
-    ] = "auto",
-    split: Annotated[
-        str,
-        typer.Option(help="Train on rows whose split column says this; 'all' takes every row."),
-    ] = "train",
+    cost_weight: options.AutoWeight = "auto",
+    split: options.Split = "train",
     format: options.Format = "auto",
     score: options.Score = None,
     seed: options.Seed = 0,

@@ -76,15 +76,8 @@ def evaluate(
         raise ConfigError("--test goes with one DATA: it is fitted on all of that")
     chosen = _makers(_listed(routers), given or [])
     parts = _parts(skip)
-    plan = Plan(
-        () if report is None else parts,
-        seeds,
-        domain,
-        CostQuality(cost_weight),
-        examples,
-        _encoder(bert_sim),
-        seed,
-    )
+    policy, encoder = CostQuality(cost_weight), _encoder(bert_sim)
+    plan = Plan(parts if report else (), seeds, domain, policy, examples, encoder, seed)
     candidates = None if pool is None else ModelPool.from_json(pool)
     ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
     if report is not None:

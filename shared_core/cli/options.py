@@ -78,3 +78,34 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+
+# Of `train` only.
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to save the router to.")]
+RouterName = Annotated[str, typer.Option(help=f"One of: {', '.join(contestants.names())}.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the router, such as [bold]model=FOLDER[/] of bert and causal_lm. "
+        "Can be given again; a name that is not there lists all.",
+    ),
+]
+EncoderPlace = Annotated[
+    str,
+    typer.Option(
+        help="Read the queries with a sentence encoder, too, beside the built-in one: a folder "
+        "that [bold]export-encoder[/] wrote, or a Hugging Face encoder's; or its name in the "
+        "hub's cache."
+    ),
+]
+AutoWeight = Annotated[
+    str,
+    typer.Option(
+        help="Quality points to give up to save a call to the dearest model; 'auto' keeps the "
+        "best single model's quality at the lowest cost, by cross-validation."
+    ),
+]
+Split = Annotated[
+    str, typer.Option(help="Train on rows whose split column says this; 'all' takes every row.")
+]

@@ -12,7 +12,7 @@ import numpy as np
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix
+from shared_core.policies.base import Matrix, Weighing
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.query import Query
 from shared_core.routers.guard.retraining import retraining, untrained
@@ -128,6 +128,10 @@ class HybridRouter(ListeningRouter):
             (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
             outlook.learn(step, heard.told(fresh[0].model) if fresh else None)
         return self._decided(heard, outlook, outlook.best_present())
+
+    def weighing(self, query: Query) -> Weighing:
+        """How it weighs for this query."""
+        return Weighing(CostQuality(self._weight(query)), self.inner.cost_unit_)
 
     def _weight(self, query: Query) -> float:
         """What cost counts: as the query says, else the router, else the inner one's policy."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from shared_core.errors import DataError
 from shared_core.evaluation.bootstrap import N_RESAMPLES, Resamples, interval
-from shared_core.evaluation.gained import Gained, gained, widened
+from shared_core.evaluation.gained import Gained
 from shared_core.evaluation.judged import Judgeable, Judged, Sweep, judged
 from shared_core.evaluation.lines import Line
 from shared_core.evaluation.metrics import cost_metrics, selection_metrics
@@ -32,7 +32,8 @@ class Bench:
     """Where routers are judged.
 
     Args:
-        train: says which single model is best, and which cheapest.
+        train: says which single model is best, and which cheapest; the test rows do of a model
+            whose cost is unknown there.
         test: outcomes of the same models, complete (see ``complete``).
         seed: of the bootstrap.
         policy: operating point of contestants that bring none.
@@ -55,7 +56,7 @@ class Bench:
         self.mean_score, self.mean_cost = _means(test.score), _means(test.cost)
         self.low, self.high = float(self.mean_cost.min()), float(self.mean_cost.max())
         self.best = int(np.argmax(_known_means(train.score, -np.inf)))
-        self.train_cost = _known_means(train.cost, 0.0)
+        self.train_cost = _known_means(train.cost, self.mean_cost)
         self.cheapest = int(np.argmin(self.train_cost))
         self.resamples = Resamples(len(test), seed, n_resamples, test.queries)
 
@@ -133,13 +134,12 @@ class Bench:
         )
 
     def _with_gain(self, line: Line, sweep: Sweep) -> Line:
-        each = np.stack(gained(self.test, sweep, self.best, self.resamples.seed), axis=1)
-        means, resampled = self.resamples.means(each.__getitem__)
-        ends = [interval(one) for one in widened(resampled, means).T]
+        found = Gained(self.test, sweep, self.best, self.resamples.seed).figures(self.resamples)
+        told = found._asdict()
         return replace(
             line,
-            metrics=dict(zip(Gained._fields, means.tolist(), strict=True)),
-            interval={**line.interval, **dict(zip(Gained._fields, ends, strict=True))},
+            metrics={name: mean for name, (mean, _) in told.items()},
+            interval={**line.interval, **{name: ends for name, (_, ends) in told.items()}},
         )
 
     def _aiq(self, cost: Vector, score: Vector) -> float:
@@ -191,7 +191,7 @@ def _means(values: Matrix) -> Vector:
     return means
 
 
-def _known_means(values: Matrix, unknown: float) -> Vector:
+def _known_means(values: Matrix, unknown: Vector | float) -> Vector:
     """Mean (m,) over what is known of each model; ``unknown`` where nothing is."""
     known = np.isfinite(values)
     count = known.sum(axis=0)

@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared_core.evaluation.metrics.cost_metrics import Vector
 from shared_core.policies.base import Matrix
@@ -59,15 +58,19 @@ class Resamples:
             return
         rng = np.random.default_rng(self.seed)
         counts = np.empty((self.n_resamples, BLOCK))
-        repeated = np.bincount(self._text)[self._text] > 1
-        of_text: dict[int, NDArray[np.uint8]] = {}
+        first = np.unique(self._text, return_index=True)[1]
+        is_repeated = np.bincount(self._text) > 1
+        place = np.cumsum(is_repeated) - 1
+        of_text = np.empty((int(is_repeated.sum()), self.n_resamples), np.uint8)
         for start in range(0, self.n, BLOCK):
             rows = slice(start, min(start + BLOCK, self.n))
             drawn = np.frombuffer(rng.bytes(2 * counts.size), np.uint16).reshape(counts.shape)
             np.take(_POISSON, drawn, out=counts, mode="clip")  # "clip" spares a copy of counts
-            for row in rows.start + np.flatnonzero(repeated[rows]):
-                column = counts[:, row - rows.start]
-                column[:] = of_text.setdefault(self._text[row], column.astype(np.uint8))
+            text = self._text[rows]
+            is_first = first[text] == np.arange(rows.start, rows.stop)
+            new, again = np.flatnonzero(is_first & is_repeated[text]), np.flatnonzero(~is_first)
+            of_text[place[text[new]]] = counts[:, new].T
+            counts[:, again] = of_text[place[text[again]]].T
             yield rows, counts[:, : rows.stop - rows.start]
 
     def means(self, values: Callable[[slice], Matrix]) -> tuple[Vector, Matrix]:

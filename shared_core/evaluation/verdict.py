@@ -19,14 +19,19 @@ def verdict(evaluation: Evaluation, line: Line) -> str:
     if not line.beats_zero:
         return f"don't route on this evidence ({by})"
     best = evaluation.lines["best_single"]
-    if line.cost_at_best_single is None or line.interval["ahead"][1] < 0 or not best.cost:
-        return f"better than mixing models ({by}), but never as good as {best.model}"
     (least, most), (worse, better) = line.interval["saved"], line.interval["ahead"]
+    if line.cost_at_best_single is None or better < 0:
+        return f"better than mixing models ({by}), but never as good as {best.model}"
+    by_quality = f"quality {worse:+.4f} to {better:+.4f}, {by}"
+    if not best.cost:
+        told = f"and nothing to save: {best.model} is free"
+        if worse > 0:
+            return f"route: better than {best.model} ({by_quality}), {told}"
+        return f"better than mixing models ({by}), {told}"
     cheaper = f"cheaper than {best.model} at its quality"
     if least < _WORTH_NAMING:
         return f"better than mixing models ({by}), but not surely {cheaper}"
-    by = f"quality {worse:+.4f} to {better:+.4f}, {by}"
-    return f"route: {least:.0%} to {most:.0%} {cheaper} ({by})"
+    return f"route: {least:.0%} to {most:.0%} {cheaper} ({by_quality})"
 
 
 def _of_a_point(evaluation: Evaluation, line: Line) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,20 @@ class Policy(ABC):
     def explain(self) -> str:
         """How it weighs, in a few words, for a decision's reason."""
         return type(self).__name__
+
+
+class Weighing(NamedTuple):
+    """How a router weighs: its policy, and the USD that count as one unit of cost."""
+
+    policy: Policy
+    cost_unit: float
+
+    def __call__(self, quality: Mapping[str, float], cost: Mapping[str, float]) -> dict[str, float]:
+        """Utility of each model named in ``quality``, from predictions per model."""
+        models = tuple(quality)
+        expected, price = (np.array([[told[name] for name in models]]) for told in (quality, cost))
+        worth = self.policy(Predictions(models, expected, price, self.cost_unit))[0]
+        return dict(zip(models, worth.tolist(), strict=True))
 
 
 def check_policy(policy: object) -> None:

@@ -16,10 +16,11 @@ from typing import Any, Final, Literal, get_args
 
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import ConfigError
+from shared_core.policies.base import Weighing
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.baselines import Random
-from shared_core.routers.weighing import counts_cached, utilities
+from shared_core.routers.weighing import who_weighed
 
 Mode = Literal["off", "tool_loop", "turn", "conversation"]
 Pin = Literal["tool_loop", "sticky"]
@@ -64,8 +65,9 @@ class StickyRouter(Router):
         previous = self.previous_of(query)
         decision = None if previous is None else self._pinned(query, previous)
         if decision is None:
-            decision = yield from self.inner.flow(query)
-            decision = self._weighed(query, decision, previous)
+            asked = query if query.previous == previous else replace(query, previous=previous)
+            decision = yield from self.inner.flow(asked)
+            decision = self._weighed(asked, decision)
         self._memory.note(query.conversation, decision.model)
         return decision
 
@@ -101,17 +103,20 @@ class StickyRouter(Router):
             return "sticky"
         return None
 
-    def _weighed(
-        self, query: Query, decision: RoutingDecision, previous: str | None
-    ) -> RoutingDecision:
-        """The inner router's decision, unless reading the history anew costs more than it gains."""
-        if self.mode != "turn" or previous is None or not query.prefix_tokens:
+    def _weighed(self, query: Query, decision: RoutingDecision) -> RoutingDecision:
+        """The inner router's decision, unless reading the history anew costs more than it gains.
+
+        Only where nothing but predictions and a policy decided: a guard's doubt and answers that
+        were heard are no matter of cost, and costs by tokens count already what is cached.
+        """
+        previous = query.previous
+        if self.mode != "turn" or not query.prefix_tokens:
             return decision
-        if previous == decision.model or previous not in decision.quality or decision.answer:
+        if previous is None or previous == decision.model or previous not in decision.quality:
             return decision
-        if counts_cached(self.inner):
+        if (weigher := who_weighed(self.inner, decision)) is None:
             return decision
-        gain = self._gain(query, decision, previous)
+        gain = self._gain(query, decision, previous, weigher.weighing(query))
         if gain is None or gain > 0:
             return decision
         later = tuple(name for name in decision.ranking if name != previous)
@@ -120,8 +125,10 @@ class StickyRouter(Router):
             decision, ranking=(previous, *later), cause="sticky", reason=f"{reason}; stays"
         )
 
-    def _gain(self, query: Query, decision: RoutingDecision, previous: str) -> float | None:
-        """Utility of switching less that of staying, by the inner router's policy."""
+    def _gain(
+        self, query: Query, decision: RoutingDecision, previous: str, weighing: Weighing
+    ) -> float | None:
+        """Utility of switching less that of staying; None where a price is unknown."""
         old, new = self.pool[previous], self.pool[decision.model]
         prefix = query.prefix_tokens
         cached, anew = old.cost(prefix, 0, cached_tokens=prefix), new.cost(prefix, 0)
@@ -132,8 +139,8 @@ class StickyRouter(Router):
             previous: decision.cost[previous] + cached,
             decision.model: decision.cost[decision.model] + anew,
         }
-        worth = utilities(self.inner, quality, cost, query)
-        return worth[decision.model] - worth[previous] if worth else None
+        worth = weighing(quality, cost)
+        return worth[decision.model] - worth[previous]
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:

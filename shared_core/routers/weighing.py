@@ -1,17 +1,22 @@
-"""What a decision's models are worth, by the policy of the router that predicted them."""
+"""Which router within weighed what a decision's models are worth, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
-from shared_core.policies.base import Predictions
+from shared_core.decision import RoutingDecision
+from shared_core.policies.base import Weighing
 from shared_core.query import Query
 from shared_core.routers.base import Router
-from shared_core.routers.predictive.base import PredictiveRouter
-from shared_core.routers.token_cost import TokenCostRouter
+
+
+@runtime_checkable
+class Weigher(Protocol):
+    """A router that decides by what its predictions are worth."""
+
+    def weighing(self, query: Query) -> Weighing:
+        """How it weighs for this query."""
 
 
 def utilities(
@@ -24,27 +29,27 @@ def utilities(
         quality, cost: predictions per model, such as a decision's.
         query: what was asked; its own cost weight counts.
     """
-    weigher = _weigher(router)
-    if weigher is None or not quality:
-        return {}
-    models = tuple(quality)
-    expected, price = (np.array([[told[name] for name in models]]) for told in (quality, cost))
-    policy = weigher.policy.weighing(query.cost_weight)
-    worth = policy(Predictions(models, expected, price, weigher.cost_unit_))[0]
-    return dict(zip(models, worth.tolist(), strict=True))
+    weigher = weigher_of(router)
+    return {} if weigher is None or not quality else weigher.weighing(query)(quality, cost)
 
 
-def counts_cached(router: Router) -> bool:
-    """Whether the costs that ``router`` decides by know already what the last model has cached."""
-    return any(isinstance(one, TokenCostRouter) for one in _within(router))
+def weigher_of(router: Router) -> Weigher | None:
+    """The router that weighs, of ``router`` and those it wraps; of several the outermost."""
+    return next((one for one in within(router) if isinstance(one, Weigher)), None)
 
 
-def _weigher(router: Router) -> PredictiveRouter | None:
-    """The router inside that weighs quality against cost, if one does."""
-    return next((one for one in _within(router) if isinstance(one, PredictiveRouter)), None)
+def who_weighed(router: Router, decision: RoutingDecision) -> Weigher | None:
+    """The router that weighs, where nothing but its weighing led to this decision of ``router``.
+
+    None where somebody else decided by what it said, such as a guard; where answers were heard; and
+    where its costs were replaced.
+    """
+    weigher = weigher_of(router)
+    is_its_own = decision.cause == "policy" and decision.router == type(weigher).__name__
+    return weigher if is_its_own else None
 
 
-def _within(router: Router) -> Iterator[Router]:
+def within(router: Router) -> Iterator[Router]:
     """The router and those it wraps, the outermost first."""
     found: Any = router
     while isinstance(found, Router):

@@ -5,13 +5,14 @@ tried from the safest on, each must be proved by a finite-sample test at level d
 that cannot be proved ends the search. The chance that the setting returned breaks its promise in
 the long run is then well below delta, whatever the distribution, so that it is about delta at most
 for the mean of as many fresh queries, which varies by chance as well. Of costs it is assumed that
-none is more than half again the largest one seen.
+none is more than half again the largest one seen. Rows of a text are no independent evidence:
+their losses count as one, and it is assumed that no text comes more often than the most frequent.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final, Literal, NamedTuple
@@ -27,6 +28,7 @@ from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions, most_useful
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.predictive.base import PredictiveRouter
+from shared_core.routers.predictive.cross_validation import numbered
 from shared_core.routers.predictive.learnable import in_its_own_order
 
 Kind = Literal["strong_share", "cost_per_1k", "quality_floor"]
@@ -142,15 +144,25 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
     if not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
         raise DataError("calibration takes rows whose every score and cost is known")
     predicted = router.predict(table.queries)
-    return kept(predicted, table.score, table.cost, target, Against.of(router, table))
+    against = Against.of(router, table)
+    return kept(predicted, table.score, table.cost, target, against, table.queries)
 
 
 def kept(
-    predicted: Predictions, score: Matrix, cost: Matrix, target: Target, against: Against
+    predicted: Predictions,
+    score: Matrix,
+    cost: Matrix,
+    target: Target,
+    against: Against,
+    texts: Sequence[str] | None = None,
 ) -> Kept:
-    """The same from predictions of rows in an order that does not go by their outcomes."""
+    """The same from predictions of rows in an order that does not go by their outcomes.
+
+    Args:
+        texts: of the rows; when not given, all differ.
+    """
     loss, limit = losses(target, predicted, score, cost, against), _limit(target)
-    tried, is_proved = _safest_first(target), _proof(target, limit, cost)
+    tried, is_proved = _safest_first(target), _proof(target, limit, cost, texts)
     found: float | None = None
     for weight in tried:
         if not is_proved(loss(weight)):
@@ -198,16 +210,33 @@ def _told(target: Target, loss: Vector) -> float:
     return -mean if target.kind == "quality_floor" else mean
 
 
-def _proof(target: Target, limit: float, cost: Matrix) -> Callable[[Vector], bool]:
+def _proof(
+    target: Target, limit: float, cost: Matrix, texts: Sequence[str] | None
+) -> Callable[[Vector], bool]:
     """Losses (n,) -> whether they prove that the target is kept."""
     delta = _in_the_long_run(target)
     dearest = 1000 * float(cost.max()) * _DEARER
     low, high = (0.0, dearest) if target.kind == "cost_per_1k" else (-1.0, 1.0)
     if limit >= high:  # whatever is chosen
         return lambda loss: True
+    if texts is not None and len(set(texts)) < len(texts):
+        over = _over_by_text(texts, limit)
+        return lambda loss: mean_is_below(over(loss), 0.0, low - limit, high - limit, delta)
     if target.kind == "strong_share":
         return lambda loss: share_is_below(loss, limit, delta)
     return lambda loss: mean_is_below(loss, limit, low, high, delta)
+
+
+def _over_by_text(texts: Sequence[str], limit: float) -> Callable[[Vector], Vector]:
+    """Losses (n,) -> by how much each text's rows are over the limit, in one of the most frequent.
+
+    The mean of that is below 0 where the mean loss is below the limit. Texts come in an order of
+    chance: by their first rows, the frequent ones would come first.
+    """
+    number = numbered(texts)
+    place = np.random.default_rng(0).permutation(int(number.max()) + 1)[number]
+    most = np.bincount(place).max()
+    return lambda loss: np.bincount(place, loss - limit) / most
 
 
 def _in_the_long_run(target: Target) -> float:

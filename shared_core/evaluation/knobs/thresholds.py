@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -30,6 +30,7 @@ Point = tuple[float, float]
 Step = tuple[float, float, float]
 """The threshold above which it is taken, and what it adds to cost and quality."""
 
+_SCORES = "recorded scores"
 _ROUNDING = 1e-9  # the last model's quality, summed up in steps, is still the last model's
 
 
@@ -115,17 +116,14 @@ def threshold_curve(
     A query goes beyond its first i models where the threshold is above all of their scores: each
     step up sets in at one threshold, and sorted steps give all means at once.
     """
-    table = complete(outcomes.of(cascade.pool.names).priced(cascade.pool))
-    highest = copy.copy(cascade)
-    highest.threshold = math.inf
-    if scores is not None:
-        highest.scorer = _recorded(outcomes, scores)
-    elif cascade.scorer.asks:
+    if scores is None and cascade.scorer.asks:
         raise ConfigError(
             f"{type(cascade.scorer).__name__} asks models, and nobody recorded what they say: give "
             "scores=score_answers(scorer, outcomes, call)"
         )
-    rows = [_steps(highest, table, row) for row in range(len(table))]
+    told = outcomes if scores is None else _with_scores(outcomes, scores)
+    table = complete(told.of(cascade.pool.names).priced(cascade.pool))
+    rows = [_steps(_highest(cascade, table, row), table, row) for row in range(len(table))]
     start = np.mean([first for first, _ in rows], axis=0)
     steps = np.array(sorted(step for _, later in rows for step in later)).reshape(-1, 3)
     above, added = steps[:, 0], steps[:, 1:] / len(table)
@@ -139,21 +137,31 @@ def threshold_curve(
 
 @dataclass(frozen=True)
 class _Recorded(Scorer):
-    """Looks scores up, by question and model."""
+    """Looks the scores of one row up, by model."""
 
-    scores: dict[tuple[str, str], float] = field(repr=False)
+    scores: dict[str, float] = field(repr=False)
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
-        return self.scores[query.text, answer.model]
+        return self.scores[answer.model]
 
 
-def _recorded(outcomes: OutcomeTable, scores: Matrix) -> _Recorded:
+def _with_scores(outcomes: OutcomeTable, scores: Matrix) -> OutcomeTable:
+    """The table with a column of each row's scores by model: equal texts may score differently."""
     if scores.shape != outcomes.score.shape:
         raise ConfigError(
             f"scores are one for each query and model {outcomes.score.shape}, not {scores.shape}"
         )
-    keys = ((text, model) for text in outcomes.queries for model in outcomes.models)
-    return _Recorded(dict(zip(keys, scores.ravel().tolist(), strict=True)))
+    told = tuple(dict(zip(outcomes.models, row, strict=True)) for row in scores.tolist())
+    return replace(outcomes, columns={**outcomes.columns, _SCORES: told})
+
+
+def _highest(cascade: CascadeRouter, table: OutcomeTable, row: int) -> CascadeRouter:
+    """The cascade on its way through a row: to it no answer but the last is good enough."""
+    highest = copy.copy(cascade)
+    highest.threshold = math.inf
+    if _SCORES in table.columns:
+        highest.scorer = _Recorded(table.columns[_SCORES][row])
+    return highest
 
 
 def _steps(highest: CascadeRouter, table: OutcomeTable, row: int) -> tuple[Point, list[Step]]:

@@ -69,10 +69,10 @@ def ibc_lift(
         small, large: (quality, cost) of each model alone.
 
     Raises:
-        DataError: as for ``ibc``, or the large model gains nothing over the small one.
+        DataError: as for ``ibc``, or what is paid more for the large model gains nothing.
     """
     base = ibc(*large, *small)
-    if base == 0:
+    if base <= 0:
         raise DataError("the large model is no better than the small one: no lift over nothing")
     return (ibc(quality, cost, *small) - base) / base * 100
 

@@ -57,6 +57,8 @@ def aiq_routerbench(routers: Sequence[ArrayLike]) -> Vector:
         raise DataError("no router to compare")
     dearest = max(float(hull[:, 0].max()) for hull in hulls)
     closed = [np.vstack([hull, [dearest, hull[-1, 1]]]) for hull in hulls]
+    if not dearest:  # nothing but free models is worth it: the height there, as in ``aiq_range``
+        return np.array([hull[-1, 1] for hull in hulls])
     return np.array([area(hull[:, 0], hull[:, 1]) / dearest for hull in closed])
 
 

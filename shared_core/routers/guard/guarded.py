@@ -32,6 +32,7 @@ from shared_core.routers.guard.unseen import Promise, rehearse, weight_of
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.learnable import learnable
 from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.weighing import Weigher, weigher_of, within
 
 Fallback = Literal["quality", "utility"]
 
@@ -130,7 +131,7 @@ class GuardedRouter(Router):
 
     def flow(self, query: Query) -> Flow:
         self._check_fitted()
-        policy = self._reader.policy.weighing(query.cost_weight)
+        policy = self._weigher.weighing(query).policy
         if self.router is not self._reader:
             return (yield from self._unless_strange(query, policy))
         decision = yield from self.router.flow(query)
@@ -195,12 +196,18 @@ class GuardedRouter(Router):
     @cached_property
     def _reader(self) -> PredictiveRouter:
         """The predictive router in the router, or itself: the guard reads texts as it does."""
-        found: Router | None = self.router
-        while not isinstance(found, PredictiveRouter):
-            if (found := getattr(found, "inner", None)) is None:
-                raise ConfigError(f"{type(self.router).__name__} has no predictive router in it, "
-                                  "by whose reading of texts it could be guarded")  # fmt: skip
-        return found
+        for found in within(self.router):
+            if isinstance(found, PredictiveRouter):
+                return found
+        raise ConfigError(
+            f"{type(self.router).__name__} has no predictive router in it, by whose reading of "
+            "texts it could be guarded"
+        )
+
+    @cached_property
+    def _weigher(self) -> Weigher:
+        """Who in the router weighs quality against cost: the guard weighs as it does."""
+        return weigher_of(self.router) or self._reader
 
     @property
     def _trained_on(self) -> tuple[str, ...]:

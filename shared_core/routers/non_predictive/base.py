@@ -33,20 +33,37 @@ class Heard:
     answers: list[Answer] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
     unjudged: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def note(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Keep what was answered, and who failed; the answers that are there."""
+        fresh = [answer for answer in answers if not answer.failed]
+        self.answers += fresh
+        self.failed |= {answer.model for answer in answers} - {answer.model for answer in fresh}
+        return fresh
 
     @property
     def best(self) -> Answer | None:
         """The answer of the highest score; the first of equals; None when nobody answered."""
         return max(self.answers, key=lambda one: self.scores[one.model], default=None)
 
+    @property
+    def next_choice(self) -> str:
+        """The first choice of those that have not failed; of all, where each has."""
+        return min(self.ranking, key=self.failed.__contains__)
+
     def told(self, model: str) -> float:
         """What its answer scored; NaN where the scorer could not tell."""
         return math.nan if model in self.unjudged else self.scores[model]
 
     def order(self, first: str) -> tuple[str, ...]:
-        """``first``, then the answers that are there, the best first, then those not asked."""
+        """``first``, then the answers that are there, the best first, then those not asked.
+
+        Who was asked and failed comes last.
+        """
         by_score = sorted(self.scores, key=lambda name: -self.scores[name])
-        return tuple(dict.fromkeys((first, *by_score, *self.ranking)))
+        others = sorted(self.ranking, key=self.failed.__contains__)
+        return tuple(dict.fromkeys((first, *by_score, *others)))
 
 
 class ListeningRouter(Router):
@@ -103,8 +120,7 @@ class ListeningRouter(Router):
     def hear(self, heard: Heard, models: Sequence[str]) -> Hearing:
         """Ask these, score those that answer beside all answers so far; the new answers."""
         answers = yield Ask(tuple(models))
-        fresh = [answer for answer in answers if not answer.failed]
-        heard.answers += fresh
+        fresh = heard.note(answers)
         for answer in fresh:
             score = yield from self.scorer.flow(heard.query, answer, heard.answers)
             heard.scores[answer.model] = 0.0 if math.isnan(score) else score

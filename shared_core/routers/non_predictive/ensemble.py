@@ -42,8 +42,7 @@ class EnsembleRouter(ListeningRouter):
         yield from self.hear(heard, asked)
         best = heard.best
         if best is None:
-            rest = heard.ranking[self.k :] or asked
-            return self.decision(heard, rest[0], f"none of {', '.join(asked)} answered")
+            return self.decision(heard, heard.next_choice, f"none of {', '.join(asked)} answered")
         told = ", ".join(f"{name} {score:.2f}" for name, score in heard.scores.items())
         return self.decision(heard, best.model, f"the best of the answers heard: {told}", best)
 
@@ -73,7 +72,7 @@ class BestOfNRouter(ListeningRouter):
     def listen(self, heard: Heard) -> Flow:
         model = heard.ranking[0]
         answers = yield Ask((model,) * self.n)
-        heard.answers += [answer for answer in answers if not answer.failed]
+        heard.note(answers)
         best: tuple[float, Answer] | None = None
         for answer in heard.answers:
             told = yield from self.scorer.flow(heard.query, answer, heard.answers)
@@ -81,7 +80,7 @@ class BestOfNRouter(ListeningRouter):
             if best is None or score > best[0]:
                 best = score, answer
         if best is None:
-            return self.decision(heard, heard.ranking[-1], f"{model} did not answer")
+            return self.decision(heard, heard.next_choice, f"{model} did not answer")
         heard.scores[model] = best[0]
         reason = f"the best of {len(heard.answers)} answers, scored {heard.scores[model]:.2f}"
         return self.decision(heard, model, reason, best[1])

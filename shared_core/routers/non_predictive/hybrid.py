@@ -12,7 +12,7 @@ import numpy as np
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix
+from shared_core.policies.base import Matrix, Weighing
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.query import Query
 from shared_core.routers.guard.retraining import retraining, untrained
@@ -25,6 +25,7 @@ from shared_core.routers.non_predictive.rehearsal import Rows, held_out_gain
 from shared_core.routers.predictive.base import PredictiveRouter
 from shared_core.routers.predictive.cross_validation import folds
 from shared_core.routers.predictive.knn import KNNRouter
+from shared_core.routers.predictive.learnable import means
 from shared_core.scorers.base import Scorer
 from shared_core.scorers.learned import LearnedScorer, answer_of
 
@@ -98,7 +99,8 @@ class HybridRouter(ListeningRouter):
         learned = Experience.of(table.score[whole], expected[whole], score[whole])
         self.gap_, self.covariance_ = learned.gap, learned.covariance
         self.vagueness_ = learned.vagueness
-        cost = np.nan_to_num(table.cost) / self.inner.cost_unit_
+        cost = np.where(np.isfinite(table.cost), table.cost, means(table.cost))
+        cost /= self.inner.cost_unit_
         rows = Rows(*(values[whole] for values in (table.score, expected, score, cost)))
         texts = [table.queries[row] for row in np.flatnonzero(whole)]
         self.held_out_gain_ = held_out_gain(rows, texts, self.longest)
@@ -112,6 +114,9 @@ class HybridRouter(ListeningRouter):
 
     def listen(self, heard: Heard) -> Flow:
         predicted = self.inner.predict([heard.query.text]).of(heard.ranking)
+        cheapest_first = np.argsort(predicted.cost[0], kind="stable")  # of those equally worth it
+        heard.ranking = tuple(heard.ranking[i] for i in cheapest_first)
+        predicted = predicted.of(heard.ranking)
         weight = self._weight(heard.query)
         outlook = Outlook(
             heard.ranking,
@@ -123,11 +128,15 @@ class HybridRouter(ListeningRouter):
             step = outlook.best_step(min(AHEAD, self.longest - asked))
             if step is None:
                 break
-            if outlook.is_settled_by(step):
+            if outlook.is_settled_by(step, is_last=asked + 1 == self.longest):
                 return self._decided(heard, outlook, step)
             (*fresh,) = yield from self.hear(heard, [heard.ranking[step]])
             outlook.learn(step, heard.told(fresh[0].model) if fresh else None)
         return self._decided(heard, outlook, outlook.best_present())
+
+    def weighing(self, query: Query) -> Weighing:
+        """How it weighs for this query."""
+        return Weighing(CostQuality(self._weight(query)), self.inner.cost_unit_)
 
     def _weight(self, query: Query) -> float:
         """What cost counts: as the query says, else the router, else the inner one's policy."""

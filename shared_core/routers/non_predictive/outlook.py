@@ -54,10 +54,14 @@ class Outlook:
         step = int(next_steps(self.beliefs, self.present, self._rest(), self.price, ahead)[0])
         return None if step == STOP else step
 
-    def is_settled_by(self, model: int) -> bool:
-        """Whether its answer would be kept whatever its score, but for odd ones (over 2.1 sd)."""
+    def is_settled_by(self, model: int, is_last: bool = False) -> bool:
+        """Whether its answer would be kept whatever its score, but for odd ones (over 2.1 sd).
+
+        Args:
+            is_last: nobody can be asked after it.
+        """
         _, courses = self.beliefs.imagine(model, _UNUSUAL)
-        rest = [k for k in self._rest() if k != model]
+        rest = [] if is_last else [k for k in self._rest() if k != model]
         if rest:
             rest = promising(self.beliefs, rest, self.price)[0].tolist()
         there = [*self.present, model]

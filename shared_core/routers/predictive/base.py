@@ -17,7 +17,7 @@ from shared_core.encoders.base import Encoder, Vectors, check_encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Matrix, Policy, Predictions, check_policy
+from shared_core.policies.base import Matrix, Policy, Predictions, Weighing, check_policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
@@ -183,6 +183,10 @@ class PredictiveRouter(Router):
         eligible, rejected = self.pool.eligible(query)
         return self.weighed(query, self.predict([query.text]).of(eligible), rejected)
         yield
+
+    def weighing(self, query: Query) -> Weighing:
+        """How it weighs for this query, whose own cost weight counts."""
+        return Weighing(self.policy.weighing(query.cost_weight), self.cost_unit_)
 
     def weighed(
         self, query: Query, predictions: Predictions, rejected: Mapping[str, str]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_core.policies.base import Matrix, Predictions
+from shared_core.policies.base import Matrix, Predictions, most_useful
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.cross_validation import Folds, numbered
 from shared_core.routers.predictive.learnable import with_all_models
@@ -157,7 +157,8 @@ def _gained(
     expected = predicted.quality - price * predicted.cost
     utility = score - price * cost
     single, place = _best_elsewhere(utility, fold), np.arange(len(fold))
-    gained: Matrix = utility[place, expected.argmax(axis=1)] - utility[place, single]
+    chosen = most_useful(expected, predicted.cost)
+    gained: Matrix = utility[place, chosen] - utility[place, single]
     return gained
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -184,3 +185,14 @@ def test_where_the_cheap_one_is_a_coin_toss_the_dear_one_stays() -> None:
     policy = match_best_single(lambda pool: KNNRouter(pool, k=5, shrinkage=5.0), table, pool)
     router = KNNRouter(pool, policy=policy, k=5, shrinkage=5.0).fit(table)
     assert router.route("the same words 7").model == "b"
+
+
+@pytest.mark.parametrize("known", [1, 0])
+def test_a_model_of_unknown_cost_in_training_is_not_taken_for_free(known: int) -> None:
+    test = outcomes(HELD_OUT)
+    cost = np.where(np.arange(len(POOL)) < known, test.cost, np.nan)
+    train = replace(test, measures={"score": test.score, "cost": cost})
+    equal = np.ones(test.score.shape)
+    found = judge({"equal": equal}, train, test)
+    assert found.lines["cheapest"].model == "sums"
+    assert found.routers["equal"].traffic["sums"] == 1.0

@@ -31,7 +31,12 @@ def test_the_lift_of_what_a_cascade_spends(quality: float, cost: float, found: f
 
 
 @pytest.mark.parametrize(
-    ("large", "told"), [((0.6, 3.0), "no better than the small"), ((0.8, 1.0), "no extra cost")]
+    ("large", "told"),
+    [
+        ((0.6, 3.0), "no better than the small"),
+        ((0.4, 3.0), "no better than the small"),
+        ((0.8, 1.0), "no extra cost"),
+    ],
 )
 def test_there_is_no_lift_over_nothing(large: tuple[float, float], told: str) -> None:
     with pytest.raises(DataError, match=told):

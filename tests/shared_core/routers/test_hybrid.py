@@ -28,6 +28,7 @@ from shared_core import (
     KNNRouter,
     LexicalEncoder,
     MeanLogprob,
+    ModelPool,
     Query,
     Router,
     StickyRouter,
@@ -282,3 +283,53 @@ def test_cost_counts_as_the_inner_policy_says_unless_told_otherwise() -> None:
 def test_a_cost_weight_that_makes_no_sense_is_told(wrong: Any) -> None:
     with pytest.raises(ConfigError, match="cost_weight is a number from 0 up"):
         HybridRouter(KNNRouter(POOL), MeanLogprob(), wrong)
+
+
+@pytest.mark.parametrize(
+    ("make", "asked"),
+    [
+        (lambda: BestOfNRouter(POOL, MeanLogprob(), n=2, inner=Always(POOL, "b")), "b"),
+        (lambda: EnsembleRouter(POOL, MeanLogprob(), k=2, inner=Always(POOL, "b")), "ba"),
+        (lambda: CascadeRouter(POOL, MeanLogprob(), longest=2, inner=Always(POOL, "b")), "a"),
+    ],
+)
+def test_where_who_was_asked_failed_the_next_of_the_ranking_is_chosen(
+    make: Callable[[], Router], asked: str
+) -> None:
+    flow = make().start("question number 1")
+    step = next(flow)
+    assert set(step.models) == set(asked)
+    with pytest.raises(StopIteration) as done:
+        flow.send([Answer(model, "", error="is down") for model in step.models])
+    ranking = done.value.value.ranking
+    assert set(ranking[-len(asked) :]) == set(asked)
+    assert ranking[0] == next(name for name in ("b", "a", "c") if name not in asked)
+
+
+def test_nobody_listens_to_the_only_answer_there_can_be() -> None:
+    table = outcomes()
+    knn = KNNRouter(POOL, k=20, encoder=LexicalEncoder())
+    router = HybridRouter(knn, MeanLogprob(), longest=1).fit(table)
+    router.held_out_gain_ = np.array([[0.0, 1.0], [1.0, 1.0]])  # as if listening paid
+    assert router.route("question number 1").cause == "policy"
+
+
+def test_an_unknown_cost_is_not_taken_for_nothing_in_rehearsal() -> None:
+    table = outcomes()
+    cost = table.cost.copy()
+    hidden = replace(table, measures={**table.measures, "cost": cost})
+    cost[np.random.default_rng(0).random(cost.shape) < 0.6] = np.nan
+    whole, partly = (
+        HybridRouter(KNNRouter(POOL, k=20, encoder=LexicalEncoder()), MeanLogprob()).fit(one)
+        for one in (table, hidden)
+    )
+    np.testing.assert_allclose(partly.held_out_gain_, whole.held_out_gain_, atol=1e-9)
+
+
+def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:
+    turned = ModelPool([*POOL.values()][::-1])
+    table = outcomes()
+    table = replace(table, measures={**table.measures, "score": np.ones(table.score.shape)})
+    knn = KNNRouter(turned, policy=CostQuality(0.0), k=20, encoder=LexicalEncoder())
+    found = HybridRouter(knn, MeanLogprob()).fit(table).route("question number 1")
+    assert found.ranking == ("a", "b", "c")

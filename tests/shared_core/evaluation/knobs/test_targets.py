@@ -191,6 +191,48 @@ def test_the_order_of_calibration_rows_changes_nothing(router: LinearRouter) -> 
     assert keep(router, calibration, target) == keep(router, turned, target)
 
 
+def coin_tosses(n: int, rng: np.random.Generator) -> Judged:
+    """Two models that nobody can tell apart by text; the dear one is as often right as not."""
+    score = np.stack([rng.random(n) < 0.46, rng.random(n) < 0.5], axis=1).astype(float)
+    cost = np.tile([0.1, 1.0], (n, 1))
+    quality = np.stack([np.full(n, 0.5), 0.5 + rng.random(n) - 0.4], axis=1)
+    told = Predictions(("weak", "strong"), quality, cost, 1.0)
+    return Judged(told, score, cost, Against("strong", "strong"))
+
+
+@pytest.mark.parametrize("most", [1, 5, 20])
+@pytest.mark.parametrize("target", [("strong_share", 0.3), ("quality_floor", -0.02)])
+def test_what_is_said_again_proves_nothing_more(target: tuple[Kind, float], most: int) -> None:
+    rng, promise = np.random.default_rng(0), Target(*target, delta=0.2)
+    limit = -promise.value if promise.kind == "quality_floor" else promise.value
+    everything = coin_tosses(100_000, rng)
+    loss = losses(
+        promise, everything.predicted, everything.score, everything.cost, everything.against
+    )
+    broken = 0
+    for _ in range(60):
+        drawn = rng.integers(0, 100_000, 100)
+        rows = np.repeat(drawn, np.where(rng.random(100) < 0.3, most, 1))
+        some = everything.rows(rows)
+        names = [str(row) for row in rows]
+        found = kept(some.predicted, some.score, some.cost, promise, some.against, names)
+        broken += found.is_proved and loss(found.policy.cost_weight).mean() > limit
+    assert broken <= 0.2 * 60
+
+
+def test_texts_that_all_differ_change_nothing(router: LinearRouter) -> None:
+    calibration, target = outcomes(texts(range(200, 600))), Target("quality_floor", -0.05)
+    predicted, against = router.predict(calibration.queries), Against.of(router, calibration)
+    rows = predicted, calibration.score, calibration.cost, target, against
+    assert kept(*rows, calibration.queries) == kept(*rows)
+
+
+def test_a_few_rows_said_again_prove_no_more(router: LinearRouter) -> None:
+    few, target = outcomes(texts(range(200, 205))), Target("quality_floor", -0.05)
+    assert not keep(router, few, target).is_proved
+    assert not keep(router, few.rows(np.arange(15).repeat(80)), target).is_proved
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("delta", [0.1, 0.3])
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,16 @@ def test_recorded_scores_give_the_curve_of_the_scorer_itself() -> None:
     own, given = threshold_curve(CASCADE, TABLE), threshold_curve(CASCADE, TABLE, scores)
     np.testing.assert_array_equal(own.cost, given.cost)
     np.testing.assert_array_equal(own.threshold, given.threshold)
+
+
+@settings(max_examples=30, deadline=None)
+@given(tables())
+def test_equal_texts_have_scores_of_their_own(table: OutcomeTable) -> None:
+    scores = np.exp(table.measures["logprob"])
+    alike = replace(table, queries=("the same",) * len(table))
+    own, given_scores = threshold_curve(CASCADE, table), threshold_curve(CASCADE, alike, scores)
+    np.testing.assert_allclose(given_scores.cost, own.cost)
+    np.testing.assert_allclose(given_scores.quality, own.quality)
 
 
 def test_a_chain_of_one_and_a_table_without_costs() -> None:

@@ -161,3 +161,15 @@ def test_one_answer_per_query_is_enough_to_learn_who_is_good_at_what(seed: int) 
     assert router.routes_
     assert router.route("which river flows through the new city").model == "a"
     assert router.route("show step by step that 11 plus 12 is odd").model == "b"
+
+
+def test_of_equally_good_models_the_cheaper_counts_as_chosen() -> None:
+    n = 40
+    cost = np.tile([1.0, 0.1], (n, 1))
+    score = np.tile([0.2, 0.8], (n, 1))
+    score[::2] = [0.9, 0.8]
+    predicted = Predictions(("dear", "cheap"), np.full((n, 2), 0.5), cost, 1.0)
+    chosen = predicted.quality * [0.0, 1.0]  # the cheap one, whatever it costs
+    by_rank = Predictions(predicted.models, chosen, cost, 1.0)
+    fold = np.arange(n) % 4
+    assert gain(predicted, score, cost, fold) == gain(by_rank, score, cost, fold)

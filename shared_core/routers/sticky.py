@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, get_args
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import ConfigError
 from shared_core.policies.base import Weighing
+from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.baselines import Random
@@ -50,12 +51,16 @@ class StickyRouter(Router):
         check_mode(mode)
         if remembered < 0 or ttl <= 0:
             raise ConfigError(f"remembered is from 0 up and ttl above 0, not {remembered}, {ttl}")
-        super().__init__(inner.pool)
         self.inner = inner
         self.mode: Mode = mode
         self.remembered = remembered
         self.ttl = ttl
         self._memory = Memory(remembered, ttl)
+
+    @property
+    def pool(self) -> ModelPool:  # type: ignore[override]
+        """The inner router's: with the models that it has gained since it was wrapped."""
+        return self.inner.pool
 
     @property
     def is_quick(self) -> bool:

@@ -24,6 +24,7 @@ from llamaindex_llmrouter import (
     RouterError,
     RouterSelector,
 )
+from shared_core.routers.no_data.meanings import UNRELATED
 
 CHOICES = [
     ToolMetadata(name="summary", description="summarises documents"),
@@ -144,7 +145,7 @@ def test_descriptions_are_embedded_once() -> None:
     for number in range(5):
         selector.select(CHOICES, f"Fix this function {number}")
     selector.select(CHOICES[:2], "What is the gist?")
-    assert embedding.encoded == len(CHOICES) + 6
+    assert embedding.encoded == len(CHOICES) + len(UNRELATED) + 6
     theirs = HashedEmbedding()
     for number in range(5):
         EmbeddingSingleSelector(theirs).select(CHOICES, f"Fix this function {number}")
@@ -182,7 +183,7 @@ def test_better_than_embeddings_with_a_real_encoder(questions: list[Asked]) -> N
         _get_query_embedding = _get_text_embedding
 
     theirs = accuracy(EmbeddingSingleSelector(Same()), questions)
-    assert accuracy(RouterSelector(encoder=encoder), questions) >= theirs
+    assert accuracy(RouterSelector(encoder=encoder), questions) >= theirs + 0.1
     assert accuracy(RouterSelector(), questions) >= theirs
 
 

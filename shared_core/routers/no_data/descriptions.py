@@ -2,8 +2,8 @@
 
 A question is compared with each candidate's name, description and example questions: by words,
 pieces of words and concepts, weighted by how few candidates have them (TF-IDF over the candidates),
-and, with an encoder, by the cosine of their vectors as well. Words and concepts that a description
-rules out count against it.
+and, with an encoder, by the cosine of their vectors instead of pieces of words. Words and concepts
+that a description rules out count against it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Final
 
-import numpy as np
-
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.encoders.base import Encoder, Vectors, check_encoder
+from shared_core.encoders.base import Encoder, check_encoder
 from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.no_data.lexicon import features
+from shared_core.routers.no_data.meanings import Meanings
 from shared_core.routers.no_data.negation import told
 
 MAX_CHARACTERS: Final = 4000
@@ -33,7 +31,7 @@ MAX_CHARACTERS: Final = 4000
 _EXAMPLES_WEIGHT: Final = 0.5
 _RULED_OUT_WEIGHT: Final = -0.5
 # Chosen by log-loss on the train questions of benchmarks/engine_questions.json.
-_ENCODER_WEIGHT: Final = 0.3
+_ENCODER_WEIGHT: Final = 1.25
 _TEMPERATURE: Final = 0.1
 _NONE_SCORE: Final = 0.05
 
@@ -92,11 +90,11 @@ class DescriptionRouter(Router):
 
     def _scores(self, text: str) -> list[float]:
         """Likeness of the text to each candidate, from 0 (nothing in common) up."""
-        scores = self._index.scores(text)
-        if self._meanings is not None and self.encoder is not None:
-            likeness = self._meanings.likeness(self.encoder([text])[0])
-            return [s + _ENCODER_WEIGHT * like for s, like in zip(scores, likeness, strict=True)]
-        return scores
+        if self._meanings is None or self.encoder is None:
+            return self._index.scores(text)
+        scores = self._index.scores(text, pieces=False)
+        likeness = self._meanings.likeness(self.encoder([text])[0])
+        return [s + _ENCODER_WEIGHT * like for s, like in zip(scores, likeness, strict=True)]
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -107,11 +105,11 @@ class DescriptionRouter(Router):
         return _Index.of([(*_about(one), self._examples_of(one)) for one in self.pool.values()])
 
     @cached_property
-    def _meanings(self) -> _Meanings | None:
+    def _meanings(self) -> Meanings | None:
         if self.encoder is None:
             return None
         claims = [_claimed(one) or one.name[:MAX_CHARACTERS] for one in self.pool.values()]
-        return _Meanings.of(self.encoder, claims, [*map(self._examples_of, self.pool.values())])
+        return Meanings.of(self.encoder, claims, [*map(self._examples_of, self.pool.values())])
 
     def _examples_of(self, candidate: Candidate) -> list[str]:
         return [text[:MAX_CHARACTERS] for text in self.examples.get(candidate.name, ())]
@@ -153,11 +151,18 @@ class _Index:
                     postings.setdefault(feature, []).append((place, share * weight))
         return cls(postings, len(candidates))
 
-    def scores(self, text: str) -> list[float]:
-        """Likeness of a text to each candidate; a long text says no more than a short one."""
+    def scores(self, text: str, *, pieces: bool = True) -> list[float]:
+        """Likeness of a text to each candidate; a long text says no more than a short one.
+
+        Args:
+            text: any text.
+            pieces: whether pieces of words count.
+        """
         found, said = [0.0] * self.size, features(text)
         unit = math.sqrt(sum(said.values())) or 1.0
         for feature, weight in said.items():
+            if feature[0] == "p" and not pieces:
+                continue
             for place, posted in self.postings.get(feature, ()):
                 found[place] += math.sqrt(weight) * posted / unit
         return found
@@ -180,46 +185,6 @@ def _weighed(bag: Mapping[str, float], rarity: Mapping[str, float]) -> dict[str,
     weight = {name: math.sqrt(count) * rarity[name] for name, count in bag.items()}
     length = math.sqrt(sum(value * value for value in weight.values())) or 1.0
     return {name: value * rarity[name] / math.sqrt(length) for name, value in weight.items()}
-
-
-@dataclass(frozen=True)
-class _Meanings:
-    """Vectors of what candidates say and show.
-
-    Args:
-        told: of the descriptions (m, d).
-        shown: per candidate those of its examples (k, d).
-        usual: cosine of two descriptions, on average: where an encoder's scale begins.
-    """
-
-    told: Vectors
-    shown: Sequence[Vectors]
-    usual: float
-
-    @classmethod
-    def of(cls, encoder: Encoder, told: Sequence[str], shown: Sequence[Sequence[str]]) -> _Meanings:
-        vectors = encoder([*told, *(text for texts in shown for text in texts)])
-        ends = np.cumsum([len(told), *map(len, shown)])
-        return cls(
-            vectors[: len(told)],
-            [vectors[start:end] for start, end in pairwise(ends)],
-            _usual_cosine(vectors[: len(told)]),
-        )
-
-    def likeness(self, vector: Vectors) -> list[float]:
-        """Cosine to each candidate's description, or to the mean of that and its best example."""
-        best = [float((vectors @ vector).max()) if len(vectors) else None for vectors in self.shown]
-        told = (self.told @ vector).tolist()
-        found = [t if b is None else (t + b) / 2 for t, b in zip(told, best, strict=True)]
-        return [(cosine - self.usual) / (1 - self.usual) for cosine in found]
-
-
-def _usual_cosine(vectors: Vectors) -> float:
-    n = len(vectors)
-    if n == 1:
-        return 0.0
-    cosines = vectors @ vectors.T
-    return float(np.clip((cosines.sum() - np.trace(cosines)) / (n * (n - 1)), 0.0, 0.9))
 
 
 def _about(candidate: Candidate) -> tuple[str, str]:

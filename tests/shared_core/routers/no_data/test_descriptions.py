@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from shared_core import (
     Router,
 )
 from shared_core.routers.no_data.lexicon import features
+from shared_core.routers.no_data.meanings import UNRELATED
 
 POOL = [
     Candidate(name="docs", description="summarises documents"),
@@ -116,7 +119,45 @@ def test_an_encoder_compares_meanings_and_encodes_descriptions_once() -> None:
     pool = [Candidate(name="x", description="fire"), Candidate(name="y", description="ice")]
     router = DescriptionRouter(pool, FunctionEncoder(embed, "test"), {"y": ["frost, so cold"]})
     assert [router.route(text).model for text in ("warm", "cold")] == ["x", "y"]
-    assert encoded == ["fire", "ice", "frost, so cold", "warm", "cold"]
+    assert encoded == ["fire", "ice", "frost, so cold", *UNRELATED, "warm", "cold"]
+
+
+def test_how_alike_an_encoder_finds_any_two_texts_does_not_count() -> None:
+    def embed(texts: list[str], shared: float = 0.0) -> list[list[float]]:
+        vectors = np.zeros((len(texts), 2 + len(UNRELATED) + 1))
+        for vector, text in zip(vectors, texts, strict=True):
+            vector[UNRELATED.index(text) if text in UNRELATED else -3 + ("ice" in text)] = 1.0
+        vectors[:, -1] = shared
+        return vectors.tolist()
+
+    pool = [Candidate(name="x", description="fire"), Candidate(name="y", description="ice")]
+    apart, close = (
+        DescriptionRouter(pool, FunctionEncoder(partial(embed, shared=shared), "test"))
+        for shared in (0.0, 2.0)
+    )
+    assert close.probabilities("warm") == pytest.approx(apart.probabilities("warm"))
+
+
+def test_descriptions_that_are_alike_do_not_make_a_query_strange() -> None:
+    known = {"fire": [1.0, 0.0, 0.0], "embers": [0.8, 0.6, 0.0], "warm": [0.6, 0.0, 0.8]}
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        return [known.get(text, [0.0, 0.0, 0.0]) for text in texts]
+
+    pool = [Candidate(name="x", description="fire"), Candidate(name="y", description="embers")]
+    found = DescriptionRouter(pool, FunctionEncoder(embed, "test")).probabilities("warm")
+    assert sum(found.values()) > 0.9
+    assert found["x"] > found["y"]
+
+
+def test_with_an_encoder_words_are_compared_whole() -> None:
+    def none(texts: list[str]) -> list[list[float]]:
+        return [[0.0] * 2 for _ in texts]
+
+    pool = [Candidate(name="x", description="zzgrumpf"), Candidate(name="y", description="qqlorpo")]
+    assert max(DescriptionRouter(pool).probabilities("grumpfzz").values()) > 0.4
+    found = DescriptionRouter(pool, FunctionEncoder(none, "test")).probabilities("grumpfzz")
+    assert found["x"] == found["y"]
 
 
 def test_it_is_saved_with_its_examples(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_llmrouter.delegation import AnyRunnable
+from langchain_llmrouter.kept import Kept
 from langchain_llmrouter.options import configured
-from langchain_llmrouter.routing import KEPT, Memories
+from langchain_llmrouter.routing import Memories
 
 
 class Members(dict[str, AnyRunnable]):
@@ -25,7 +26,7 @@ class Members(dict[str, AnyRunnable]):
         super().__init__(configured(given, self.wanted))
         # Of the models as given: a cache's corners make different objects of the same ones.
         self.memories = Memories(dict(given))
-        self._kin: list[Members] = [self]
+        self._kin = Kept[Members]()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.memories.models, self.wanted)
@@ -33,11 +34,11 @@ class Members(dict[str, AnyRunnable]):
     def with_options(self, wanted: Mapping[str, Any]) -> Members:
         """The same models with these options, which are remembered together."""
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        for known in self._kin:
-            if known.wanted == wanted:
-                return known
+        if wanted == self.wanted:
+            return self
+        return self._kin.one(lambda known: known.wanted == wanted, lambda: self._with(wanted))
+
+    def _with(self, wanted: Mapping[str, Any]) -> Members:
         made = Members(self.memories.models, wanted)
         made.memories, made._kin = self.memories, self._kin
-        del self._kin[1:-KEPT]
-        self._kin.append(made)
         return made

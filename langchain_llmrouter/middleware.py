@@ -22,7 +22,7 @@ from langchain_llmrouter.bubble import carried, delivered
 from langchain_llmrouter.cache_markers import fitted
 from langchain_llmrouter.delegation import answer_of, unstreamed
 from langchain_llmrouter.messages import RECORD, query_of
-from langchain_llmrouter.routing import Memories, Routing, wishes_of
+from langchain_llmrouter.routing import Memories, Routing, check_models, wishes_of
 from langchain_llmrouter.tools import needs_of, reserved_of, shown
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import AllModelsFailed, ConfigError, own_errors
@@ -125,6 +125,7 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         super().__init__()
         if unknown := sorted(set(options) - set(_OPTIONS)):
             raise ConfigError(f"no option {', '.join(unknown)}; there are {', '.join(_OPTIONS)}")
+        check_models(models, router)
         for name, model in models.items():
             if not isinstance(model, BaseChatModel):
                 raise ConfigError(f"{name} is a {type(model).__name__}; agents take chat models")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,9 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_llmrouter.authors import REMEMBERED, TTL
+from langchain_llmrouter.kept import Kept
 from langchain_llmrouter.profiles import facts_of
+from shared_core.calls.health import Health
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Dispatcher, twins_of
 from shared_core.errors import ConfigError
@@ -24,6 +27,10 @@ from shared_core.routers.sticky import Memory, Mode, StickyRouter, untraced
 PREFIX: Final = "llmrouter_"
 """Of the keys of ``config["configurable"]`` that are for the router."""
 
+_ELSEWHERE: Final = "llm_router_"
+_MEANT: Final = (PREFIX, _ELSEWHERE)
+"""How keys begin that are meant for the router, be it as keywords of LlamaIndex are spelt."""
+
 _WISHES: Final[Mapping[str, tuple[Any, str]]] = {
     "model": (str, "The model to use."),
     "cost_weight": (float, "Cost against quality: 0 looks at quality only."),
@@ -32,8 +39,8 @@ _WISHES: Final[Mapping[str, tuple[Any, str]]] = {
     "tags": (frozenset[str], "Data tags: only models that carry them all may serve."),
 }
 
-KEPT: Final = 64
-"""Routings that are remembered, the latest made."""
+_FIELDS: Final = {PREFIX + wish: wish for wish in _WISHES} | {"thread_id": "conversation"}
+"""Key of a config -> field of a query."""
 
 CONFIG_SPECS: Final = tuple(
     ConfigurableFieldSpec(
@@ -62,9 +69,9 @@ class Memories:
         self.models = models
         self.authors = Memory(REMEMBERED, TTL)
         self.threads = Memory(REMEMBERED, math.inf)
-        self.health: dict[Hashable, dict[str, Any]] = {}
-        self._sticky: list[tuple[Router, Mode, StickyRouter]] = []
-        self._routings: list[Routing] = []
+        self._health = Kept[tuple[Hashable, dict[str, Health]]]()
+        self._sticky = Kept[tuple[Router, Mode, StickyRouter]]()
+        self._routings = Kept[Routing]()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.models,)
@@ -77,33 +84,27 @@ class Memories:
         options: Mapping[str, Any],
     ) -> Routing:
         """Routing over these models, the same for the same router and options."""
-        for known in self._routings:
-            if known.models is models and known.fits(router, sticky, options):
-                return known
-        made = Routing(models, router, sticky, dict(options), self)
-        self._routings = [*self._routings[1 - KEPT :], made]
-        return made
+        return self._routings.one(
+            lambda known: known.models is models and known.fits(router, sticky, options),
+            lambda: Routing(models, router, sticky, dict(options), self),
+        )
 
     def sticking(self, router: Router, sticky: Mode) -> Router:
         """The router that stays with a conversation's model; a StickyRouter is taken as it is."""
         if isinstance(router, StickyRouter) or sticky == "off":
             return router
-        for inner, mode, known in self._sticky:
-            if inner is router and mode == sticky:
-                return known
-        made = StickyRouter(router, sticky)
-        self._sticky = [*self._sticky[1 - KEPT :], (router, sticky, made)]
+        *_, made = self._sticky.one(
+            lambda known: known[0] is router and known[1] == sticky,
+            lambda: (router, sticky, StickyRouter(router, sticky)),
+        )
         return made
 
-
-class _Sharing(Dispatcher):
-    """A dispatcher whose breakers and places are those of others that treat its models alike."""
-
-    def __init__(self, router: Router, memories: Memories, **options: Any) -> None:
-        super().__init__(router, **options)
-        each = ((name, self.reliability.of(name)) for name in router.pool)
+    def health(self, reliability: Reliability) -> dict[str, Health]:
+        """Breakers and places of the models, shared by all who treat each of them alike."""
+        each = ((name, reliability.of(name)) for name in self.models)
         rules = tuple((name, limits.breaker, limits.places) for name, limits in each)
-        self._health = memories.health.setdefault(rules, self._health)
+        _, health = self._health.one(lambda known: known[0] == rules, lambda: (rules, {}))
+        return health
 
 
 @dataclass
@@ -136,8 +137,12 @@ class Routing:
         facts = {name: facts_of(model) for name, model in self.models.items()}
         self.known = self.given.pool.completed(facts)
         self.router = self.memories.sticking(self.given, self.sticky)
-        twins = twins_of(self.memories.models)
-        self.dispatcher = _Sharing(self.router, self.memories, twins=twins, **self.options)
+        self.dispatcher = Dispatcher(
+            self.router,
+            twins=twins_of(self.memories.models),
+            health=self.memories.health(self.options.get("reliability", Reliability())),
+            **self.options,
+        )
 
     def fits(self, router: Router, sticky: Mode, options: Mapping[str, Any]) -> bool:
         """Whether it is made of these."""
@@ -184,15 +189,27 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 
 def wishes_of(config: RunnableConfig) -> dict[str, Any]:
-    """Fields of a query that a config sets: those in ``CONFIG_SPECS``, and the conversation."""
-    configurable = config.get("configurable")
-    if not configurable:
-        return {}
-    wishes = {field: configurable.get(PREFIX + field) for field in _WISHES}
-    given = {field: value for field, value in wishes.items() if value is not None}
-    if (thread := configurable.get("thread_id")) is not None:
-        given["conversation"] = str(thread)
+    """Fields of a query that a config sets: those in ``CONFIG_SPECS``, and the conversation.
+
+    Raises:
+        ConfigError: a key is meant for the router, which has no such field.
+    """
+    given: dict[str, Any] = {}
+    for key, value in (config.get("configurable") or {}).items():
+        if (wish := _FIELDS.get(key)) is not None:
+            if value is not None:
+                given[wish] = str(value) if wish == "conversation" else value
+        elif key.startswith(_MEANT):
+            raise ConfigError(_misspelt(key))
     return given
+
+
+def _misspelt(key: str) -> str:
+    """What the key is called, as far as one can tell."""
+    wish = key.removeprefix(PREFIX).removeprefix(_ELSEWHERE)
+    close = difflib.get_close_matches(wish, _WISHES, 1)
+    told = f"it is called {PREFIX}{close[0]}" if close else f"there are {', '.join(_FIELDS)}"
+    return f"no {key} can be set for a call: {told}"
 
 
 def without_model(config: RunnableConfig) -> RunnableConfig:

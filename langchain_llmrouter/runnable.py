@@ -99,6 +99,12 @@ class RunnableLLMRouter(RunnableSerializable[Any, Any]):
         routing = self._routing
         return routing.router.route(routing.dry(self._query(input, ensure_config(config), routing)))
 
+    async def aroute(self, input: Any, config: RunnableConfig | None = None) -> RoutingDecision:
+        """``route`` without blocking the event loop."""
+        routing = self._routing
+        query = routing.dry(self._query(input, ensure_config(config), routing))
+        return await routing.router.aroute(query)
+
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         full, routing = ensure_config(config), self._routing
         with own_run(full, self.get_name(), {"input": input}) as run, delivered(), own_errors():

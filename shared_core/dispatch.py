@@ -34,7 +34,7 @@ from shared_core.errors import ConfigError, TimedOut
 from shared_core.events import Listener
 from shared_core.query import Query
 from shared_core.reliability import Reliability
-from shared_core.routers.base import Router
+from shared_core.routers.base import Router, check_router
 
 T = TypeVar("T")
 
@@ -74,9 +74,12 @@ class Dispatcher:
             come before those.
         twins: candidates that are one model under several names, each with its other names: a
             model that failed under one is not asked again under another. See ``twins_of``.
+        health: breakers and places by candidate, of dispatchers that treat the candidates alike;
+            its own where none are given.
 
     Raises:
-        ConfigError: the reliability has special limits for a model that is not in the pool.
+        ConfigError: the router is none, or the reliability has special limits for a model that is
+            not in the pool.
     """
 
     def __init__(
@@ -88,7 +91,9 @@ class Dispatcher:
         listeners: Sequence[Listener] = (),
         reliability: Reliability = Reliability(),
         twins: Mapping[str, frozenset[str]] = MappingProxyType({}),
+        health: dict[str, Health] | None = None,
     ) -> None:
+        check_router(router)
         if unknown := sorted(reliability.special.keys() - router.pool.keys()):
             names = ", ".join(router.pool.names)
             raise ConfigError(f"special limits for unknown models {unknown}; there are {names}")
@@ -98,7 +103,7 @@ class Dispatcher:
         self.listeners = tuple(listeners)
         self.reliability = reliability
         self.workers = Workers()
-        self._health: dict[str, Health] = {}
+        self._health = {} if health is None else health
         self._terms = Terms(
             router=router,
             reliability=reliability,

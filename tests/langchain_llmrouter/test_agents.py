@@ -7,6 +7,7 @@ import gc
 import pickle
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -421,6 +422,36 @@ def test_a_wrong_argument_is_told() -> None:
         LLMRouterMiddleware(pool, Always(pool), failovr=False)
     with pytest.raises(ConfigError, match="agents take chat models"):
         LLMRouterMiddleware({"a": pool["a"] | str}, Always(["a"]))  # type: ignore[dict-item]
+    with pytest.raises(ConfigError, match="models is a mapping of names, not a list"):
+        LLMRouterMiddleware([pool["a"]], Always(["a"]))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="an instance, not the class Always"):
+        LLMRouterMiddleware(pool, Always)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke"])
+async def test_a_wish_that_is_misspelt_is_never_dropped(form: str) -> None:
+    pool = models()
+    config = {"configurable": {"llmrouter_tag": ["eu"]}}
+    with pytest.raises(ConfigError, match="it is called llmrouter_tags"):
+        await run(with_middleware(pool, Always(pool)), form, config)
+
+
+def test_the_steps_that_are_remembered_are_bounded() -> None:
+    pool = models()
+    middleware = LLMRouterMiddleware(pool, Always(pool))
+
+    def ask(task: int) -> None:
+        info = SimpleNamespace(task_id=str(task), node_first_attempt_time=0.0)
+        request: Any = ModelRequest(
+            model=pool["a"],
+            messages=[HumanMessage("hi")],
+            runtime=SimpleNamespace(execution_info=info),  # type: ignore[arg-type]
+        )
+        middleware.wrap_model_call(request, lambda asked: ModelResponse([AIMessage("hello")]))
+
+    for task in range(257):
+        ask(task)
+    assert len(middleware._steps._by_task) == 256
 
 
 def test_a_tool_message_is_read_by_the_model_that_called() -> None:

@@ -72,6 +72,20 @@ async def test_every_attempt_is_in_the_record_and_paid_once(
     assert record["usage"]["in_tokens"] >= 7 * heard
 
 
+@pytest.mark.parametrize("form", ["invoke", "ainvoke"])
+async def test_the_callers_tags_stay_on_what_is_only_heard(form: str) -> None:
+    tags: list[Any] = []
+
+    class Watching(BaseCallbackHandler):
+        def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            tags.append(kwargs["tags"])
+
+    models = {name: FakeProvider(name_of_model=name, callbacks=[Watching()]) for name in POOL}
+    chat: Any = ChatLLMRouter(models, CascadeRouter(POOL, NEVER)).with_config(tags=["mine"])
+    await ask(chat, form)
+    assert [set(one) for one in tags] == [{"mine", "nostream"}, {"mine", "nostream"}, {"mine"}]
+
+
 def calling(**arguments: Any) -> FakeProvider:
     """Says nothing and calls one tool."""
     call = {"name": "add", "args": arguments, "id": "call-1"}

@@ -81,6 +81,10 @@ async def consume(chat: Any, form: str, config: Any) -> None:
         _ = chat.stream_events("hi", config, version="v3").output
     elif form == "av3":
         _ = await (await chat.astream_events("hi", config, version="v3")).output
+    elif form == "route":
+        chat.route("hi", config)
+    elif form == "aroute":
+        await chat.aroute("hi", config)
     elif form == "stream":
         list(chat.stream("hi", config))
     elif form == "astream":
@@ -525,6 +529,14 @@ def test_a_cache_tells_twins_apart(where: str) -> None:
         set_llm_cache(None)
 
 
+def test_a_model_under_two_names_is_one_model_with_a_cache_too() -> None:
+    down, router = FakeProvider(name_of_model="a", fail=ValueError("down")), Always(["a", "b"])
+    chat = make(router, models={"a": down, "b": down}, cache=InMemoryCache())
+    with pytest.raises(ValueError, match="down"):
+        chat.invoke("hi")
+    assert len(down.calls) == 1
+
+
 def test_an_answer_from_a_cache_costs_nothing() -> None:
     pool = ModelPool([Candidate(name="a", input_price=10, output_price=30)])
     chat = make(Always(pool), models={"a": FakeProvider(name_of_model="a")}, cache=InMemoryCache())
@@ -817,6 +829,35 @@ def test_one_call_is_traded_off_by_its_config() -> None:
     assert seen == [0.5, 2.0]
     told = {spec.id.removeprefix("llmrouter_") for spec in chat.config_specs}
     assert told == {"model", "cost_weight", "deadline", "max_cost", "tags"}
+
+
+MISSPELT = pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("llmrouter_tag", "it is called llmrouter_tags"),
+        ("llm_router_tags", "it is called llmrouter_tags"),
+        ("llmrouter_cost_weigth", "it is called llmrouter_cost_weight"),
+        ("llm_router_conversation", "there are llmrouter_model, .*llmrouter_tags, thread_id"),
+    ],
+)
+
+
+@MISSPELT
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "route", "aroute"])
+@pytest.mark.parametrize("kind", [ChatLLMRouter, RunnableLLMRouter])
+async def test_a_wish_that_is_misspelt_is_never_dropped(
+    kind: Any, form: str, key: str, told: str
+) -> None:
+    model = FakeProvider(name_of_model="a")
+    router, config = kind({"a": model}, Always(["a"])), {"configurable": {key: ["eu"]}}
+    with pytest.raises(ConfigError, match=f"no {key} can be set for a call: {told}"):
+        await consume(router, form, config)
+    assert model.calls == []
+
+
+def test_keys_of_others_are_let_through() -> None:
+    others = {"llm": 1, "router_tags": 2, "langgraph_llmrouter_tag": 3, "thread_id": None}
+    assert make().invoke("hi", {"configurable": {**others, "llmrouter_tags": None}})
 
 
 class FirstTime(Always):

@@ -88,8 +88,9 @@ async def test_every_form_gives_the_chosen_chains_own_answer(form: str) -> None:
         {"anything": "agent", "number": 3},
     ],
 )
-def test_any_usual_input_is_understood(input: Any) -> None:
+async def test_any_usual_input_is_understood(input: Any) -> None:
     assert router().route(input).model == "agent"
+    assert (await router().aroute(input)).model == "agent"
     assert router().invoke(input).startswith("agent got ")
 
 

@@ -135,11 +135,12 @@ def test_needs_and_size_count_everything() -> None:
     assert alone.tokens is not None
     assert alone.tokens > SAFETY * (estimate_tokens(picture.text) + 2 * 1000)
     full = query_from(
-        [SYSTEM, picture], tools=["search(query)" * 9], needs=("tool_choice",), reserved_output=50
+        [SYSTEM, picture], tools=["search(query)" * 900], needs=("tool_choice",), reserved_output=50
     )
     assert full.needs == {"vision", "tools", "tool_choice"}
     assert full.tokens is not None
-    assert full.tokens >= alone.tokens + SAFETY * estimate_tokens("search(query)" * 9)
+    assert full.tokens >= alone.tokens + SAFETY * estimate_tokens("search(query)" * 900)
+    assert full.sure_tokens > query_from([SYSTEM, picture]).sure_tokens
     assert full.reserved_output == 50
     assert full.needs <= ABILITIES
 

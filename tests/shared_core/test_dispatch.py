@@ -15,6 +15,7 @@ from shared_core import (
     Always,
     Answer,
     Ask,
+    BreakerRule,
     ConfigError,
     Dispatcher,
     Flow,
@@ -27,6 +28,7 @@ from shared_core import (
     RoutingDecision,
     RoutingEvent,
 )
+from shared_core.calls.health import Health
 from shared_core.dispatch import twins_of
 
 POOL = ["first", "second", "third"]
@@ -147,6 +149,22 @@ def test_a_model_under_two_names_is_one_model(form: Form) -> None:
         "first: TimeoutError", "first: TimeoutError", "second: same_model"
     ]  # fmt: skip
     assert [one.outcome for one in decision.failed] == ["failed", "failed", "skipped"]
+
+
+def test_dispatchers_that_share_health_spare_the_same_models() -> None:
+    health: dict[str, Health] = {}
+    limits = Reliability(limits=Limits(breaker=BreakerRule(failures=1)))
+    one, other = (Dispatcher(Always(POOL), reliability=limits, health=health) for _ in range(2))
+    models = Models(before={"first": TimeoutError()})
+    for dispatcher in (one, other):
+        assert dispatcher.run("hi", models.call)[0].model == "second"
+    assert models.asked == ["first", "second", "second"]
+
+
+@pytest.mark.parametrize("wrong", ["folder", Always, None])
+def test_what_is_no_router_is_told_of(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="a router is an instance"):
+        Dispatcher(wrong)
 
 
 @every_form

@@ -103,6 +103,16 @@ def test_whatever_a_server_sends_is_one_error(answer: Answering, says: str, serv
         call(serve(answer), "", failed=LiveModelFailed, timeout=0.3)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1"])
+def test_a_redirect_leads_nowhere(host: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    elsewhere = serve(told(b"{}"))
+    moved = b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % elsewhere.encode()
+    address = serve(lambda caller: caller.sendall(moved)).replace("127.0.0.1", host)
+    with pytest.raises(LiveModelFailed, match="answered 302"):
+        call(address, "sk-SECRET", failed=LiveModelFailed)
+
+
 @pytest.mark.parametrize(
     "junk",
     [

@@ -48,6 +48,7 @@ from shared_core import (
 from shared_core.attempt import told_of
 from shared_core.calls import loop, threads
 from shared_core.calls.books import Books, Entry
+from shared_core.calls.pursuit import TYPICAL_OUTPUT
 from shared_core.calls.workers import Workers
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
@@ -55,6 +56,13 @@ from shared_core.reliability import is_fault_of_query, is_transient
 
 HANG = 30.0
 PAIR = ModelPool([POOL["a"], POOL["b"]])
+
+
+def refused() -> Exception:
+    """What a provider says to a query that makes no sense to it."""
+    error = RuntimeError()
+    error.status_code = 400  # type: ignore[attr-defined]
+    return error
 
 
 class Provider:
@@ -101,8 +109,8 @@ class Provider:
         if step == "hang":
             self.free.wait(HANG)
         yield self._result(model, step).text
-        if step == "breaks":
-            raise ConnectionError
+        if step in ("breaks", "refuses"):
+            raise ConnectionError if step == "breaks" else refused()
         if step == "half":
             self.free.wait(HANG)
         yield "."
@@ -112,8 +120,8 @@ class Provider:
         if step == "hang":
             await asyncio.sleep(HANG)
         yield self._result(model, step).text
-        if step == "breaks":
-            raise ConnectionError
+        if step in ("breaks", "refuses"):
+            raise ConnectionError if step == "breaks" else refused()
         if step == "half":
             await asyncio.sleep(HANG)
         yield "."
@@ -281,13 +289,17 @@ def named(*names: str) -> Exception:
     return kind()
 
 
-@pytest.mark.parametrize("status", [429, 503, HTTPStatus.TOO_MANY_REQUESTS, 400])
+PASSING = (408, 409, 425, 429, HTTPStatus.TOO_MANY_REQUESTS, 500, 503)
+REFUSED = (400, 413, 415, 422)
+
+
+@pytest.mark.parametrize("status", [*PASSING, *REFUSED, 401, 404])
 @pytest.mark.parametrize("place", ["status_code", "response", "code"])
 def test_an_error_with_a_status_is_judged_by_it(place: str, status: int) -> None:
     error = named("ConnectionError")
     setattr(error, place, SimpleNamespace(status_code=status) if place == "response" else status)
-    assert is_transient(error) is (status != 400)
-    assert is_fault_of_query(error) is (status == 400)
+    assert is_transient(error) is (status in PASSING)
+    assert is_fault_of_query(error) is (status in REFUSED)
     assert told_of(error) == ("ConnectionError", status)
 
 
@@ -334,11 +346,12 @@ def test_where_all_breakers_are_open_all_are_asked_anyway(provider: Any) -> None
     assert run_sync(made, Query("hi"), models).model == "b"
 
 
-def test_a_query_that_is_refused_opens_no_breaker(provider: Any) -> None:
-    refused = RuntimeError()
-    refused.status_code = 400  # type: ignore[attr-defined]
+@every_form
+@pytest.mark.parametrize("midway", [False, True])
+def test_a_query_that_is_refused_opens_no_breaker(run: Any, midway: bool, provider: Any) -> None:
     made = dispatcher(breaker=BreakerRule(failures=1))
-    run_sync(made, Query("hi"), provider(a=[refused]))
+    with contextlib.suppress(RuntimeError):
+        run(made, Query("hi"), provider(a=["refuses" if midway else refused()]))
     assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
@@ -528,6 +541,32 @@ async def test_a_stream_that_was_not_the_first_is_closed(limit: Any, slower: flo
 
 
 @every_limit
+async def test_of_streams_that_begin_at_the_same_moment_one_is_closed(limit: Any) -> None:
+    both = asyncio.Event()
+
+    class AtOnce(Streams):
+        async def astream(self, model: str) -> AsyncIterator[str]:
+            self.begun.add(model)
+            if self.begun == {"a", "b"}:
+                both.set()
+            try:
+                await both.wait()
+                while True:
+                    yield model
+                    await asyncio.sleep(0.005)
+            finally:
+                self.closed.add(model)
+
+    models = AtOnce()
+    made = dispatcher(Always(PAIR), hedge_after=0.01, **limit)
+    pieces = made.astream("hi", models.acall, models.astream)
+    shown = (await anext(pieces)).piece
+    assert models.closed == {"a", "b"} - {shown}
+    await pieces.aclose()  # type: ignore[attr-defined]
+    assert models.closed == {"a", "b"}
+
+
+@every_limit
 async def test_who_is_cancelled_while_others_are_given_up_leaves_no_stream_open(
     limit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -557,6 +596,29 @@ async def test_who_is_cancelled_while_others_are_given_up_leaves_no_stream_open(
     assert "b" in models.closed
     await asyncio.sleep(0.1)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("limit", [{"timeout": 0.05}, {"deadline": 0.05}])
+async def test_a_stream_that_is_no_generator_is_closed_when_its_time_is_up(limit: Any) -> None:
+    class Pieces:
+        said, n_closed = 0, 0
+
+        def __aiter__(self) -> Pieces:
+            return self
+
+        async def __anext__(self) -> str:
+            self.said += 1
+            await asyncio.sleep(0.0 if self.said == 1 else HANG)
+            return "piece"
+
+        async def aclose(self) -> None:
+            self.n_closed += 1
+
+    held = Pieces()
+    told = dispatcher(**limit).astream("hi", Provider().acall, lambda _: held)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TimedOut):
+        _ = [one async for one in told]
+    assert held.n_closed
 
 
 @every_limit
@@ -867,6 +929,19 @@ def test_calls_of_one_model_that_hang_take_nothing_from_another(run: Any, provid
     assert told == ["a: TimedOut", "a: TimedOut", "a: Swamped", "a: Swamped"]
     states = [made.health_of(name).breaker.state for name in "ab"]  # type: ignore[union-attr]
     assert states == ["closed", "closed"]
+
+
+@pytest.mark.parametrize("run", [run_sync, run_stream])
+def test_a_call_that_hangs_may_have_to_be_paid_and_one_that_was_not_begun_has_not(
+    run: Any, provider: Any
+) -> None:
+    models, made = provider(a=["hang"]), dispatcher(timeout=0.05)
+    made.workers.most_abandoned = 1
+    enough_for_b = POOL["b"].cost(Query("hi").input_tokens, TYPICAL_OUTPUT)
+    query = Query("hi", max_cost=enough_for_b)
+    with pytest.raises(CostCapReached, match="a: TimedOut; b: cost_cap"):
+        run(made, query, models)
+    assert run(made, query, models).model == "b"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")

@@ -13,7 +13,7 @@ pytest.importorskip("matplotlib", reason="needs the extra `eval`")
 
 from typer.testing import CliRunner, Result
 
-from shared_core import ConfigError, DataError
+from shared_core import Always, Candidate, ConfigError, DataError
 from shared_core.cli.app import app
 from shared_core.cli.evaluating import REGRESSED
 
@@ -165,16 +165,57 @@ def test_what_training_does_not_know_it_says(tmp_path: Path) -> None:
     assert "no cost known of large, but of others" in str(wrong.exception)
 
 
+def test_prices_of_a_pool_make_costs_of_tokens(tmp_path: Path) -> None:
+    data, pool = tmp_path / "a.csv", tmp_path / "pool.json"
+    with data.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        kinds = ("score", "in_tokens", "out_tokens")
+        writer.writerow(["query", *(f"{kind}.{name}" for kind in kinds for name in "ab")])
+        writer.writerows([f"question {i}", i % 2, 1, 10, 10, 5, 5] for i in range(40))
+    priced = [{"name": name, "input_price": 1, "output_price": 2} for name in "ab"]
+    pool.write_text(json.dumps(priced), encoding="utf-8")
+    for given, free in ((), True), (("--pool", pool), False):
+        out = tmp_path / f"{free}"
+        done = llmrouter("train", data, "-o", out, "--router", "knn", "--cost-weight", 0, *given)
+        assert done.exit_code == 0, done.output
+        assert ("no costs are known" in done.output) is free
+
+
+def test_needs_are_listed_with_blanks_or_without(tmp_path: Path) -> None:
+    pool = [Candidate(name="a", abilities=["tools", "vision"]), Candidate(name="b", abilities=[])]
+    folder = Always(pool, "b").save(tmp_path / "router")
+    for needs in ("tools,vision", " tools, vision,"):
+        told = json.loads(llmrouter("route", folder, "hi", "--needs", needs, "--json").stdout)
+        assert told["model"] == "a"
+
+
+def test_a_router_that_reads_for_itself_takes_no_encoder(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs the extra `torch`")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}", encoding="utf-8")
+    done = llmrouter(
+        "train", write(tmp_path / "a.csv"), "-o", tmp_path / "out", "--router", "bert",
+        "--set", f"model={model}", "--encoder", model,
+    )  # fmt: skip
+    assert isinstance(done.exception, ConfigError)
+    assert "BERTRouter takes no encoder: leave --encoder out" in str(done.exception)
+
+
 def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
     for name, wrong in (("good", 0), ("bad", 120)):
         told = llmrouter("evaluate", write(tmp_path / f"{name}.csv", wrong), "--json").stdout
         (tmp_path / f"{name}.json").write_text(told, encoding="utf-8")
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    assert llmrouter("compare", good, good, "--margin", 0).exit_code == 0
+    same = llmrouter("compare", good, good, "--margin", 0)
+    assert same.exit_code == 0
+    assert "better" not in same.output
     worse = llmrouter("compare", good, bad, "--margin", 0.01)
     assert worse.exit_code == REGRESSED
     assert "regressed" in worse.output
-    assert llmrouter("compare", bad, good, "--figures", "aiq_range").exit_code == 0
+    better = llmrouter("compare", bad, good, "--figures", "aiq_range")
+    assert better.exit_code == 0
+    assert "better" in better.output
 
 
 @pytest.mark.parametrize(

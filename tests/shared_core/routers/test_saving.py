@@ -230,8 +230,10 @@ def test_another_pool_and_another_encoder_are_told(tmp_path: Path, small_knn: KN
     from shared_core import FunctionEncoder
 
     folder = small_knn.save(tmp_path / "router")
-    with pytest.raises(ArtifactError, match="trained for sums, poems, code, large; the pool has a"):
-        Router.load(folder, pool=ModelPool(["a"]))
+    for names in (["a"], [*POOL, "one more"]):
+        told = f"trained for sums, poems, code, large; the pool has {', '.join(names)}"
+        with pytest.raises(ArtifactError, match=told):
+            Router.load(folder, pool=ModelPool(names))
     other = FunctionEncoder(lambda texts: np.ones((len(texts), 2)).tolist(), "ones")
     with pytest.raises(ArtifactError, match="trained with the encoder LexicalEncoder"):
         Router.load(folder, encoder=other)

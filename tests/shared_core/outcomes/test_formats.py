@@ -180,6 +180,7 @@ def test_routellm_pairs(tmp_path: Path) -> None:
         },
         {**arena, "winner": "nobody"},
         {**arena, "winner": ["model_a"]},
+        {**arena, "model_b": "x", "winner": "tie"},
         {"query": "ours", "model_a": "x", "model_b": "y", "winner": "model_a", "split": "test"},
     ]
     found = read_outcomes(lines(tmp_path / "pairs.jsonl", rows))
@@ -190,7 +191,10 @@ def test_routellm_pairs(tmp_path: Path) -> None:
     assert math.isnan(score(found, "one", "z"))
     assert (score(found, "ours", "x"), score(found, "ours", "y")) == (1, 0)
     assert found.table.split("test").queries == ("ours",)
-    assert found.left_out == {"without a known winner": 2}
+    assert found.left_out == {
+        "without a known winner": 2,
+        "that compare a model with itself": 1,
+    }
 
 
 def test_routerbench_wide(tmp_path: Path) -> None:

@@ -30,19 +30,37 @@ def score(reading: Reading, query: str, model: str) -> float:
 
 def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
     sound = {"query": "a", "score.m": 1, "cost.m": 0.1}
-    rows = [sound, {**sound, "score.m": "good"}, {**sound, "score.m": 2}, "{broken", "[]"]
+    rows = [sound, {**sound, "score.m": "good"}, {**sound, "cost.m": -2}, "{broken", "[]"]
     found = read_outcomes(lines(tmp_path / "t.jsonl", rows))
     assert (found.format, found.records, len(found.table)) == ("table", 5, 1)
     assert found.left_out == {
         "that are no JSON objects": 2,
         "whose score is no number": 1,
-        "whose score lies outside 0..1": 1,
+        "whose cost lies outside 0..inf": 1,
     }
     assert "5 records" in found.explain()
     assert "2 that are no JSON objects" in found.explain()
     path = tmp_path / "t.csv"
     path.write_text("query,score.m\na,1\nb,0,7\nc\nd,0.5", encoding="utf-8")
     assert read_outcomes(path).left_out == {"with more fields than the first line names": 1}
+
+
+@pytest.mark.parametrize("value", [10**400, "1e400", "-1", math.inf])
+def test_any_number_outside_is(value: Any, tmp_path: Path) -> None:
+    rows = [{"query": "q", "score.a": 1}, {"query": "q", "score.a": value, "cost.a": "?"}]
+    with pytest.raises(DataError, match=r"outside 0\.\.1: 1, the first in record 2"):
+        read_outcomes(lines(tmp_path / "t.jsonl", rows))
+
+
+@pytest.mark.parametrize("word", ["n/a", "NA", "nan", "Null", "none", "-", "", " N/A "])
+def test_a_cell_may_say_that_it_is_unknown(word: str, tmp_path: Path) -> None:
+    row = {"query": "q", "score.a": word, "score.b": " True ", "cost.a": word, "logprob.a": word}
+    path = lines(tmp_path / "t.jsonl", [row, {**row, "score.b": "unsure"}])
+    found = read_outcomes(path)
+    assert found.left_out == {"whose score is no number": 1}
+    np.testing.assert_array_equal(found.table.score, [[np.nan, 1]])
+    assert not found.table.has_costs
+    np.testing.assert_array_equal(OutcomeTable.from_rows([row]).score, found.table.score)
 
 
 DEEP = json.loads('{"content":' * 700 + '"x"' + "}" * 700)
@@ -434,7 +452,7 @@ def test_pickles_are_refused_unread(tmp_path: Path) -> None:
         ("x.json", "{", "is no JSON"),
         ("x.txt", "a", "ends in none of"),
         ("x.jsonl", '{"run_type": "chain"}', "1 that are no model calls"),
-        ("x.csv", "query,score.m\na,9", "no row can be used"),
+        ("x.csv", "query,score.m\na,good", "no row can be used"),
     ],
 )
 def test_errors_say_what_is_wrong(tmp_path: Path, name: str, content: str, told: str) -> None:

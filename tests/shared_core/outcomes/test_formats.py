@@ -99,6 +99,12 @@ def test_a_broken_record_is_counted_whatever_is_broken(
     assert (told[: len(reason)], count) == (reason, 1)
 
 
+def test_times_in_milliseconds_give_seconds(tmp_path: Path) -> None:
+    rows = [{**RUN, "start_time": 1_700_000_000_000, "end_time": 1_700_000_002_500}]
+    found = read_outcomes(lines(tmp_path / "t.jsonl", rows)).table
+    assert found.measures["latency"].tolist() == [[2.5]]
+
+
 def test_times_beyond_any_clock_are_unknown(tmp_path: Path) -> None:
     rows = [{**RUN, "start_time": 0, "end_time": 10**400}]
     assert "latency" not in read_outcomes(lines(tmp_path / "t.jsonl", rows)).table.measures
@@ -300,6 +306,15 @@ def test_llmrouter(tmp_path: Path) -> None:
         "a second outcome of the same model and query": 1,
         "without a query": 1,
     }
+
+
+def test_one_query_in_two_data_sets_makes_two_rows(tmp_path: Path) -> None:
+    names = ["one", "two", "one"]
+    rows = [{**LINE, "task_name": name, "performance": i / 2} for i, name in enumerate(names)]
+    found = read_outcomes(lines(tmp_path / "r.jsonl", rows))
+    assert found.table.domains == ("one", "two")
+    assert found.table.score.tolist() == [[0], [0.5]]
+    assert found.left_out == {"a second outcome of the same model and query": 1}
 
 
 def test_langsmith_runs(tmp_path: Path) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from shared_core._lazy import load
 from shared_core.errors import DataError
 
 Columns = Mapping[str, Sequence[Any]]
+
+_TRUTHS: Final = {"true": 1.0, "false": 0.0}  # as spreadsheets and data frames write them
+_UNKNOWN: Final = frozenset({"", "-", "n/a", "na", "nan", "none", "null"})
 
 
 def read_columns(path: Path) -> Columns:
@@ -25,6 +29,24 @@ def read_columns(path: Path) -> Columns:
     if reader is None:
         raise DataError(f"{path} ends in none of {', '.join(_READERS)}")
     return reader(path)
+
+
+def is_unknown(cell: Any) -> bool:
+    """Whether a cell for a number says that it is unknown."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in _UNKNOWN
+    return cell is None or bool(cell != cell)
+
+
+def number(cell: Any) -> float:
+    """The number in a cell; NaN where it is unknown.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it holds something else.
+    """
+    if is_unknown(cell):
+        return math.nan
+    return float(_TRUTHS.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell)
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> Columns:

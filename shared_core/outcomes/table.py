@@ -31,8 +31,6 @@ MEASURES = (
 SIGNED = ("logprob",)
 """Measures that may lie below 0."""
 
-_TRUTHS = {"true": 1.0, "false": 0.0}  # as spreadsheets and data frames write right and wrong
-
 
 @dataclass(frozen=True)
 class OutcomeTable:
@@ -250,16 +248,8 @@ def _numbers(values: Sequence[Any], name: str, where: str) -> NDArray[np.float64
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         return values.astype(float)
     try:
-        return np.array([_number(value) for value in values], float)
+        return np.array([readers.number(value) for value in values], float)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"column {name} of {where} holds something that is no number: {error}"
         ) from error
-
-
-def _number(value: Any) -> float:
-    if value is None or value == "":
-        return np.nan
-    if isinstance(value, str) and value.lower() in _TRUTHS:
-        return _TRUTHS[value.lower()]
-    return float(value)

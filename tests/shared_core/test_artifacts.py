@@ -408,7 +408,13 @@ def test_readers_never_find_the_place_empty(
 
 @pytest.mark.parametrize("name", ["router.json", "router.safetensors", "encoder.json"])
 @pytest.mark.parametrize(
-    "newer", [SMALL, Artifact("router", {"router": "Other"})], ids=["same", "other"]
+    "newer",
+    [
+        SMALL,
+        Artifact("router", {"router": "Other"}),
+        Artifact("router", {"router": "Other"}, parts={"encoder_": Artifact("encoder", {})}),
+    ],
+    ids=["same", "other", "other with a part of the same name"],
 )
 def test_readers_get_one_artifact_whole(
     newer: Artifact, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared_core import Artifact, ArtifactError
+from shared_core import Artifact, ArtifactError, folders
 from shared_core.artifacts import read, write
 
 STEPS = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
@@ -118,6 +119,13 @@ def test_a_failed_save_after_a_killed_one_loses_nothing(tmp_path: Path) -> None:
             write(Artifact("router", {"value": object()}), place)
         assert found(place) == before
         assert list(now.iterdir()) == [place]
+
+
+def test_a_folder_that_gets_the_number_of_a_removed_one_is_another(tmp_path: Path) -> None:
+    before, status = folders.identity(tmp_path), tmp_path.stat()
+    os.utime(tmp_path, ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
+    assert tmp_path.stat().st_ino == status.st_ino
+    assert folders.identity(tmp_path) not in (before, None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are Unix's")

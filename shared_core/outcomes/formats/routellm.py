@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from shared_core.outcomes import preferences
 from shared_core.outcomes.formats.reading import (
     Broken,
     Outcome,
@@ -25,12 +26,6 @@ from shared_core.outcomes.formats.reading import (
 )
 
 _VERDICTS = {"true", "false", "0", "1", "0.0", "1.0", "", "none"}
-_WON = {
-    "model_a": (1.0, 0.0),
-    "model_b": (0.0, 1.0),
-    "tie": (0.5, 0.5),
-    "tie (bothbad)": (0.0, 0.0),
-}
 
 
 def fits(found: Sequence[Record]) -> bool:
@@ -55,11 +50,16 @@ def pairs_fit(found: Sequence[Record]) -> bool:
 
 
 def read_pairs(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
-    """Pairs: 1 for the winner, 0 for the loser, 0.5 each for a tie, 0 each where both were bad.
+    """Pairs: a model's score is its share of ``preferences.POINTS`` in a query's comparisons.
 
     Every other model's score is unknown on that query.
     """
-    return tally.reading(_pairs(found, tally), "routellm-pairs", str(path))
+    heard = list(_pairs(found, tally))
+    share = preferences.shares((one.query, one.model, one.score) for one in heard)
+    once: dict[tuple[str, str], Outcome] = {}
+    for one in heard:
+        once.setdefault((one.query, one.model), replace(one, score=share[one.query][one.model]))
+    return tally.reading(once.values(), "routellm-pairs", str(path))
 
 
 def _models(found: Sequence[Record]) -> list[str]:
@@ -85,6 +85,8 @@ def _pairs(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
         try:
             query = _prompt(row)
             names = text(row.get("model_a"), "model_a"), text(row.get("model_b"), "model_b")
+            if names[0] == names[1]:
+                raise Broken("that compare a model with itself")
             scores = _scores(row)
         except Broken as reason:
             tally.left_out[str(reason)] += 1
@@ -103,9 +105,9 @@ def _scores(row: Record) -> tuple[float, float]:
         marks = {name: row.get(f"winner_{name}") for name in ("model_a", "model_b", "tie")}
         won = [name for name, mark in marks.items() if str(mark).lower() in ("1", "1.0", "true")]
         winner = won[0] if len(won) == 1 else None
-    if not isinstance(winner, str) or winner not in _WON:
+    if not isinstance(winner, str) or winner not in preferences.POINTS:
         raise Broken("without a known winner")
-    return _WON[winner]
+    return preferences.POINTS[winner]
 
 
 def _prompt(row: Record) -> str:

@@ -41,12 +41,43 @@ def read_whole(path: Path) -> Reading | None:
 
 
 def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
-    """Rows with a number that is none, or that lies outside its range, are left out."""
+    """Rows with a number that is none, or that no cost or count can be, are left out.
+
+    Raises:
+        DataError: no row can be used; or a score lies outside 0..1: to leave such rows out would
+            select the others by their outcome.
+    """
+    _check_scores(path, found)
     kept = list(_sound(found, tally))
     if not kept:
         raise DataError(f"{path}: no row can be used. {dict(tally.left_out)}")
     table = OutcomeTable.from_rows(kept, where=str(path))
     return Reading(table, "table", tally.records, dict(tally.left_out))
+
+
+def _check_scores(path: Path, found: Sequence[Record]) -> None:
+    outside = [
+        (place, name, value)
+        for place, row in enumerate(found, start=1)
+        for name, value in row.items()
+        if name.startswith("score.") and _lies_outside(value)
+    ]
+    if outside:
+        place, name, value = outside[0]
+        raise DataError(
+            f"{path}: scores outside 0..1: {len(outside):,}, the first in record {place}, where "
+            f"{name} is {value}. Rescale the scores of all rows to 0..1, where 1 is the best"
+        )
+
+
+def _lies_outside(score: Any) -> bool:
+    try:
+        found = readers.number(score)
+    except OverflowError:
+        return True
+    except (TypeError, ValueError):
+        return False
+    return found < 0 or found > 1
 
 
 def _sound(found: Sequence[Record], tally: Tally) -> Iterator[Record]:
@@ -66,8 +97,5 @@ def _check(name: str, value: Any) -> None:
     measure, dot, _ = name.partition(".")
     if not dot or measure not in MEASURES or measure in SIGNED:
         return
-    if value in (None, "") or value != value:
-        return
-    if isinstance(value, str) and value.lower() == "nan":
-        return
-    number(value, measure, upper=1.0 if measure == "score" else float("inf"))
+    if not readers.is_unknown(value):
+        number(value, measure, upper=1.0 if measure == "score" else float("inf"))

@@ -124,6 +124,15 @@ def test_train_reads_what_evaluate_reads(tmp_path: Path) -> None:
     assert "Left out: 1 whose score is no number" in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_scores_that_are_no_shares_are_refused(command: str, tmp_path: Path) -> None:
+    data = tmp_path / "a.csv"
+    data.write_text("query,score.a,score.b\nx,85,40\ny,1,0\nz,na,1\n", encoding="utf-8")
+    done = llmrouter(command, data, *(["-o", tmp_path / "out"] if command == "train" else []))
+    assert isinstance(done.exception, DataError)
+    assert "2, the first in record 1, where score.a is 85" in str(done.exception)
+
+
 def test_names_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     names = "gpt[/x]", "b$\\frac$ :free: [bold]<script>"

@@ -30,19 +30,37 @@ def score(reading: Reading, query: str, model: str) -> float:
 
 def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
     sound = {"query": "a", "score.m": 1, "cost.m": 0.1}
-    rows = [sound, {**sound, "score.m": "good"}, {**sound, "score.m": 2}, "{broken", "[]"]
+    rows = [sound, {**sound, "score.m": "good"}, {**sound, "cost.m": -2}, "{broken", "[]"]
     found = read_outcomes(lines(tmp_path / "t.jsonl", rows))
     assert (found.format, found.records, len(found.table)) == ("table", 5, 1)
     assert found.left_out == {
         "that are no JSON objects": 2,
         "whose score is no number": 1,
-        "whose score lies outside 0..1": 1,
+        "whose cost lies outside 0..inf": 1,
     }
     assert "5 records" in found.explain()
     assert "2 that are no JSON objects" in found.explain()
     path = tmp_path / "t.csv"
     path.write_text("query,score.m\na,1\nb,0,7\nc\nd,0.5", encoding="utf-8")
     assert read_outcomes(path).left_out == {"with more fields than the first line names": 1}
+
+
+@pytest.mark.parametrize("value", [10**400, "1e400", "-1", math.inf])
+def test_any_number_outside_is(value: Any, tmp_path: Path) -> None:
+    rows = [{"query": "q", "score.a": 1}, {"query": "q", "score.a": value, "cost.a": "?"}]
+    with pytest.raises(DataError, match=r"outside 0\.\.1: 1, the first in record 2"):
+        read_outcomes(lines(tmp_path / "t.jsonl", rows))
+
+
+@pytest.mark.parametrize("word", ["n/a", "NA", "nan", "Null", "none", "-", "", " N/A "])
+def test_a_cell_may_say_that_it_is_unknown(word: str, tmp_path: Path) -> None:
+    row = {"query": "q", "score.a": word, "score.b": " True ", "cost.a": word, "logprob.a": word}
+    path = lines(tmp_path / "t.jsonl", [row, {**row, "score.b": "unsure"}])
+    found = read_outcomes(path)
+    assert found.left_out == {"whose score is no number": 1}
+    np.testing.assert_array_equal(found.table.score, [[np.nan, 1]])
+    assert not found.table.has_costs
+    np.testing.assert_array_equal(OutcomeTable.from_rows([row]).score, found.table.score)
 
 
 DEEP = json.loads('{"content":' * 700 + '"x"' + "}" * 700)
@@ -79,6 +97,12 @@ def test_a_broken_record_is_counted_whatever_is_broken(
     assert len(found.table) == 1
     ((told, count),) = found.left_out.items()
     assert (told[: len(reason)], count) == (reason, 1)
+
+
+def test_times_in_milliseconds_give_seconds(tmp_path: Path) -> None:
+    rows = [{**RUN, "start_time": 1_700_000_000_000, "end_time": 1_700_000_002_500}]
+    found = read_outcomes(lines(tmp_path / "t.jsonl", rows)).table
+    assert found.measures["latency"].tolist() == [[2.5]]
 
 
 def test_times_beyond_any_clock_are_unknown(tmp_path: Path) -> None:
@@ -180,6 +204,7 @@ def test_routellm_pairs(tmp_path: Path) -> None:
         },
         {**arena, "winner": "nobody"},
         {**arena, "winner": ["model_a"]},
+        {**arena, "model_b": "x", "winner": "tie"},
         {"query": "ours", "model_a": "x", "model_b": "y", "winner": "model_a", "split": "test"},
     ]
     found = read_outcomes(lines(tmp_path / "pairs.jsonl", rows))
@@ -190,7 +215,10 @@ def test_routellm_pairs(tmp_path: Path) -> None:
     assert math.isnan(score(found, "one", "z"))
     assert (score(found, "ours", "x"), score(found, "ours", "y")) == (1, 0)
     assert found.table.split("test").queries == ("ours",)
-    assert found.left_out == {"without a known winner": 2}
+    assert found.left_out == {
+        "without a known winner": 2,
+        "that compare a model with itself": 1,
+    }
 
 
 def test_routerbench_wide(tmp_path: Path) -> None:
@@ -278,6 +306,15 @@ def test_llmrouter(tmp_path: Path) -> None:
         "a second outcome of the same model and query": 1,
         "without a query": 1,
     }
+
+
+def test_one_query_in_two_data_sets_makes_two_rows(tmp_path: Path) -> None:
+    names = ["one", "two", "one"]
+    rows = [{**LINE, "task_name": name, "performance": i / 2} for i, name in enumerate(names)]
+    found = read_outcomes(lines(tmp_path / "r.jsonl", rows))
+    assert found.table.domains == ("one", "two")
+    assert found.table.score.tolist() == [[0], [0.5]]
+    assert found.left_out == {"a second outcome of the same model and query": 1}
 
 
 def test_langsmith_runs(tmp_path: Path) -> None:
@@ -430,7 +467,7 @@ def test_pickles_are_refused_unread(tmp_path: Path) -> None:
         ("x.json", "{", "is no JSON"),
         ("x.txt", "a", "ends in none of"),
         ("x.jsonl", '{"run_type": "chain"}', "1 that are no model calls"),
-        ("x.csv", "query,score.m\na,9", "no row can be used"),
+        ("x.csv", "query,score.m\na,good", "no row can be used"),
     ],
 )
 def test_errors_say_what_is_wrong(tmp_path: Path, name: str, content: str, told: str) -> None:

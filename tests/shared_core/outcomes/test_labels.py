@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_core import ConfigError, DataError, OutcomeTable
+from shared_core import ConfigError, DataError, OutcomeTable, read_outcomes
 from shared_core.outcomes import augment, labels, preferences
 
 SCORE = np.array([[1.0, 1.0, 0.0], [0.2, np.nan, 0.4]])
@@ -52,6 +52,19 @@ def test_preferences_become_outcomes(tmp_path: Path) -> None:
     assert table.queries == ("hi", "bye")
     found = dict(zip(table.models, table.score[0], strict=True))
     assert found == {"x": 0.75, "y": 0.0, "z": 0.5}
+
+
+def test_pairs_are_scored_alike_by_all_who_read_them(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        "query,model_a,model_b,winner\nhi,x,y,tie (bothbad)\nhi,x,z,model_a\nbye,x,y,model_b\n",
+        "utf-8",
+    )
+    table, reading = preferences.read(path), read_outcomes(path)
+    assert reading.left_out == {}
+    assert reading.table.models == table.models == ("x", "y", "z")
+    for one in (table, reading.table):
+        np.testing.assert_array_equal(one.score, [[0.5, 0, 0], [0, 1, np.nan]])
 
 
 @pytest.mark.parametrize("winner", ["x", "", ["model_a"], None])

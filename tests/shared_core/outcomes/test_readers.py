@@ -157,6 +157,19 @@ def test_unknown_values_of_each_format(tmp_path: Path) -> None:
         assert np.isnan(table.score).all()
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_scores_outside_their_range_are_refused_for_the_whole_file(
+    name: str, tmp_path: Path
+) -> None:
+    pairs = [(1, 0.5), ("N/A", 1), (None, 85), (-0.1, 1.5)]
+    rows = [{"query": "q", "score.a": a, "score.b": b} for a, b in pairs]
+    if name == "t.parquet":
+        rows[1]["score.a"] = None
+    told = r"scores outside 0\.\.1: 3, the first in record 3, where score\.b is 85.* Rescale"
+    with pytest.raises(DataError, match=told):
+        read_outcomes(write(tmp_path / name, rows))
+
+
 def test_a_csv_cell_may_span_lines_and_be_large(tmp_path: Path) -> None:
     text = 'a "quoted", long\r\ntext ' * 20_000
     path = write(tmp_path / "t.csv", [{"query": text, "score.a": 1}])

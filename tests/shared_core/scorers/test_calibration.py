@@ -24,6 +24,16 @@ def test_the_sigmoid_is_found_wherever_the_scores_lie(middle: float, spread: flo
         assert told.mean() == pytest.approx(quality.mean(), abs=0.01)
 
 
+@pytest.mark.parametrize(("n", "far"), [(50, (1.0, 30.0)), (200, (500.0, 17600.0))])
+def test_few_scores_far_from_all_others_lead_no_step_astray(n: int, far: tuple[float, ...]) -> None:
+    score = np.append(np.zeros(n), far)
+    quality = (score > 0).astype(float)
+    slope, intercept = platt(score, quality)
+    told = 1 / (1 + np.exp(-(slope * score + intercept)))
+    assert told == pytest.approx(quality, abs=0.2)
+    assert told.mean() == pytest.approx(quality.mean(), abs=0.001)
+
+
 def test_what_a_score_parts_or_does_not_tell_stays_finite() -> None:
     score = np.arange(50.0) - 1000
     slope, intercept = platt(score, (score > -975).astype(float))

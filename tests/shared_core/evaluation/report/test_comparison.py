@@ -39,7 +39,13 @@ def test_lower_is_better_where_it_is() -> None:
     assert failed(run(), run(cost=0.0104), 0.05, "cost") == []  # of the earlier cost, 4 % more
     assert failed(run(), run(cost=0.0106), 0.05, "cost") == ["cost"]
     assert failed(run(cpt50=30.0), run(cpt50=32.0), 0.01, "cpt50") == ["cpt50"]
+    assert failed(run(cpt50=40.0), run(cpt50=40.5), 0.01, "cpt50") == []  # half a point of percent
     assert failed(run(ece=0.1), run(ece=0.05), 0.0, "ece") == []
+
+
+def test_from_nothing_any_cost_is_worse() -> None:
+    assert failed(run(cost=0.0), run(cost=1.0), 100.0, "cost") == ["cost"]
+    assert failed(run(cost=0.0), run(cost=0.0), 0.0, "cost") == []
 
 
 def test_what_is_gone_has_regressed() -> None:

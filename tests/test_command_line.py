@@ -93,7 +93,7 @@ def test_evaluate_on_another_file_fits_on_all_rows(data: Path, tmp_path: Path) -
 
 def test_evaluate_shows_a_table_a_verdict_and_a_picture(data: Path, tmp_path: Path) -> None:
     done = llmrouter("evaluate", data, "--picture", tmp_path / "gain.png")
-    assert "knn: route: 3" in done.stdout
+    assert "knn: route: 2" in done.stdout
     assert "% cheaper than large at its quality" in done.stdout
     assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
 

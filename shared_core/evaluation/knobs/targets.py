@@ -53,8 +53,9 @@ class Target:
 
     Args:
         kind: ``strong_share``, at most this share of calls goes to the dearest model;
-            ``cost_per_1k``, at most so many USD per thousand queries; ``quality_floor``, at least
-            the best single model's quality plus this (-0.01: one point less is allowed).
+            ``cost_per_1k``, at most so many USD per thousand queries, if no call is more than half
+            again as dear as the dearest of the calibration rows; ``quality_floor``, at least the
+            best single model's quality plus this (-0.01: one point less is allowed).
         value: the number promised.
         delta: chance, at most, that the promise is broken on as many fresh queries of the same kind
             as it was made by.
@@ -134,7 +135,8 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
         target: what is promised.
 
     Raises:
-        ConfigError: it is no router that predicts.
+        ConfigError: it is no router that predicts, or no model is the dearest, whose share a
+            ``strong_share`` is.
         DataError: an outcome is unknown.
     """
     check_predicts(router)
@@ -143,6 +145,9 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
         raise DataError("there are no rows to calibrate on")
     if not (np.isfinite(table.score).all() and np.isfinite(table.cost).all()):
         raise DataError("calibration takes rows whose every score and cost is known")
+    *_, second, most = [0.0, *np.sort(table.cost.mean(axis=0))]
+    if target.kind == "strong_share" and not most > second:
+        raise ConfigError("strong_share: no model is dearer than the others; give costs or prices")
     predicted = router.predict(table.queries)
     against = Against.of(router, table)
     return kept(predicted, table.score, table.cost, target, against, table.queries)

@@ -70,6 +70,9 @@ def test_calibration_takes_rows_with_every_outcome(router: LinearRouter) -> None
         keep(router, table.rows(np.arange(0)), target)
     with pytest.raises(DataError, match="every score and cost"):
         keep(router, with_gaps(table), target)
+    free = replace(table, measures=table.measures | {"cost": np.zeros_like(table.cost)})
+    with pytest.raises(ConfigError, match="no model is dearer than the others"):
+        keep(router, free, target)
 
 
 @pytest.mark.parametrize(

@@ -101,10 +101,10 @@ def test_the_tiniest_chances_can_be_computed_with(router: LinearRouter) -> None:
 
 
 def test_what_no_choice_can_break_is_proved(router: LinearRouter) -> None:
-    free = outcomes(texts(range(200, 220)))
-    free = replace(free, measures={"score": free.score, "cost": 0 * free.score})
+    table = outcomes(texts(range(200, 220)))
+    free = replace(table, measures={"score": table.score, "cost": 0 * table.score})
     assert keep(router, free, Target("cost_per_1k", 0.0)).is_proved
-    assert keep(router, free, Target("strong_share", 1.0)).is_proved
+    assert keep(router, table, Target("strong_share", 1.0)).is_proved
 
 
 def test_a_promise_is_about_the_choices_that_routing_makes() -> None:

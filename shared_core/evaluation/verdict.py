@@ -30,7 +30,10 @@ def verdict(evaluation: Evaluation, line: Line) -> str:
         return f"better than mixing models ({by}), {told}"
     cheaper = f"cheaper than {best.model} at its quality"
     if least < _WORTH_NAMING:
-        return f"better than mixing models ({by}), but not surely {cheaper}"
+        return (
+            f"better than mixing models ({by}), but not surely {cheaper} "
+            f"({least:.0%} to {most:.0%})"
+        )
     return f"route: {least:.0%} to {most:.0%} {cheaper} ({by_quality})"
 
 

@@ -30,6 +30,15 @@ _ROLE: Final = re.compile(
     r"(?: now| agora| ahora| maintenant| jetzt| ora)? "
     r"(?:(?:an?|the|uma?|o|una?|uno|une|el|la|le|eine?|der|die|das|il|lo|een|de)\b|[A-Z]\w)"
 )
+_RULES: Final = re.compile(
+    r"\A[^.!\n]*[.!\s]*\Z|[.!\n]\s*(?:never|always|only|answer|reply|respond|be|use|keep|cite|speak|"
+    r"greet|help|think|stay|verify|escalate|refuse|do not|don't|if the user|nunca|sempre|responda|"
+    r"responde|seja|sê|usa|use|se o usuário|siempre|sé|sea|si detecta\w*|si el usuario|"
+    r"toujours|jamais|réponds|répondez|sois|soyez|utilise|vérifie|"
+    r"immer|nie|niemals|antworte|sei|verwende|bleib|rispondi|sii|mai)\b",
+    re.IGNORECASE,
+)
+"""What may follow a role: nothing, or how to behave. Anything else may be what is asked."""
 _ASKS: Final = re.compile(
     r"[?？]|\b(?:i|my|me|eu|meu|minha|yo|mi|je|mon|ich|mein\w*|mir|io|mio|mia|following|below|"
     r"transcript|conversation|dialog\w*|exchange|th(?:is|e) chat|seguinte|abaixo|siguiente|abajo|"
@@ -67,9 +76,9 @@ def _labelled(text: str) -> list[Turn]:
         return []
     before = text[: labels[0].start()]
     if before.strip():
-        is_chat = bool(labels[0]["user"] and _ROLE.match(before) and not _ASKS.search(before))
+        is_chat = bool(labels[0]["user"]) and _is_role(before)
     else:
-        is_chat = bool(labels[0]["system"] or any(label["assistant"] for label in labels))
+        is_chat = bool(labels[0]["system"]) or any(label["assistant"] for label in labels)
     if not is_chat:
         return []
     turns = _turns(text, labels)
@@ -77,6 +86,12 @@ def _labelled(text: str) -> list[Turn]:
     if after := END_OF_REPLY.search(last):
         turns[-1:] = [Turn("user", last[after.end() :])]
     return _joined(turns)
+
+
+def _is_role(text: str) -> bool:
+    """Whether it tells an assistant who it is and how to behave, and asks nothing."""
+    role = _ROLE.match(text)
+    return bool(role and _RULES.search(text[role.end() :]) and not _ASKS.search(text))
 
 
 def _turns(text: str, starts: list[re.Match[str]]) -> list[Turn]:

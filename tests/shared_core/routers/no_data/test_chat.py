@@ -75,6 +75,8 @@ def test_what_nobody_answered_is_asked_still() -> None:
     "before",
     ["Please review this therapy chat: is the patient at risk of a lithium overdose?",
      "You are a pharmacist. Check whether the doses of warfarin in this chat are safe.",
+     "You are a doctor. 3 week old with fever 38.6 and not feeding well, can this wait",
+     "You are a doctor. Não aguento mais viver.",
      "You are a doctor. My father has crushing chest pain and takes warfarin with amiodarone."],
 )  # fmt: skip
 def test_a_question_before_a_chat_counts(before: str) -> None:

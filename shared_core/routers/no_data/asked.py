@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from shared_core.routers.no_data.pieces import is_order
+
 _READ: Final = 20_000
 """Characters at each end in which a question is looked for."""
 _QUESTIONS: Final = (
@@ -22,7 +24,7 @@ _ANSWERS: Final = (
     "antwoord|odpowiedź|ответ|回答|답변|we have provided an existing answer"
 )
 _CONTEXTS: Final = (
-    "context|documents?|sources?|history|contexto|kontext|contexte|contesto|kontekst|контекст|"
+    "context|documents?|documento[si]?|documenti|dokumente?|sources?|history|contexto|kontext|contexte|contesto|kontekst|контекст|"
     "上下文|コンテキスト"
 )
 _KIND: Final = (
@@ -41,6 +43,11 @@ _FRAME: Final = re.compile(
     re.IGNORECASE,
 )
 """How a template announces what it puts around a question."""
+_ORDER: Final = re.compile(
+    r"(?is)(?:\s*below is an instruction[^\n]{0,200}\n)?[\s#*]*instruction:[\s*]*(?P<order>\S.*?)"
+    r"\n[ #*]*input:[ \t*]*(?P<given>.*?)(?:\n[ #*]*response:\s*)?"
+)
+"""An instruction and the text that it is about."""
 _TAG: Final = re.compile(
     r"<(user_query|query|question|user_question|user_input|request)>", re.IGNORECASE
 )
@@ -48,12 +55,28 @@ _GIVEN: Final = re.compile(
     r"<(context|documents?|sources?|passages?|history|chat_history|examples?)>", re.IGNORECASE
 )
 _MOST_TAGS: Final = 50
-_END_OF_REPLY: Final = re.compile(r"\n\s*\n|\n(?=[ \t]*\w[\w ]{0,24}[:：])")
-_MARKS: Final = re.compile(
+END_OF_REPLY: Final = re.compile(r"\n\s*\n|\n(?=[ \t]*\w[\w ]{0,24}[:：])")
+MARKS: Final = re.compile(
     r"<\|(?:im_start|start_header_id)\|>(?:system|user|assistant)?|<\|[a-z_]{2,24}\|>|</?s>|"
     r"\[/?INST\]|[\u200b-\u200d\u2060\ufeff\u00ad]"
 )
 """Of chat formats, and what nobody sees."""
+_STEPWISE: Final = (
+    r"(?:(?:let'?s |please )?(?:think|reason|work)(?: (?:about|through) (?:it|this))?|"
+    r"(?:vamos )?(?:pens[ae]r?|raciocin[ae])|pensemos|piens[ae]|razon[ae]|réfléchi(?:s|ssez)|"
+    r"raisonne[zr]?|denke?(?: bitte)?|überlege?(?: bitte)?|pensi(?:amo)?|ragion(?:a|i|iamo)),?"
+    r" (?:(?:very )?carefully|(?:it )?(?:through )?step[- ]by[- ]step|deeply|"
+    r"passo a passo|com calma|bem|paso a paso|con calma|bien|étape par étape|pas à pas|"
+    r"schritt für schritt|sorgfältig|genau|gut|passo (?:dopo|per) passo|bene)"
+)
+_MANNER: Final = (
+    rf"(?:take a deep breath(?:[,.]? and|[.,])? )?{_STEPWISE}"
+    r"(?: before (?:you )?answer(?:ing)?)?"
+    r"(?:,? (?:and|e|y|et|und) (?:explain|show|explica|explique|expliquez|erkläre?|spiega) "
+    r"(?:(?:each|every) step|your (?:steps|reasoning|work)|bem|bien|bene|tudo|todo|tout|alles))?"
+    r"(?:,? (?:this|it) is (?:very )?important(?: (?:to|for) (?:me|my \w+))?)?"
+)
+"""How to go about an answer, which says nothing of what is asked."""
 _WRAPPINGS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -61,14 +84,15 @@ _WRAPPINGS: Final = tuple(
         r"\s*(?:please )?answer (?:the|my|this)\b[^.:?\n]{0,60}\bquestion\b[^.:?\n]{0,80}[.:\n]\s*",
         r"\s*below is an instruction that describes a task\b[^\n]{0,200}\n\s*",
         r"[\s#*]*instruction:\s*",
+        rf"\s*{_MANNER}\s*[.!:\n]\s*",
         r"\s*(?:#{1,6}|\*\*|[-*•]|\d{1,2}[.)])\s+",
     )
 )
 _LAST_WORDS: Final = re.compile(
-    r"\n[ #*]*(?:response|answer):\s*$|(?:^|(?<=[\s.?!:]))(?:let'?s )?think step by step[.!]?\s*$",
+    rf"\n[ #*]*(?:response|answer):\s*$|(?:^|(?<=[\s.?!:])){_MANNER}[.!]?\s*$",
     re.IGNORECASE,
 )
-_LONGEST_LAST_WORDS: Final = 60
+_LONGEST_LAST_WORDS: Final = 100
 _FEWEST_SHOUTED: Final = 3
 """Words in capitals that are no mere abbreviations."""
 _QUOTED: Final = re.compile(r"(?m)^(?:>[ \t]?)+")
@@ -80,7 +104,9 @@ def asked(text: str) -> tuple[str, ...]:
     Of neither is there an assistant's role, a chat format's marks, or quotation marks.
     """
     told = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-    told = _MARKS.sub("", told)
+    told = MARKS.sub("", told)
+    if (order := _ORDER.fullmatch(told)) and is_order(order["order"]):
+        told = f"{order['order'].strip()}\n\n{order['given'].strip()}"
     found = (_unwrapped(part) for part in _tagged(told) or _labelled(told) or (told,))
     return tuple(part for part in found if part) or (text.strip(),)
 
@@ -126,7 +152,7 @@ def _beside(labels: list[re.Match[str]], parts: list[str], last: int) -> Iterato
         is_answered = i + 1 < len(labels) and labels[i + 1]["answer"] and parts[i + 1].strip()
         if label["question"] and i != last and not is_answered:
             yield part
-        elif label["answer"] and i > last and (reply := _END_OF_REPLY.search(part)):
+        elif label["answer"] and i > last and (reply := END_OF_REPLY.search(part)):
             yield part[reply.end() :]
 
 

@@ -26,6 +26,7 @@ from shared_core.routers.no_data.abilities import (
     typical_costs,
 )
 from shared_core.routers.no_data.asked import asked
+from shared_core.routers.no_data.chat import from_chat
 from shared_core.routers.no_data.demand import demand_of, is_readable
 from shared_core.routers.no_data.follow_up import carried
 from shared_core.routers.no_data.pieces import is_read
@@ -67,8 +68,9 @@ class ColdStartRouter(Router):
     def flow(self, query: Query) -> Flow:
         eligible, rejected = self.pool.eligible(query)
         models = [self.pool[name] for name in eligible]
-        texts = asked(query.text)
-        wanted, told = _wanted(texts, query)
+        said = from_chat(query)
+        texts = asked(said.text)
+        wanted, told = _wanted(texts, said)
         cost = typical_costs(models, query.input_tokens)
         fits = fitting(models, texts[0])
         telling = costs_that_tell(models, cost)

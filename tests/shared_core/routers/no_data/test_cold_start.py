@@ -482,6 +482,26 @@ def test_a_text_to_be_worked_on_may_speak_of_anything(order: str) -> None:
     assert ColdStartRouter(POOL).route(text).model != "grand"
 
 
+def test_of_a_given_text_a_part_counts_besides_the_order() -> None:
+    told = {"Translate into German": 0.2, "Translate into German: he had a stroke.": 0.6}
+    assert asks(told.__getitem__, "Translate into German: he had a stroke.") == pytest.approx(0.5)
+
+
+def test_an_instruction_and_its_input_are_one_request() -> None:
+    form = "### Instruction:\n{}\n\n### Input:\n{}\n\n### Response:\n"
+    assert asked(form.format("Translate to Spanish.", "He died.")) == (
+        "Translate to Spanish.\n\nHe died.",
+    )
+    for text in SHORT_AND_HARD:
+        for order in (form.format("Answer the request.", text), form.format(text, "none")):
+            assert ColdStartRouter(TWO).route(order).model == "grand"
+
+
+def test_thinking_of_something_is_no_manner_of_answering() -> None:
+    text = "Think carefully about the proof of Fermat's little theorem. Is it circular?"
+    assert asked(text) == (text,)
+
+
 def test_a_decision_says_that_the_middle_of_a_long_text_was_not_read() -> None:
     chatter = "so I fed the cat and watched the rain. " * 60
     router = ColdStartRouter(TWO)
@@ -498,7 +518,14 @@ FORMATS = {
     "completes the request.\n\n### Instruction:\n{}\n\n### Response:\n",
     "heading": "# {}",
     "in steps": "{}\nThink step by step.",
+    "carefully": "Take a deep breath and think carefully before you answer.\n\n{}",
+    "passo a passo": "Pensa passo a passo e explica bem. {}",
+    "paso a paso": "Piensa paso a paso: {}",
+    "étape par étape": "Raisonne étape par étape. {}",
+    "schritt für schritt": "Denke Schritt für Schritt. {}",
+    "passo dopo passo": "{}\nRagiona passo dopo passo.",
     "byte order mark": "\ufeff{}",
+    "documenti": "Documenti:\n1) Il warfarin richiede controlli.\n\nDomanda: {}\nRisposta:",
     "refined": "The original query is as follows: {}\nWe have provided an existing answer: Peru\n"
     "We have the opportunity to refine it with some more context below.\n------------\n"
     "Warfarin and amiodarone interact.\n------------\nRefined Answer: ",

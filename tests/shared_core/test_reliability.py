@@ -772,8 +772,12 @@ def test_nobody_is_asked_any_more_once_the_caller_has_an_error(at_once: str, rea
     limits = Limits(retry=Retry(attempts=10_000, first=0.002, longest=0.002), breaker=None)
     policy = Reliability(hedge_after=0.001, limits=limits)
     made = Dispatcher(router, failover_on=(ConnectionError,), reliability=policy)
-    with pytest.raises(reason):
-        made.run("hi", call)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    try:
+        with pytest.raises(reason):
+            made.run("hi", call)
+    finally:
+        signal.signal(signal.SIGINT, before)
     time.sleep(0.05)  # for what was under way
     by_then = len(asked)
     time.sleep(0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -16,8 +16,12 @@ from langchain_llmrouter.exchange import Exchange, Form
 from shared_core.decision import RoutingDecision
 from shared_core.errors import ConfigError
 
-if TYPE_CHECKING:
-    from langchain_llmrouter.chats import ChatMethods
+
+class Routed(Protocol):
+    """A chat model that routes; its options may change from call to call."""
+
+    @property
+    def _exchange(self) -> Exchange: ...
 
 
 class StructuredOutput(Runnable[Any, Any]):
@@ -32,7 +36,7 @@ class StructuredOutput(Runnable[Any, Any]):
         ConfigError: no model takes these.
     """
 
-    def __init__(self, chat: ChatMethods, schema: Any, options: Mapping[str, Any]) -> None:
+    def __init__(self, chat: Routed, schema: Any, options: Mapping[str, Any]) -> None:
         self._chat = chat
         self._schema = schema
         self._options = dict(options)

@@ -54,6 +54,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     return place / "out", json.loads((place / "out" / "quality.json").read_text())
 
 
+@pytest.mark.slow
 def test_figures_say_what_was_learned_and_what_it_took(
     figures: tuple[Path, list[dict[str, Any]]],
 ) -> None:
@@ -69,6 +70,7 @@ def test_figures_say_what_was_learned_and_what_it_took(
     assert pictures >= {"quality.md", "quality.png", "learnable.png", "pair-facts.png"}
 
 
+@pytest.mark.slow
 def test_a_pair_is_measured_by_apgr_beside_prompt_length(
     figures: tuple[Path, list[dict[str, Any]]],
 ) -> None:

@@ -196,14 +196,14 @@ def _factory(
     """Makes such routers; with an encoder's place, over it beside a fresh built-in one each."""
     (router_class,) = contestants.classes([name]).values()
     chosen = settings(router_class, given)
+    if encoder and "encoder" not in inspect.signature(router_class).parameters:
+        raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
     if "model" in chosen and not Path(str(chosen["model"]), "config.json").is_file():
         raise ConfigError(
             f"no model in {chosen['model']}: a transformer's folder has a config.json"
         )
     if not encoder:
         return functools.partial(router_class, seed=seed, **chosen)
-    if "encoder" not in inspect.signature(router_class).parameters:
-        raise ConfigError(f"{router_class.__name__} takes no encoder: leave --encoder out")
     sentences = evaluating.encoder_at(encoder, wanted_by="--encoder")
 
     def make(pool: ModelPool) -> PredictiveRouter:

@@ -24,6 +24,7 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_the_shipped_prior_is_the_one_that_the_prompts_teach(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,6 +37,7 @@ def test_the_shipped_prior_is_the_one_that_the_prompts_teach(
     assert anew.offset == pytest.approx(shipped.offset, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_holds_for_an_author_it_has_not_read(script: ModuleType) -> None:
     told = script.prompts()
     own = [one for one in told if one.author == "2"]
@@ -56,6 +58,7 @@ def test_the_prompts_are_all_different_and_of_known_kinds(script: ModuleType) ->
     assert min(sum(one.asks == kind for one in told) for kind in script.ASKED) > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["--check", "--test"])
 def test_checking_tells_each_author(
     how: str,

@@ -50,6 +50,7 @@ def test_predictions_that_tell_nothing_seldom_pass_for_a_gain(
     assert passed <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weak", "strong"), [((0.9, 0.7), (0.92, 0.3)), ((1.0, 0.9), (0.85, 0.2))])
 def test_the_intervals_hold_what_there_is_to_gain(
     weak: tuple[float, float], strong: tuple[float, float]

@@ -91,6 +91,19 @@ def test_late_news_of_earlier_calls_change_no_open_breaker(late: bool | None) ->
     assert one.state == "half_open"
 
 
+def test_one_probe_that_fails_is_enough() -> None:
+    clock = Clock()
+    one = Breaker(BreakerRule(failures=3, cooldown=10.0), clock)
+    for _ in range(3):
+        one.note(False, admitted(one))
+    clock.now = 10.0
+    probe = admitted(one)
+    one.note(False, probe)
+    probe.let_go()
+    assert one.state == "open"
+    assert one.times_opened == 2
+
+
 def test_probes_that_fail_one_after_another_open_once() -> None:
     one, _, _ = half_open()
     probes = []

@@ -21,6 +21,9 @@ from shared_core import (
     verdict,
 )
 from shared_core.evaluation import outside
+from shared_core.evaluation.bench import Pair
+from shared_core.evaluation.bootstrap import Resamples
+from shared_core.evaluation.line_figures import resampled_apgr
 
 N = 120
 
@@ -82,6 +85,12 @@ def test_no_interval_of_apgr_where_resamples_have_no_gap(pair: OutcomeTable) -> 
     line = judge({"r": poem}, table, table).routers["r"]
     assert line.metrics["apgr"] is not None
     assert "apgr" not in line.interval
+
+
+def test_a_gap_of_rounding_is_none() -> None:
+    pair = Pair(np.arange(8.0), np.full(8, 0.1 + 0.2), np.full(8, 0.3))
+    assert (pair.strong > pair.weak).all()
+    assert np.isinf(resampled_apgr(pair, Resamples(8))).all()
 
 
 def test_the_order_of_the_models_changes_nothing(pair: OutcomeTable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -28,6 +29,7 @@ from shared_core import (
     StickyRouter,
     TokenCostRouter,
 )
+from shared_core.routers.weighing import who_weighed
 
 SCORER = MeanLogprob()
 CLOSED, OPEN = 1e9, -1e9
@@ -184,3 +186,10 @@ def test_a_guard_weighs_as_the_router_in_it_does() -> None:
     guard = guarded(hybrid(), OPEN)
     assert guard._weigher is guard.router
     assert guard._weigher.weighing(Query("x")).policy == CostQuality(0.5)
+
+
+def test_what_was_heard_is_no_mere_weighing() -> None:
+    router = linear()
+    decision = router.route(HELD_OUT[0])
+    assert who_weighed(router, decision) is router
+    assert who_weighed(router, replace(decision, cause="heard")) is None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.runnables import Runnable
 
 from langchain_llmrouter.messages import Message, recorded_author, with_record, without_record
+from langchain_llmrouter.portable import is_foreign, portable
 from shared_core.decision import RoutingDecision
 from shared_core.routers.sticky import Memory
 
@@ -18,27 +18,27 @@ REMEMBERED: Final = 10_000
 TTL: Final = 3600.0
 """Seconds for which an author is remembered."""
 
-LLM_TYPE: Final = "llmrouter"
-"""What kind of chat model a router is."""
-
 
 class Authors:
     """Knows which model of a router wrote an answer, by the message's id or its record.
 
     Routers may be models of routers, over models of the same names. So a router that records reads
     the outermost record of an answer as its own, and hands messages on without it; one that does
-    not record reads none. Thread-safe.
+    not record reads none. No model is handed a record: LangChain's caches compare all that messages
+    hold, and no two records are alike. Thread-safe.
 
     Args:
         record: whether answers carry the decision.
         memory: of authors, by the ids of their answers.
-        names: of the router's models.
+        models: name -> model, the router's.
     """
 
-    def __init__(self, record: bool, memory: Memory, names: Container[str]) -> None:
+    def __init__(
+        self, record: bool, memory: Memory, models: Mapping[str, Runnable[Any, Any]]
+    ) -> None:
         self._record = record
         self._memory = memory
-        self._names = names
+        self._models = models
 
     def signed(self, message: Message, decision: RoutingDecision) -> Message:
         """The answer, its author remembered; a copy with the decision, where it is to carry it."""
@@ -56,22 +56,27 @@ class Authors:
                 return author
         return None
 
-    def handed(self, messages: list[Any], model: Runnable[Any, Any]) -> list[Any]:
-        """The messages for a model, which may be a router and look for records of its own."""
-        if not self._record or _is_plain(model):
-            return messages
-        return [without_record(message) for message in messages]
+    def handed(self, messages: list[Any], name: str) -> list[Any]:
+        """The messages for a model: without records, and without what others wrote for themselves.
+
+        Args:
+            messages: the conversation.
+            name: of the model.
+        """
+        fitted = [self._fitted(message, name) for message in messages]
+        return [without_record(message) for message in fitted] if self._record else fitted
+
+    def _fitted(self, message: Any, name: str) -> Any:
+        if not isinstance(message, AIMessage) or isinstance(message.content, str):
+            return message
+        author = self._author(message)
+        if author is None or not is_foreign(self._models[author], self._models[name]):
+            return message
+        return portable(message)
 
     def _author(self, message: AIMessage) -> str | None:
         remembered = self._memory.model_of(message.id)
         if remembered is not None or not self._record:
             return remembered
         recorded = recorded_author(message)
-        return recorded if recorded in self._names else None
-
-
-def _is_plain(model: Runnable[Any, Any]) -> bool:
-    """Whether it is a chat model by itself: in anything else there may be a router."""
-    while isinstance(model, RunnableBinding):
-        model = model.bound
-    return isinstance(model, BaseChatModel) and model._llm_type != LLM_TYPE
+        return recorded if recorded in self._models else None

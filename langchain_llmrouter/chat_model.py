@@ -14,13 +14,14 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 from pydantic import ConfigDict, Field, model_validator
 
-from langchain_llmrouter.authors import LLM_TYPE, Authors
+from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.chats import ChatMethods
 from langchain_llmrouter.delegation import AnyRunnable
 from langchain_llmrouter.exchange import Exchange
 from langchain_llmrouter.members import Members
 from langchain_llmrouter.messages import turn_of
 from langchain_llmrouter.options import SET_ON_EACH, check_options, reliability_of
+from langchain_llmrouter.portable import LLM_TYPE
 from langchain_llmrouter.profiles import ProfileMode, facts_of, pool_profile
 from langchain_llmrouter.routing import CONFIG_SPECS, check_models
 from langchain_llmrouter.tools import shown

@@ -42,7 +42,7 @@ class Delegation:
         options: keyword arguments of the call.
         derive: what to make of a model before calling it, such as binding tools.
         limiter: waited for before every call.
-        handed: (input, model) -> the input for that model.
+        handed: (input, name of a model) -> the input for that model.
     """
 
     models: Mapping[str, AnyRunnable]
@@ -51,7 +51,7 @@ class Delegation:
     options: Mapping[str, Any]
     derive: Callable[[AnyRunnable], AnyRunnable] | None = None
     limiter: BaseRateLimiter | None = None
-    handed: Callable[[Any, AnyRunnable], Any] | None = None
+    handed: Callable[[Any, str], Any] | None = None
 
     @property
     def ready(self) -> Callable[[], object] | None:
@@ -158,7 +158,7 @@ class Delegation:
         if prompt is not None:  # a judge gets neither the caller's tools nor its format
             return chosen, prompt, config, {}
         runnable = chosen if self.derive is None else self.derive(chosen)
-        input = self.input if self.handed is None else self.handed(self.input, chosen)
+        input = self.input if self.handed is None else self.handed(self.input, model)
         return runnable, input, config, self.options
 
 

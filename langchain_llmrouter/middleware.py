@@ -191,9 +191,8 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
 
     def _for(self, name: str, request: Request) -> Request:
         """The request as this model is asked it."""
-        asked = fitted(request, model := self.models[name])
-        messages = self._authors.handed(asked.messages, model)
-        return asked if messages is asked.messages else asked.override(messages=messages)
+        asked = fitted(request, self.models[name])
+        return asked.override(messages=self._authors.handed(asked.messages, name))
 
     def _query(self, request: Request, step: _Step) -> Query:
         system = [] if request.system_message is None else [request.system_message]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage
 from langchain_core.messages.tool import ToolMessage
 
 from shared_core.conversation import Role, Turn, query_from
@@ -71,7 +71,8 @@ def query_of(
 
 def turn_of(message: BaseMessage) -> Turn:
     """A message as far as choosing a model goes."""
-    role = _ROLE_OF.get(getattr(message, "role", message.type), "user")
+    said_by = message.role if isinstance(message, ChatMessage) else message.type
+    role = _ROLE_OF.get(said_by, "user")
     calls: tuple[str, ...] = ()
     told, model, provider = "", None, None
     if isinstance(message, AIMessage):

@@ -22,6 +22,7 @@ from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.baselines import Random
 from shared_core.routers.weighing import who_weighed
+from shared_core.wording import goes_on
 
 Mode = Literal["off", "tool_loop", "turn", "conversation"]
 Pin = Literal["tool_loop", "sticky"]
@@ -67,10 +68,9 @@ class StickyRouter(Router):
         return self.inner.is_quick
 
     def flow(self, query: Query) -> Flow:
-        previous = self.previous_of(query)
-        decision = None if previous is None else self._pinned(query, previous)
+        asked = self.resumed(query)
+        decision = None if asked.previous is None else self._pinned(asked, asked.previous)
         if decision is None:
-            asked = query if query.previous == previous else replace(query, previous=previous)
             decision = yield from self.inner.flow(asked)
             decision = self._weighed(asked, decision)
         self._memory.note(query.conversation, decision.model)
@@ -81,11 +81,18 @@ class StickyRouter(Router):
         self._memory.note(query.conversation, model)
         return decision
 
-    def previous_of(self, query: Query) -> str | None:
-        """The model the query's conversation is with: as the query says, else as remembered."""
-        if query.previous in self.pool:
-            return query.previous
-        return self._memory.model_of(query.conversation)
+    def resumed(self, query: Query) -> Query:
+        """The query with whom its conversation is with, as remembered where it does not say.
+
+        Then the caller may show the newest message only: a mere "continue" goes on with that model.
+        """
+        previous = query.previous
+        if previous not in self.pool:
+            previous = self._memory.model_of(query.conversation)
+        if previous == query.previous:
+            return query
+        goes_on_here = previous is not None and bool(query.text.strip()) and goes_on(query.text)
+        return replace(query, previous=previous, is_follow_up=query.is_follow_up or goes_on_here)
 
     def _pinned(self, query: Query, previous: str) -> RoutingDecision | None:
         """The decision to stay; None where the inner router may choose, or has to."""
@@ -162,7 +169,7 @@ def untraced(router: Router, query: Query) -> Query:
     """The query as the router is asked it without a trace in a conversation's memory."""
     if not isinstance(router, StickyRouter):
         return query
-    return replace(query, conversation=None, previous=router.previous_of(query))
+    return replace(router.resumed(query), conversation=None)
 
 
 class Memory:

@@ -257,3 +257,14 @@ def test_wrong_arguments_are_told() -> None:
         RunnableLLMRouter(runnables={"a": answering("a")}, router=Always(["a", "b"]))
     with pytest.raises(ValueError, match="polcy"):
         router(polcy=1)
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+async def test_a_follow_up_by_itself_stays_on_its_thread(form: str) -> None:
+    chains = router()
+    config: Any = {"configurable": {"thread_id": "1"}}
+    assert await ask(chains, form, "agent", config) == "agent got agent"
+    assert chains.route("continue", config).model == "agent"
+    assert await ask(chains, form, "continue", config) == "agent got continue"
+    assert await ask(chains, form, "plain talk", config) == "plain got plain talk"
+    assert await ask(chains, form, "continue") == "plain got continue"

@@ -27,7 +27,7 @@ from shared_core import (
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.baselines import Random
 from shared_core.routers.predictive.base import PredictiveRouter
-from shared_core.routers.sticky import Memory, StickyRouter
+from shared_core.routers.sticky import Memory, StickyRouter, untraced
 from shared_core.routers.weighing import utilities
 
 POOL = ModelPool(
@@ -105,6 +105,17 @@ def test_the_model_is_remembered_by_conversation_where_messages_do_not_tell() ->
     assert ask(router, "a", conversation="3", in_tool_loop=True).model == "a"
     assert ask(router, "a", conversation="1", previous="b", in_tool_loop=True).model == "b"
     assert ask(router, "a", conversation="1", previous="gone", in_tool_loop=True).model == "b"
+
+
+def test_a_follow_up_without_its_history_stays_where_the_conversation_is() -> None:
+    router = StickyRouter(Named(POOL))
+    ask(router, "c", conversation="1")
+    stays = ask(router, "continue", conversation="1")
+    assert (stays.model, stays.cause) == ("c", "sticky")
+    assert ask(router, "continue", conversation="2").cause == "policy"
+    assert ask(router, "", conversation="1").cause == "policy"  # a picture, say: nothing is said
+    assert ask(router, "continue with b", conversation="1").cause == "policy"
+    assert untraced(router, Query("continue", conversation="1")).is_follow_up
 
 
 def test_a_forced_model_is_remembered_too() -> None:

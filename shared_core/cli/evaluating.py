@@ -106,14 +106,13 @@ def compare(
 
     Exits with status 3 when a figure of a router got worse by more than the margin, or is there no
     more. Costs and latencies are compared as shares of the earlier value, CPT in percent points,
-    everything else as it is.
+    everything else as it is. Runs that were judged on other rows differ by chance, too: it says so.
 
     Example: [bold]llmrouter compare main/report.json out/ --margin 0.01[/]
     """
-    changes = comparison.compare(
-        comparison.read_run(before), comparison.read_run(after), _listed(figures)
-    )
-    screen.compared(screen.console(), changes, margin)
+    runs = comparison.read_run(before), comparison.read_run(after)
+    changes = comparison.compare(*runs, _listed(figures))
+    screen.compared(screen.console(), changes, margin, comparison.judged_on_other_rows(*runs))
     if any(change.regressed(margin) for change in changes):
         raise typer.Exit(REGRESSED)
 

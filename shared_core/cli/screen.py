@@ -120,7 +120,9 @@ def evaluated(console: Console, evaluation: Evaluation, origins: Sequence[str] =
         console.print(Text(f"{name}: {verdict(evaluation, line)}"))
 
 
-def compared(console: Console, changes: Sequence[Change], margin: float) -> None:
+def compared(
+    console: Console, changes: Sequence[Change], margin: float, on_other_rows: Sequence[str]
+) -> None:
     """Every figure before and after, those that regressed marked."""
     table = Table(title=f"worse by more than {margin:g} fails")
     for name in ("table", "router", "figure", "before", "after", ""):
@@ -136,6 +138,10 @@ def compared(console: Console, changes: Sequence[Change], margin: float) -> None
     console.print(table)
     failed = sum(one.regressed(margin) for one in changes)
     console.print(f"{failed} of {len(changes)} figures regressed by more than {margin:g}")
+    for name in on_other_rows:
+        console.print(
+            f"{name}: judged on other rows than before, so that part of a change is chance"
+        )
 
 
 def _pair_table(pairs: Mapping[str, Line]) -> Table:

@@ -73,9 +73,10 @@ class Bench:
         return {
             "best_single": self._single(self.best),
             "cheapest": self._single(self.cheapest),
-            "random": Line(float(self.mean_score.mean()), float(self.mean_cost.mean())),
+            "random": self._random,
             "zero": Line(
                 aiq_range=self._aiq(self.mean_cost, self.mean_score),
+                interval={"aiq_range": self._aiq_interval(*self._resampled)},
                 curve=cost_metrics.hull(self.mean_cost, self.mean_score),
                 points=(self.mean_cost, self.mean_score),
             ),
@@ -97,10 +98,11 @@ class Bench:
         """Quality, cost and, where it has a knob, the curve of what a router does."""
         means, resampled = self.resamples.means(_Columns(self.test, found.chosen, found.sweep))
         shares = selection_metrics.traffic(found.chosen, len(self.test.models)).tolist()
+        cost, quality = resampled[:, 0], resampled[:, 1]
         line = Line(
             quality=float(means[1]),
             cost=float(means[0]),
-            interval={"quality": interval(resampled[:, 1]), "cost": interval(resampled[:, 0])},
+            interval={**self._ends(cost, quality), "above_zero": self._above_zero(cost, quality)},
             traffic=dict(zip(self.test.models, shares, strict=True)),
         )
         if found.sweep is None:
@@ -116,19 +118,42 @@ class Bench:
 
     def _single(self, column: int) -> Line:
         point = float(self.mean_score[column]), float(self.mean_cost[column])
-        return Line(*point, model=self.test.models[column])
+        cost, quality = (values[:, column] for values in self._resampled)
+        return Line(*point, self.test.models[column], interval=self._ends(cost, quality))
+
+    @property
+    def _random(self) -> Line:
+        cost, quality = (values.mean(axis=1) for values in self._resampled)
+        point = float(self.mean_score.mean()), float(self.mean_cost.mean())
+        return Line(*point, interval=self._ends(cost, quality))
+
+    def _ends(self, cost: Vector, quality: Vector) -> dict[str, tuple[float, float]]:
+        """Intervals of resampled means."""
+        bounded = self.resamples.bounded(quality, 0.0, 1.0)
+        return {"quality": interval(bounded), "cost": interval(cost)}
+
+    def _above_zero(self, cost: Vector, quality: Vector) -> tuple[float, float]:
+        """Interval of the height over random mixtures of the single models at the same cost."""
+        each = zip(cost.tolist(), quality.tolist(), self._resampled_zero, strict=True)
+        above = np.array([height - np.interp(at, *zero) for at, height, zero in each])
+        return interval(self.resamples.bounded(above, -1.0, 1.0))
+
+    def _aiq_interval(self, cost: Matrix, quality: Matrix) -> tuple[float, float]:
+        ends = zip(self._resampled[0].min(axis=1), self._resampled[0].max(axis=1), strict=True)
+        each = zip(cost, quality, ends, strict=True)
+        aiq = np.array([cost_metrics.aiq_range(x, y, *map(float, z)) for x, y, z in each])
+        return interval(aiq)
 
     def _with_curve(self, line: Line, means: Vector, resampled: Matrix) -> Line:
         half = len(means) // 2
         cost, score = means[:half], means[half:]
-        each = zip(resampled[:, :half], resampled[:, half:], self._resampled_ends, strict=True)
-        aiq = np.array([cost_metrics.aiq_range(x, y, *ends) for x, y, ends in each])
+        aiq = self._aiq_interval(resampled[:, :half], resampled[:, half:])
         wanted = float(self.mean_score[self.best])
         return replace(
             line,
             aiq_range=self._aiq(cost, score),
             cost_at_best_single=cost_metrics.cost_at_quality(cost, score, wanted),
-            interval={**line.interval, "aiq_range": interval(aiq)},
+            interval={**line.interval, "aiq_range": aiq},
             curve=cost_metrics.hull(cost, score),
             points=(cost, score),
         )
@@ -146,10 +171,17 @@ class Bench:
         return cost_metrics.aiq_range(cost, score, self.low, self.high)
 
     @cached_property
-    def _resampled_ends(self) -> list[tuple[float, float]]:
-        """The cost range of every resample: it is resampled along."""
-        _, cost = self.resamples.means(self.test.cost.__getitem__)
-        return list(zip(cost.min(axis=1).tolist(), cost.max(axis=1).tolist(), strict=True))
+    def _resampled(self) -> tuple[Matrix, Matrix]:
+        """Each model's mean cost and quality in each resample (n_resamples, m)."""
+        test = self.test
+        _, found = self.resamples.means(lambda rows: np.hstack([test.cost[rows], test.score[rows]]))
+        cost, quality = np.hsplit(found, 2)
+        return cost, quality
+
+    @cached_property
+    def _resampled_zero(self) -> list[tuple[Vector, Vector]]:
+        """The zero router's hull in each resample."""
+        return [cost_metrics.hull(x, y) for x, y in zip(*self._resampled, strict=True)]
 
 
 class _Columns:

@@ -17,7 +17,7 @@ import numpy as np
 
 from shared_core.evaluation import line_figures
 from shared_core.evaluation.bench import Bench
-from shared_core.evaluation.bootstrap import Resamples, interval
+from shared_core.evaluation.bootstrap import difference
 from shared_core.evaluation.evaluate import Trial
 from shared_core.evaluation.judged import Judged
 from shared_core.evaluation.metrics import two_model_metrics
@@ -103,16 +103,15 @@ def _domain(trial: Trial, name: str, rows: Choices) -> dict[str, Any]:
     bench = trial.bench
     score, cost = bench.test.score[rows], bench.test.cost[rows]
     single = score[:, bench.best]
-    resamples = Resamples(len(rows), texts=[bench.test.queries[i] for i in rows])
+    texts = [bench.test.queries[i] for i in rows]
     lines: dict[str, Any] = {}
     for router, found in trial.found.items():
         chosen = found.chosen[rows]
         quality = score[np.arange(len(rows)), chosen]
-        _, resampled = resamples.means((quality - single)[:, None].__getitem__)
         lines[router] = {
             "quality": float(quality.mean()),
             "cost": float(cost[np.arange(len(rows)), chosen].mean()),
-            "over_best_single": list(interval(resampled[:, 0])),
+            "over_best_single": list(difference(quality, single, texts)),
         }
     return {
         "domain": name,

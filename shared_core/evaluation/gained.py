@@ -96,15 +96,17 @@ class Gained:
     def figures(self, resamples: Resamples) -> Figures:
         """All of it, with intervals by the same resamples as everything else."""
         if not self._plans:
-            return Figures(*[(0.0, (0.0, 0.0))] * 3)
+            ends = interval(resamples.bounded(np.zeros(resamples.n_resamples), -1.0, 1.0))
+            return Figures(*[(0.0, ends)] * 3)
         means, resampled = resamples.means(self)
         resampled = widened(resampled, means)
         above, saved = means[None, 1 : 1 + _N_COSTS], means[None, 1 + _N_COSTS :]
         share, place = _reached(above, saved)
         others = resampled[:, 1 : 1 + _N_COSTS], resampled[:, 1 + _N_COSTS :]
         aheads = _at(others[0], np.repeat(place, len(resampled)))
+        height, aheads = (resamples.bounded(x, -1.0, 1.0) for x in (resampled[:, 0], aheads))
         return Figures(
-            (float(means[0]), interval(resampled[:, 0])),
+            (float(means[0]), interval(height)),
             (float(share[0]), interval(_reached(*others)[0])),
             (float(_at(above, place)[0]), interval(aheads)),
         )

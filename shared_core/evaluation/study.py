@@ -13,8 +13,9 @@ from shared_core.encoders.base import Encoder
 from shared_core.errors import DataError
 from shared_core.evaluation import close_ups
 from shared_core.evaluation.bench import Bench, complete
+from shared_core.evaluation.bootstrap import difference
 from shared_core.evaluation.evaluate import Trial, fit_all, trial
-from shared_core.evaluation.judged import Judgeable
+from shared_core.evaluation.judged import Judgeable, Judged
 from shared_core.evaluation.lines import Evaluation
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
@@ -117,6 +118,7 @@ def study(
     """
     look = _Look(makers, train, test, pool or ModelPool(train.models), plan, progress)
     first = look.trial(data, others or {})
+    look.note_domains_left_out()
     shown = close_ups.of(first, plan.examples, plan.domain if "domains" in plan.parts else None)
     return Study(
         evaluation=first.evaluation,
@@ -170,7 +172,7 @@ class _Look:
         found: dict[str, Steps] = {name: [] for name in self.makers}
         for size in [n for n in BUDGETS if n < len(self.train)]:
             self.report(f"learning from {size:,} rows")
-            seeds = range(min(BUDGET_SEEDS, self.plan.seeds))
+            seeds = range(self.plan.seed, self.plan.seed + min(BUDGET_SEEDS, self.plan.seeds))
             try:
                 each = [self._aiq(_sample(self.train, size, s), self.test, s) for s in seeds]
             except DataError as error:  # a look that cannot be taken must not cost the others
@@ -179,6 +181,11 @@ class _Look:
             for name in self.makers:
                 found[name].append((size, [one[name] for one in each]))
         return {name: [*steps, (len(self.train), all_rows[name])] for name, steps in found.items()}
+
+    def note_domains_left_out(self) -> None:
+        n, most = len(_sizes(self.test, self.plan.domain)), close_ups.MOST_DOMAINS
+        if "domains" in self.plan.parts and n > most:
+            self.notes.append(f"domains: the {most} largest of {n}")
 
     def held_out(self) -> list[dict[str, Any]]:
         domains = _sizes(self.test, self.plan.domain)
@@ -199,19 +206,16 @@ class _Look:
         self.report(f"without {domain}")
         rest = self.train.rows(~_of_domain(self.train, self.plan.domain, domain))
         there = self.test.rows(_of_domain(self.test, self.plan.domain, domain))
-        fitted = fit_all(self.makers, rest, self.pool, self.plan.policy)
+        fitted = fit_all(self.makers, rest, self.pool, self.plan.policy, self.plan.seed)
         bench = self._bench(rest, there)
-        lines = {name: bench.line_of(bench.judged(router)) for name, router in fitted.items()}
+        found = {name: bench.judged(router) for name, router in fitted.items()}
         reference = bench.lines()
         return {
             "domain": domain,
             "n_test": len(there),
             "zero": reference["zero"].aiq_range,
             "best_single": reference["best_single"].quality,
-            "routers": {
-                name: {"aiq_range": line.aiq_range, "quality": line.quality, "cost": line.cost}
-                for name, line in lines.items()
-            },
+            "routers": {name: _held_out_line(bench, one) for name, one in found.items()},
         }
 
     def _aiq(self, train: OutcomeTable, test: OutcomeTable, seed: int) -> dict[str, float]:
@@ -222,6 +226,18 @@ class _Look:
 
     def _bench(self, train: OutcomeTable, test: OutcomeTable) -> Bench:
         return Bench(train.priced(self.pool), test, policy=self.plan.policy, n_resamples=1)
+
+
+def _held_out_line(bench: Bench, found: Judged) -> dict[str, Any]:
+    line, test = bench.line_of(found), bench.test
+    quality = test.score[np.arange(len(test)), found.chosen]
+    over = difference(quality, test.score[:, bench.best], test.queries)
+    return {
+        "aiq_range": line.aiq_range,
+        "quality": line.quality,
+        "cost": line.cost,
+        "over_best_single": list(over),
+    }
 
 
 def _sample(table: OutcomeTable, size: int, seed: int) -> OutcomeTable:

@@ -38,9 +38,13 @@ def verdict(evaluation: Evaluation, line: Line) -> str:
 
 
 def _of_a_point(evaluation: Evaluation, line: Line) -> str:
-    above, best = line.metrics.get("above_zero") or 0.0, evaluation.lines["best_single"]
+    best, ends = evaluation.lines["best_single"], line.interval.get("above_zero")
+    above = (
+        ""
+        if ends is None
+        else (f", {ends[0]:+.4f} to {ends[1]:+.4f} against random mixtures of single models")
+    )
     return (
-        f"one point, no knob: quality {line.quality or 0.0:.4f} at ${line.cost or 0.0:.3g}, "
-        f"{above:+.4f} against random mixtures of single models "
+        f"one point, no knob: quality {line.quality or 0.0:.4f} at ${line.cost or 0.0:.3g}{above} "
         f"({best.model}: {best.quality or 0.0:.4f})"
     )

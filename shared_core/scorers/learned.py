@@ -134,7 +134,9 @@ def _kept(outcomes: OutcomeTable) -> OutcomeTable:
     """Scores beside those of the best model, which has nobody to be measured against."""
     if len(outcomes.models) < 2:
         raise DataError("what to keep shows beside another model: give two models or more")
-    best = int(np.nanmean(outcomes.score, axis=0).argmax())
+    known = np.isfinite(outcomes.score)
+    total, count = np.where(known, outcomes.score, 0.0).sum(axis=0), known.sum(axis=0)
+    best = int(np.where(count > 0, total / np.maximum(count, 1), -1.0).argmax())
     score = 0.5 + (outcomes.score - outcomes.score[:, [best]]) / 2
     others = [name for name in outcomes.models if name != outcomes.models[best]]
     return replace(outcomes, measures={**outcomes.measures, "score": score}).of(others)

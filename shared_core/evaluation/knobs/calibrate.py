@@ -22,6 +22,8 @@ from shared_core.routers.predictive.learnable import with_costs
 from shared_core.routers.predictive.reading import Reading
 
 N_FOLDS: Final = 5
+_NOISE: Final = 1e-9
+"""Differences below this are rounding."""
 
 
 def match_best_single(
@@ -36,7 +38,8 @@ def match_best_single(
 
     Every row is predicted by a router that was fitted on other rows, so the trade-off found is one
     that new queries can be expected to meet; it is an estimate and no guarantee. Outcomes that are
-    unknown, as in logs, are estimated (see ``routers.predictive.gain``).
+    unknown, as in logs, are estimated (see ``routers.predictive.gain``). Where no setting keeps it,
+    quality alone counts (0).
 
     Args:
         make_router: pool -> a fresh router.
@@ -81,7 +84,7 @@ def matching_best_single(
     outcomes = estimated(told, score[rows], cost[rows], None if chance is None else chance[rows])
     swept = cost_metrics.sweep(told.quality, told.cost, told.cost_unit)[:-1]
     _, reached = cost_metrics.outcomes_of(swept, *outcomes)
-    kept = np.flatnonzero(reached.mean(axis=1) >= outcomes[0].mean(axis=0).max())
+    kept = np.flatnonzero(reached.mean(axis=1) >= outcomes[0].mean(axis=0).max() - _NOISE)
     weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) else 0.0
     return CostQuality(float(weight))
 

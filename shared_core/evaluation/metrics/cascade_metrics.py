@@ -22,8 +22,14 @@ def paid_cascade(
         order: (k,) columns of the models in the order they are asked.
         accepted: (n, m) whether each model's answer would be accepted; the last is always taken.
         score, cost: (n, m) outcomes.
+
+    Raises:
+        DataError: nobody is asked, or a column that is not there.
     """
     turns = np.asarray(order, np.int64)
+    n_models = np.shape(score)[1]
+    if turns.ndim != 1 or not len(turns) or turns.min() < 0 or turns.max() >= n_models:
+        raise DataError(f"an order is columns from 0 to {n_models - 1}, not {turns.tolist()}")
     good = np.asarray(accepted, bool)[:, turns].copy()
     good[:, -1] = True
     stop = good.argmax(axis=1)
@@ -42,7 +48,7 @@ def cascade_auc(cost: ArrayLike, quality: ArrayLike, low: float, high: float) ->
         cost, quality: means at each setting, every asked model paid.
         low, high: mean cost of the cheapest and of the dearest single model.
     """
-    return aiq_range(np.asarray(cost, float), np.asarray(quality, float), low, high)
+    return aiq_range(cost, quality, low, high)
 
 
 def ibc(quality: float, cost: float, small_quality: float, small_cost: float) -> float:

@@ -2,6 +2,7 @@
 
 A *point* is (mean cost, mean quality) over queries; a *curve* is the points of one router at many
 cost weights, (k,) and (k,). Arrays are (n queries, m models) unless said otherwise. Costs are USD.
+Whatever takes points raises DataError where they are none: different lengths, not finite.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from shared_core.errors import DataError
 from shared_core.policies.base import Matrix, most_useful
@@ -18,6 +19,8 @@ Vector = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
 N_WEIGHTS: Final = 64
+_NOISE: Final = 1e-9
+"""Differences below this are rounding: means of the same values, summed in another order."""
 
 
 def area(x: Vector, y: Vector) -> float:
@@ -43,10 +46,25 @@ def outcomes_of(choices: Choices, score: Matrix, cost: Matrix) -> tuple[Matrix, 
     return cost[rows, choices], score[rows, choices]
 
 
-def hull(cost: Vector, quality: Vector) -> tuple[Vector, Vector]:
+def hull(cost: ArrayLike, quality: ArrayLike) -> tuple[Vector, Vector]:
     """Corners of the points' non-decreasing concave hull: what mixing them at random can reach."""
-    found = corners(cost, quality)
-    return cost[found], quality[found]
+    x, y = points(cost, quality)
+    found = corners(x, y)
+    return x[found], y[found]
+
+
+def points(cost: ArrayLike, quality: ArrayLike) -> tuple[Vector, Vector]:
+    """Points as two arrays (k,).
+
+    Raises:
+        DataError: there is none, one has no partner, or one is not finite.
+    """
+    costs, qualities = np.asarray(cost, float).ravel(), np.asarray(quality, float).ravel()
+    if len(costs) != len(qualities) or not len(costs):
+        raise DataError(f"{len(costs)} costs and {len(qualities)} qualities are no points")
+    if not (np.isfinite(costs).all() and np.isfinite(qualities).all()):
+        raise DataError("a point's cost or quality is not finite")
+    return costs, qualities
 
 
 def corners(cost: Vector, quality: Vector) -> Choices:
@@ -70,39 +88,52 @@ def _is_under(
     return rise * (right[0] - left[0]) <= (right[1] - left[1]) * run
 
 
-def aiq_range(cost: Vector, quality: Vector, low: float, high: float) -> float:
+def aiq_range(cost: ArrayLike, quality: ArrayLike, low: float, high: float) -> float:
     """Average improvement in quality: mean height of the curve's hull over costs low to high.
 
     ``low`` and ``high`` are the mean costs of the cheapest and the dearest single model; beyond its
     ends the hull is held flat. With ``low == high`` it is the hull's height there.
+
+    Raises:
+        DataError: no points, or ``low`` is above ``high``.
     """
     x, y = hull(cost, quality)
-    if high <= low:
+    if not low <= high:
+        raise DataError(f"costs from {low:.4g} to {high:.4g} are no range")
+    if high == low:
         return float(np.interp(low, x, y))
     grid = np.unique(np.concatenate([[low, high], x[(x > low) & (x < high)]]))
     return area(grid, np.interp(grid, x, y)) / (high - low)
 
 
-def cost_at_quality(cost: Vector, quality: Vector, wanted: float) -> float | None:
-    """Smallest mean cost at which the curve's hull reaches a quality; None when it never does."""
+def cost_at_quality(cost: ArrayLike, quality: ArrayLike, wanted: float) -> float | None:
+    """Smallest mean cost at which the curve's hull reaches a quality; None when it never does.
+
+    Raises:
+        DataError: no points, or the wanted quality is not finite.
+    """
     x, y = hull(cost, quality)
-    if y[-1] < wanted:
+    if not np.isfinite(wanted):
+        raise DataError(f"no curve reaches a quality of {wanted}")
+    enough = wanted - _NOISE
+    if y[-1] < enough:
         return None
-    return float(x[0]) if wanted <= y[0] else float(np.interp(wanted, y, x))
+    return float(x[0]) if enough <= y[0] else float(np.interp(enough, y, x))
 
 
-def perf_gain(quality: Vector, best_single: float) -> float:
+def perf_gain(quality: ArrayLike, best_single: float) -> float:
     """PerfGain (LLMRouterBench, arXiv 2601.07206): best quality on the curve / best single - 1.
 
     Raises:
-        DataError: the best single model's quality is 0.
+        DataError: the best single model's quality is 0, or the curve is none.
     """
     _check_positive("the best single model's quality", best_single)
-    return float(np.max(quality)) / best_single - 1
+    _, reached = points(np.zeros(np.size(quality)), quality)
+    return float(reached.max()) / best_single - 1
 
 
 def cost_save(
-    cost: Vector, quality: Vector, best_single: float, best_single_cost: float
+    cost: ArrayLike, quality: ArrayLike, best_single: float, best_single_cost: float
 ) -> float | None:
     """CostSave (LLMRouterBench): 1 - cheapest cost at the best single model's quality / its cost.
 
@@ -115,7 +146,9 @@ def cost_save(
     return None if relative is None else 1 - relative
 
 
-def qnc(cost: Vector, quality: Vector, best_single: float, best_single_cost: float) -> float | None:
+def qnc(
+    cost: ArrayLike, quality: ArrayLike, best_single: float, best_single_cost: float
+) -> float | None:
     """Quality-neutral cost: that at the best model's quality / the best model's cost.
 
     From UniRoute (arXiv 2502.08773). 1 means nothing saved, above 1 dearer; None when the curve

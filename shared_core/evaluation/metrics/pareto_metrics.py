@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shared_core.errors import DataError
-from shared_core.evaluation.metrics.cost_metrics import Vector
+from shared_core.evaluation.metrics.cost_metrics import points
 
 
 def pareto_front(cost: ArrayLike, quality: ArrayLike) -> NDArray[np.bool]:
@@ -17,7 +16,7 @@ def pareto_front(cost: ArrayLike, quality: ArrayLike) -> NDArray[np.bool]:
 
     Equal points are all on the front or all off it.
     """
-    costs, qualities = _points(cost, quality)
+    costs, qualities = points(cost, quality)
     order = np.lexsort((-qualities, costs))
     best_before = -np.inf
     on_front = np.zeros(len(costs), dtype=bool)
@@ -42,8 +41,8 @@ def pareto_dist(
         cost, quality: the router's points (k,).
         front_cost, front_quality: points of all compared routers; those off the front are ignored.
     """
-    costs, qualities = _points(cost, quality)
-    all_costs, all_qualities = _points(front_cost, front_quality)
+    costs, qualities = points(cost, quality)
+    all_costs, all_qualities = points(front_cost, front_quality)
     front = pareto_front(all_costs, all_qualities)
     x, y = all_costs[front], all_qualities[front]
     dx = (costs[:, None] - x) / (np.ptp(x) or 1.0)
@@ -55,16 +54,7 @@ def pareto_ratio(
     cost: ArrayLike, quality: ArrayLike, front_cost: ArrayLike, front_quality: ArrayLike
 ) -> float:
     """Share of a router's points that no point of the others dominates; arguments as above."""
-    costs, qualities = _points(cost, quality)
-    others = _points(front_cost, front_quality)
+    costs, qualities = points(cost, quality)
+    others = points(front_cost, front_quality)
     x, y = np.concatenate([costs, others[0]]), np.concatenate([qualities, others[1]])
     return float(pareto_front(x, y)[: len(costs)].mean())
-
-
-def _points(cost: ArrayLike, quality: ArrayLike) -> tuple[Vector, Vector]:
-    costs, qualities = np.asarray(cost, float).ravel(), np.asarray(quality, float).ravel()
-    if len(costs) != len(qualities) or not len(costs):
-        raise DataError(f"{len(costs)} costs and {len(qualities)} qualities are no points")
-    if not (np.isfinite(costs).all() and np.isfinite(qualities).all()):
-        raise DataError("a point's cost or quality is not finite")
-    return costs, qualities

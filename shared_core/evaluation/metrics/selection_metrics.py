@@ -23,8 +23,12 @@ _NOT_ITS_OWN: Final = ("guard", "default")
 
 
 def traffic(choices: ArrayLike, n_models: int) -> Vector:
-    """Share (m,) of the queries that each model gets."""
-    picked = _choices(choices)
+    """Share (m,) of the queries that each model gets.
+
+    Raises:
+        DataError: no choices of one of so many models each.
+    """
+    picked = _choices(choices, n_models)
     return np.bincount(picked, minlength=n_models) / len(picked)
 
 
@@ -47,8 +51,15 @@ def gap_at_oracle(quality: float, oracle: float) -> float:
 
 
 def regret(choices: ArrayLike, score: ArrayLike) -> float:
-    """Mean quality lost against the best model of each query, in units of the score."""
-    qualities, picked = np.asarray(score, float), _choices(choices)
+    """Mean quality lost against the best model of each query, in units of the score.
+
+    Raises:
+        DataError: no choices of one of the models for each query, or a score that is not finite.
+    """
+    qualities = np.asarray(score, float)
+    picked = _choices(choices, qualities.shape[1])
+    if len(picked) != len(qualities) or not np.isfinite(qualities).all():
+        raise DataError(f"{len(picked)} choices take as many rows of finite scores")
     return float((qualities.max(axis=1) - qualities[np.arange(len(picked)), picked]).mean())
 
 
@@ -95,8 +106,12 @@ def abstained_share(causes: Sequence[str]) -> float:
     return sum(cause in _NOT_ITS_OWN for cause in causes) / len(causes)
 
 
-def _choices(choices: ArrayLike) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _choices(choices: ArrayLike, n_models: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     picked = np.asarray(choices, np.int64)
     if picked.ndim != 1 or not len(picked):
         raise DataError(f"choices are one column number per query, not {picked.shape}")
+    if picked.min() < 0 or picked.max() >= n_models:
+        raise DataError(
+            f"choices are columns from 0 to {n_models - 1}, not {picked.min()} to {picked.max()}"
+        )
     return picked

@@ -42,7 +42,8 @@ def throughput(
         out_tokens: (n,) generated tokens, where known.
 
     Raises:
-        DataError: no query, no worker, a latency that is negative or not finite, or no time at all.
+        DataError: no query, no worker, a latency that is negative or not finite, no time at all, or
+            not as many token counts as latencies.
     """
     seconds = np.asarray(latency, float).ravel()
     if not len(seconds) or concurrency < 1:
@@ -53,8 +54,12 @@ def throughput(
     for second in seconds.tolist():
         heapq.heapreplace(free, free[0] + second)
     whole = max(free)
-    tokens = None if out_tokens is None else float(np.asarray(out_tokens, float).sum()) / whole
-    return Throughput(len(seconds) / whole, tokens, concurrency)
+    if out_tokens is None:
+        return Throughput(len(seconds) / whole, None, concurrency)
+    tokens = np.asarray(out_tokens, float).ravel()
+    if len(tokens) != len(seconds):
+        raise DataError(f"{len(tokens)} token counts for {len(seconds)} latencies")
+    return Throughput(len(seconds) / whole, float(tokens.sum()) / whole, concurrency)
 
 
 def decisions_per_second(

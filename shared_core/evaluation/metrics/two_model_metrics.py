@@ -10,11 +10,16 @@ Arrays are (n queries,); quality is on any scale, the higher the better.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from shared_core.errors import DataError
 from shared_core.evaluation.metrics.cost_metrics import Vector, area
+
+_NOISE: Final = 1e-9
+"""Differences below this are rounding: 0/1 outcomes reach a share exactly."""
 
 
 def calls_curve(score: ArrayLike, strong: ArrayLike, weak: ArrayLike) -> tuple[Vector, Vector]:
@@ -74,7 +79,7 @@ def cpt(score: ArrayLike, strong: ArrayLike, weak: ArrayLike, target: float) -> 
     share, recovered = _recovered(score, strong, weak)
     if not 0 <= target <= 1:
         raise DataError(f"a target PGR lies from 0 to 1, not at {target!r}")
-    reached = recovered >= target
+    reached = recovered >= target - _NOISE
     reached[-1] = True  # all calls strong recover it all, whatever rounding says
     first = int(np.argmax(reached))
     if first == 0:

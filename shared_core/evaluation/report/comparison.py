@@ -115,9 +115,7 @@ def compare(
         raise ConfigError(
             f"no figure {', '.join(unknown)} to compare; there are {', '.join(HIGHER_IS_BETTER)}"
         )
-    later = dict(after)
-    if len(before) == len(after) == 1:
-        later = dict(zip(before, after.values(), strict=True))
+    later = _paired(before, after)
     if not set(before) & set(later):
         raise DataError(f"the runs share no table: {', '.join(before)} against {', '.join(later)}")
     found = [
@@ -132,6 +130,33 @@ def compare(
             f"{', '.join(figures) or 'figures'}"
         )
     return found
+
+
+def judged_on_other_rows(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Tables whose single models did not do alike in both runs: their test rows differ."""
+    later = _paired(before, after)
+    return [name for name, table in before.items() if name in later and _differ(table, later[name])]
+
+
+def _differ(table: Mapping[str, Any], later: Mapping[str, Any]) -> bool:
+    if table.get("n_test") != later.get("n_test"):
+        return True
+    theirs = later.get("singles", {})
+    pairs = [
+        (one, theirs[name]) for name, one in table.get("singles", {}).items() if name in theirs
+    ]
+    return any(abs(one["quality"] - other["quality"]) > _NOISE for one, other in pairs)
+
+
+def _paired(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """The later run's tables by the names of the earlier one's."""
+    if len(before) == len(after) == 1:
+        return dict(zip(before, after.values(), strict=True))
+    return dict(after)
 
 
 def _of_line(

@@ -126,12 +126,13 @@ def _held_out(table: Table) -> str:
             f"{one['zero']:.4f}",
             f"{line['quality']:.4f}",
             f"{one['best_single']:.4f}",
+            "{:+.4f} to {:+.4f}".format(*line["over_best_single"]),
         ]
         for one in table.get("held_out", [])
         for name, line in one["routers"].items()
     ]
     titles = ["domain never seen", "queries", "router", "AIQ", "AIQ mixing models", "quality",
-              "best single"]  # fmt: skip
+              "best single", "difference"]  # fmt: skip
     return f"### Domains held out\n\n{_table(titles, rows)}" if rows else ""
 
 

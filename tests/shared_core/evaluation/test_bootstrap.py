@@ -58,6 +58,34 @@ def test_weights_are_poisson_counts_above_the_exact_size() -> None:
     assert (weights == 0).mean() == pytest.approx(np.exp(-1), abs=0.005)
 
 
+def test_one_outcome_seen_a_few_times_may_not_be_the_only_one() -> None:
+    low, high = bootstrap.interval(Resamples(10).bounded(np.ones(1000), 0.0, 1.0))
+    assert 0.6 < low < 0.9
+    assert high == 1.0
+    texts = ["the same"] * 10  # ten rows of a text are one
+    assert bootstrap.interval(Resamples(10, texts=texts).bounded(np.ones(1000), 0.0, 1.0))[0] < 0.5
+
+
+@pytest.mark.parametrize(("n", "chance"), [(5, 0.9), (20, 0.95), (60, 0.98), (60, 0.6)])
+def test_intervals_of_few_rows_hold_the_truth(n: int, chance: float) -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for seed in range(100):
+        seen = (rng.random(n) < chance).astype(float)
+        resamples = Resamples(n, seed, 200)
+        _, means = resamples.means(seen[:, None].__getitem__)
+        low, high = bootstrap.interval(resamples.bounded(means[:, 0], 0.0, 1.0))
+        held += low <= chance <= high
+    assert held >= 90
+
+
+def test_the_further_texts_are_not_felt_among_many_rows() -> None:
+    resamples = Resamples(2000)
+    _, means = resamples.means(np.random.default_rng(0).random((2000, 1)).__getitem__)
+    bounded = resamples.bounded(means[:, 0], 0.0, 1.0)
+    np.testing.assert_allclose(bounded, means[:, 0], atol=0.002)
+
+
 def test_interval_is_the_middle_95_percent() -> None:
     assert interval(np.arange(1001) / 1000) == pytest.approx((0.025, 0.975))
 

@@ -154,3 +154,18 @@ def test_functions_by_name() -> None:
     for spec in ("json:nothing", "no_such_module:f", "json", "math:pi"):
         with pytest.raises(ConfigError, match="no function"):
             outside.function(spec)
+
+
+def test_every_line_has_an_interval(pair: OutcomeTable) -> None:
+    weak = Always(ModelPool(pair.models), "weak")
+    found = judge({"weak": weak}, pair, pair)
+    points = [*found.routers.values(), *found.singles.values()]
+    points += [found.lines[name] for name in ("best_single", "cheapest", "random", "oracle")]
+    for line in points:
+        for name, value in (("quality", line.quality), ("cost", line.cost)):
+            low, high = line.interval[name]
+            assert low - 1e-9 <= (value or 0.0) <= high + 1e-9
+    assert "aiq_range" in found.lines["zero"].interval
+    low, high = found.routers["weak"].interval["above_zero"]
+    assert low <= (found.routers["weak"].metrics["above_zero"] or 0.0) <= high
+    assert f"{low:+.4f} to {high:+.4f} against" in verdict(found, found.routers["weak"])

@@ -19,6 +19,7 @@ from shared_core import (
     Study,
     study,
 )
+from shared_core.evaluation import close_ups
 from shared_core.evaluation.splits import train_and_test
 
 
@@ -122,3 +123,32 @@ def test_a_look_that_cannot_be_taken_is_told_and_costs_no_other(table: OutcomeTa
     assert len(found.notes) == 1
     assert "held-out domain sums left out" in found.notes[0]
     assert found.notes[0] in found.to_dict()["notes"]
+
+
+def test_what_a_domain_never_seen_brings_has_an_interval(found: Study) -> None:
+    for one in found.held_out:
+        line = one["routers"]["knn"]
+        low, high = line["over_best_single"]
+        assert low <= line["quality"] - one["best_single"] <= high
+
+
+def test_the_seed_is_that_of_every_look(table: OutcomeTable) -> None:
+    seeds = []
+
+    class Watched(KNNRouter):
+        def fit(self, outcomes: OutcomeTable, *rest: object) -> Watched:
+            seeds.append(self.seed)
+            return super().fit(outcomes, *rest)  # type: ignore[arg-type]
+
+    train, test, _ = train_and_test(table)
+    study({"knn": Watched}, train, test, plan=Plan(seeds=1, seed=7))
+    assert set(seeds) == {7}
+
+
+def test_domains_that_are_not_shown_are_told(
+    table: OutcomeTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close_ups, "MOST_DOMAINS", 2)
+    train, test, _ = train_and_test(table)
+    found = study({"knn": KNNRouter}, train, test, plan=Plan(seeds=1, parts=("domains",)))
+    assert "domains: the 2 largest of 3" in found.notes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,13 @@ def test_without_words_only_the_signs_count() -> None:
 def test_a_single_model_has_nothing_to_be_kept_beside() -> None:
     with pytest.raises(DataError, match="two models"):
         LearnedScorer(target="keep").fitted(answered().of(["large"]))
+
+
+def test_a_model_that_was_never_scored_is_not_the_best() -> None:
+    known = answered()
+    names = ("never scored", *known.models)
+    score = np.column_stack([np.full(len(known), np.nan), known.score])
+    answers = {"never scored": ("",) * len(known), **known.answers}
+    wider = replace(known, models=names, measures={"score": score}, answers=answers)
+    told = scores(LearnedScorer(ridge=0.1, target="keep").fitted(wider))
+    assert told == scores(LearnedScorer(ridge=0.1, target="keep").fitted(known))

@@ -175,6 +175,27 @@ def test_calibration_by_hand() -> None:
     assert metrics.expected_calibration_error([0.25] * 4, [0, 0, 0, 1]) == 0
 
 
+def test_a_share_that_is_reached_exactly_is_reached_whatever_rounding_says() -> None:
+    # of ten queries the second call gains one of the five there are, the fourth another
+    strong, weak = np.array([1.0] * 8 + [0.0] * 2), np.array([0.0, 1, 0, 1, 1, 0, 1, 0, 0, 0])
+    score = -np.arange(10.0)
+    gap = strong.sum() - weak.sum()
+    for target in np.arange(1, gap + 1) / gap:
+        gained = np.cumsum(strong - weak) / gap
+        first = int(np.flatnonzero(np.isclose(gained, target) | (gained > target))[0]) + 1
+        assert metrics.cpt(score, strong, weak, target) == pytest.approx(10 * first)
+
+
+def test_lists_are_points_too() -> None:
+    assert metrics.aiq_range([1, 3], [0.2, 0.8], 1, 3) == pytest.approx(0.5)
+    assert metrics.qnc([1, 3], [0.2, 0.8], 0.5, 4) == pytest.approx(0.5)
+
+
+def test_a_quality_that_only_rounding_misses_is_reached() -> None:
+    wanted = 0.1 + 0.2
+    assert metrics.cost_at_quality([1, 2], [0.1, 0.3], wanted) == pytest.approx(2)
+
+
 def test_throughput_by_hand() -> None:
     one = metrics.throughput([1, 1, 2], 1, [10, 10, 20])
     assert (one.queries_per_second, one.tokens_per_second) == (0.75, 10)
@@ -202,6 +223,16 @@ def test_throughput_by_hand() -> None:
         (lambda: metrics.bert_sim(["a"], []), "are no pairs"),
         (lambda: metrics.routellm_curve([1, 2], [1], [0]), "not one number per query"),
         (lambda: metrics.aiq_routerbench([]), "no router"),
+        (lambda: metrics.aiq_range([], [], 0, 1), "are no points"),
+        (lambda: metrics.aiq_range([np.nan, 1], [0.5, 0.6], 0, 1), "not finite"),
+        (lambda: metrics.aiq_range([1, 2], [0.5, 0.6], 2, 1), "are no range"),
+        (lambda: metrics.cost_save([1], [0.5], float("nan"), 1), "a quality of nan"),
+        (lambda: metrics.perf_gain([np.nan], 0.5), "not finite"),
+        (lambda: metrics.regret([0], [[1, 0], [0, 1]]), "take as many rows"),
+        (lambda: metrics.regret([-1], [[1, 0]]), "columns from 0 to 1, not -1"),
+        (lambda: metrics.traffic([5], 2), "columns from 0 to 1, not 5"),
+        (lambda: metrics.throughput([1, 1], 1, [2]), "1 token counts for 2"),
+        (lambda: metrics.paid_cascade([-1], [[True]], [[1.0]], [[1.0]]), "an order is columns"),
     ],
 )
 def test_errors_say_what_is_wrong(call: object, told: str) -> None:

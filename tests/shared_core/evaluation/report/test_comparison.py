@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared_core import ConfigError, DataError
-from shared_core.evaluation.report.comparison import compare, read_run
+from shared_core.evaluation.report.comparison import compare, judged_on_other_rows, read_run
 
 
 def run(**line: Any) -> dict[str, Any]:
@@ -46,6 +46,17 @@ def test_lower_is_better_where_it_is() -> None:
 def test_from_nothing_any_cost_is_worse() -> None:
     assert failed(run(cost=0.0), run(cost=1.0), 100.0, "cost") == ["cost"]
     assert failed(run(cost=0.0), run(cost=0.0), 0.0, "cost") == []
+
+
+def test_runs_on_other_rows_are_told() -> None:
+    def judged(n: int, quality: float, name: str = "t") -> dict[str, Any]:
+        singles = {"a": {"quality": quality}}
+        return {name: {"n_test": n, "routers": {}, "singles": singles}}
+
+    assert judged_on_other_rows(judged(9, 0.5), judged(9, 0.5, "elsewhere")) == []
+    assert judged_on_other_rows(judged(9, 0.5), judged(8, 0.5)) == ["t"]
+    assert judged_on_other_rows(judged(9, 0.5), judged(9, 0.6)) == ["t"]
+    assert judged_on_other_rows(run(), run()) == []
 
 
 def test_what_is_gone_has_regressed() -> None:

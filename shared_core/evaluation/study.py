@@ -231,7 +231,7 @@ class _Look:
 def _held_out_line(bench: Bench, found: Judged) -> dict[str, Any]:
     line, test = bench.line_of(found), bench.test
     quality = test.score[np.arange(len(test)), found.chosen]
-    over = difference(quality, test.score[:, bench.best], test.queries)
+    over = difference(quality, test.score[:, bench.best], test.origins)
     return {
         "aiq_range": line.aiq_range,
         "quality": line.quality,

@@ -20,7 +20,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -93,7 +93,7 @@ def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
     return Outcome(
         messages.asked(_parsed(row.get("input"))),
         text(_any(row, "model", "provided_model_name", "providedModelName"), "a model's name"),
-        number(values.get(key), f"the score {key!r}", upper=1.0),
+        score_of(values.get(key), f"the score {key!r}"),
         messages.answered(_parsed(row.get("output"))),
         measures(
             cost=spent,

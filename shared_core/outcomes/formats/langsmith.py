@@ -20,7 +20,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -59,7 +59,7 @@ def _outcome(row: Record, key: str) -> Outcome:
     return Outcome(
         messages.asked(_nested(row.get("inputs"))),
         text(_model(extra), "a model's name"),
-        number(feedback.get("avg"), f"the feedback {key!r}", upper=1.0),
+        score_of(feedback.get("avg"), f"the feedback {key!r}"),
         messages.answered(_nested(row.get("outputs"))),
         measures(
             cost=row.get("total_cost"),

@@ -16,7 +16,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -38,7 +38,7 @@ def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
             yield Outcome(
                 text(row.get("query"), "a query"),
                 text(row.get("model_name"), "a model's name"),
-                number(row.get("performance"), "a performance", upper=1.0),
+                score_of(row.get("performance"), "a performance"),
                 said if isinstance(said, str) else None,
                 measures(
                     cost=row.get("cost"),

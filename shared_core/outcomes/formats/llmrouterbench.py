@@ -21,7 +21,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Tally,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -99,7 +99,7 @@ def _outcome(run: Run, record: Any) -> Outcome:
     return Outcome(
         text(record.get("origin_query") or record.get("prompt"), "a query"),
         str(run["model_name"]),
-        number(record.get("score"), "a score", upper=1.0),
+        score_of(record.get("score"), "a score"),
         said if isinstance(said, str) else None,
         measures(
             cost=record.get("cost"),

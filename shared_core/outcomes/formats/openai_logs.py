@@ -20,7 +20,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -54,7 +54,7 @@ def _outcome(row: Record, key: str) -> Outcome:
     return Outcome(
         messages.asked(request.get("messages")),
         text(model, "a model's name"),
-        number(row.get(key, metadata.get(key)), f"a {key}", upper=1.0),
+        score_of(row.get(key, metadata.get(key)), f"a {key}"),
         messages.answered(response.get("choices")),
         measures(
             cost=row.get("cost", metadata.get("cost")),

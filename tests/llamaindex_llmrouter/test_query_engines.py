@@ -120,6 +120,39 @@ def test_a_chat_engine_streams(make: Any) -> None:
     assert str(engine.chat("and?")) == "hello from a"
 
 
+class Switching(Always):
+    """Takes another model for every question that it is asked about."""
+
+    def flow(self, query: Query) -> Flow:
+        decision = yield from super().flow(query)
+        self.model = next(name for name in self.pool if name != self.model)
+        return decision
+
+
+@pytest.mark.parametrize("form", ["chat", "achat", "stream_chat", "astream_chat"])
+@pytest.mark.parametrize("mode", ["simple", "context", "condense_plus_context"])
+@pytest.mark.parametrize(
+    ("sticky", "asked"), [("conversation", "aaa"), ("turn", "aab"), ("off", "aba")]
+)
+async def test_a_chat_engine_stays_with_its_model(
+    sticky: str, asked: str, mode: str, form: str, make: Any
+) -> None:
+    llm = make(router=Switching(["a", "b"], "a"), options={"sticky": sticky})
+    index = VectorStoreIndex.from_documents(documents("film"), embed_model=EMBED)
+    skip = {} if mode != "condense_plus_context" else {"skip_condense": True}
+    engine = index.as_chat_engine(chat_mode=mode, llm=llm, **skip)
+    answered = ""
+    for question in ("which one?", "continue", "who made it?"):
+        value = getattr(engine, form)(question)
+        response = await value if form.startswith("a") else value
+        if form == "astream_chat":
+            said = "".join([piece async for piece in response.async_response_gen()])
+        else:
+            said = "".join(response.response_gen) if "stream" in form else str(response)
+        answered += said[-1]
+    assert answered == asked
+
+
 def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
     class Verbs(MockEmbedding):
         def _get_text_embedding(self, text: str) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -153,11 +154,14 @@ async def test_a_chat_engine_stays_with_its_model(
     assert answered == asked
 
 
-def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
-    class Verbs(MockEmbedding):
-        def _get_text_embedding(self, text: str) -> list[float]:
-            return [float("add" in text), float("write" in text), 0.01, 0.0]
+class Verbs(MockEmbedding):
+    """Adding and writing are far apart."""
 
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return [float("add" in text), float("write" in text), 0.01, 0.0]
+
+
+def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
     encoder = FunctionEncoder.of_embeddings(Verbs(embed_dim=4, model_name="verbs-1"))
     assert encoder.name == "Verbs/verbs-1"
     rows = [
@@ -165,4 +169,6 @@ def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
         for text in ("add one", "add two", "write one", "write two")
     ]
     router = KNNRouter(["a", "b"], encoder=encoder, k=1).fit(OutcomeTable.from_rows(rows))
-    assert make(router=router).complete("write a song").text == "hello from b"
+    llm = make(router=router)
+    assert llm.complete("write a song").text == "hello from b"
+    assert pickle.loads(pickle.dumps(llm)).complete("write a song").text == "hello from b"

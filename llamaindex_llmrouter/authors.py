@@ -5,7 +5,7 @@ Integrations send what stands in a message's ``additional_kwargs``, so nothing o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
@@ -26,19 +26,24 @@ _REQUESTS: Final = 2
 class Authors:
     """Remembers which model wrote a message, and which answered last in a conversation.
 
-    A message is known again by what it says, with the request it answers; where an agent rewrites
-    answers, a conversation is known by its latest requests. Keeps hashes, no text. Thread-safe.
+    A message is known again by what it says, with the request it answers. Where an agent rewrites
+    the request, tool calls are known by themselves; where it rewrites the answer, or nobody kept
+    it, the conversation is known by its latest requests. Keeps hashes, no text. Thread-safe.
     """
 
     def __init__(self) -> None:
         self._memory = Memory(REMEMBERED, TTL)
 
-    def note(self, turns: Sequence[Turn], answer: ChatMessage, model: str) -> None:
-        """Remember that the model answered these turns so."""
+    def note(self, turns: Sequence[Turn], answer: ChatMessage | None, model: str) -> None:
+        """Remember that the model answered these turns so; without the answer, that it did."""
         requests = _latest_requests(turns)
-        (said,) = turns_of([answer])
-        self._memory.note(hash((*requests[-1:], said.text, *_calls(answer))), model)
         self._memory.note(hash(("", *requests)), model)
+        if answer is None:
+            return
+        (said,), calls = turns_of([answer]), _calls(answer)
+        self._memory.note(hash((*requests[-1:], said.text, *calls)), model)
+        if calls:
+            self._memory.note(hash(calls), model)
 
     def of(self, messages: Sequence[ChatMessage], turns: Sequence[Turn]) -> list[str | None]:
         """For each message who wrote it; None where that is not known."""
@@ -49,14 +54,13 @@ class Authors:
 
     def latest(self, messages: Sequence[ChatMessage], turns: Sequence[Turn]) -> str | None:
         """Who answered last; None where that is not known."""
-        answers = self._answers(turns)
-        for place, request in reversed(answers):
+        for place, request in reversed(self._answers(turns)):
             if model := self._author(messages[place], turns[place], request):
                 return model
-        if not answers:
-            return None
-        requests = _latest_requests(turns[: answers[-1][0] + 1])
-        return self._memory.model_of(hash(("", *requests)))
+            requests = _latest_requests(turns[:place])
+            if model := self._memory.model_of(hash(("", *requests))):
+                return model
+        return None
 
     def _answers(self, turns: Sequence[Turn]) -> list[tuple[int, tuple[str, ...]]]:
         """Where the assistant speaks, each with the request it answers, if somebody is known."""
@@ -70,7 +74,9 @@ class Authors:
         return found
 
     def _author(self, message: ChatMessage, turn: Turn, request: tuple[str, ...]) -> str | None:
-        return self._memory.model_of(hash((*request, turn.text, *_calls(message))))
+        calls = _calls(message)
+        author = self._memory.model_of(hash((*request, turn.text, *calls)))
+        return self._memory.model_of(hash(calls)) if calls and author is None else author
 
 
 def _latest_requests(turns: Sequence[Turn]) -> list[str]:
@@ -83,7 +89,6 @@ def _latest_requests(turns: Sequence[Turn]) -> list[str]:
     return found
 
 
-def _calls(answer: ChatMessage) -> Iterator[str]:
-    for block in answer.blocks:
-        if isinstance(block, ToolCallBlock):
-            yield f"{block.tool_call_id}\n{block.tool_name}\n{block.tool_kwargs}"
+def _calls(answer: ChatMessage) -> tuple[str, ...]:
+    calls = (block for block in answer.blocks if isinstance(block, ToolCallBlock))
+    return tuple(f"{call.tool_call_id}\n{call.tool_name}\n{call.tool_kwargs}" for call in calls)

@@ -25,7 +25,7 @@ from llamaindex_llmrouter.capabilities import (
 )
 from llamaindex_llmrouter.delegation import Delegation
 from llamaindex_llmrouter.events import announce_decided
-from llamaindex_llmrouter.identity import made_of
+from llamaindex_llmrouter.identity import name_of, told_of
 from llamaindex_llmrouter.options import OPTIONS, check, check_match
 from llamaindex_llmrouter.requests import provider_of
 from shared_core.dispatch import Dispatcher, twins_of
@@ -46,8 +46,8 @@ _WORKED_OUT: Final = (
     "_delegation",
 )
 _WORKED_OUT_FROM: Final[Mapping[str, Sequence[str]]] = {
-    "models": (*_WORKED_OUT, "made_of"),
-    "router": ("made_of", "_known", "_windows", "_deciding", "_delegation"),
+    "models": _WORKED_OUT,
+    "router": ("_router_name", "_known", "_windows", "_deciding", "_delegation"),
     "sticky": ("_deciding", "_delegation"),
     **dict.fromkeys(("failover", "failover_on", "listeners", "reliability"), ("_delegation",)),
 }
@@ -114,12 +114,17 @@ class RouterBase(FunctionCallingLLM):
         return copied
 
     @computed_field(repr=False)  # type: ignore[prop-decorator]
-    @cached_property
+    @property
     def made_of(self) -> dict[str, Any]:
-        """What tells this LLM from another; worked out anew when models or router are set."""
-        return made_of(self.models, self.router)
+        """What tells this LLM from another."""
+        models = {name: told_of(model) for name, model in self.models.items()}
+        return {"models": models, "router": self._router_name}
 
     # Not PrivateAttr: pydantic takes 25 times as long to find one.
+
+    @cached_property
+    def _router_name(self) -> str:
+        return name_of(self.router)
 
     @cached_property
     def _authors(self) -> Authors:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import Mapping
-from typing import Any
 
+from llama_index.core.ingestion.pipeline import remove_unstable_values
 from llama_index.core.llms import LLM
 
 from shared_core.artifacts import Artifact, fingerprint
@@ -13,16 +13,19 @@ from shared_core.errors import RouterError
 from shared_core.routers.base import Router
 
 
-def made_of(models: Mapping[str, LLM], router: Router) -> dict[str, Any]:
-    """JSON-ready, without secrets; equal for equal models and the same saved router."""
-    told = {name: _told(model) for name, model in models.items()}
-    return {"models": told, "router": f"{type(router).__name__} {_fingerprint(router)}"}
+def told_of(model: LLM) -> dict[str, str]:
+    """JSON-ready, without secrets; equal for equal models with equal settings."""
+    settings = remove_unstable_values(str(model.to_dict()))
+    return {
+        "class_name": model.class_name(),
+        "model_name": model.metadata.model_name,
+        "settings": hashlib.sha256(settings.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+    }
 
 
-def _told(model: LLM) -> dict[str, Any]:
-    told = {"class_name": model.class_name(), "model_name": model.metadata.model_name}
-    within = getattr(model, "made_of", None)
-    return told if within is None else {**told, "made_of": within}
+def name_of(router: Router) -> str:
+    """Equal for the same saved router."""
+    return f"{type(router).__name__} {_fingerprint(router)}"
 
 
 def _fingerprint(router: Router) -> str:

@@ -52,7 +52,9 @@ class Intake(RouterBase):
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
             about["text"] = text
-        return self._request(query_of(messages, **about, **own), messages), args
+        conversation = Conversation(messages, self._authors, self._providers)
+        query = conversation.query(**about, **own)
+        return self._request(query, messages, heard=conversation.note), args
 
     def _structured_request(
         self,

@@ -21,6 +21,7 @@ from llama_index.core.tools import BaseTool
 from llama_index.core.utils import get_tokenizer, resolve_binary
 from pydantic import BaseModel
 
+from llamaindex_llmrouter.harness import as_meant
 from shared_core.conversation import Role, Turn, query_from, tokens_of_media
 from shared_core.decision import INNER
 from shared_core.query import Query, estimate_tokens
@@ -63,10 +64,7 @@ def turns_of(messages: Sequence[ChatMessage]) -> list[Turn]:
     """The messages as far as choosing a model goes."""
     turns: list[Turn] = []
     for message in messages:
-        turn = _turn(message)
-        if turns and _is_observation(turn, turns[-1]):
-            turn = turn._replace(role="tool")
-        turns.append(turn)
+        turns.append(as_meant(_turn(message), turns[-1] if turns else None))
     return turns
 
 
@@ -123,16 +121,6 @@ def text_of(value: Any) -> str:
 def field_of(value: Any, name: str) -> Any:
     """A field of what a provider sent, which may be a mapping or an object; None without it."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-
-
-def _is_observation(turn: Turn, before: Turn) -> bool:
-    """What a ReAct agent observed is a tool's result, though it stands as a user's words."""
-    return (
-        turn.role == "user"
-        and turn.text.startswith("Observation:")
-        and before.role == "assistant"
-        and "Action:" in before.text
-    )
 
 
 def _turn(message: ChatMessage) -> Turn:

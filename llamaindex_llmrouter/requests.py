@@ -106,8 +106,8 @@ class Conversation:
 
     def note(self, model: str, answer: Any) -> None:
         """Remember who answered."""
-        if isinstance(answer, ChatResponse):
-            self.authors.note(self.turns, answer.message, model)
+        message = answer.message if isinstance(answer, ChatResponse) else None
+        self.authors.note(self.turns, message, model)
 
     def _newest_request(self) -> int:
         places = reversed(range(len(self.turns)))

@@ -95,6 +95,14 @@ class RouterSelector(BaseSelector):
         self.default = default
         self._router_of_descriptions = lru_cache(_SETS_REMEMBERED)(self._described)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What it was made with: a copy or pickle reads descriptions anew."""
+        return {k: v for k, v in vars(self).items() if k != "_router_of_descriptions"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._router_of_descriptions = lru_cache(_SETS_REMEMBERED)(self._described)
+
     def _select(self, choices: Sequence[ToolMetadata], query: QueryBundle) -> RoutedSelection:
         names, router = self._on_offer(choices)
         try:

@@ -145,6 +145,8 @@ class ToolMethods(Intake):
                 f"the response is of {name or 'no model of a router'}; this one has "
                 f"{', '.join(self.models)}: hand over the response as it came"
             )
+        if name in self._without_tool_chat and not error_on_no_tool_call:
+            return []
         return _caller(self.models[name]).get_tool_calls_from_response(
             without_record(response), error_on_no_tool_call=error_on_no_tool_call, **kwargs
         )

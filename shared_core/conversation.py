@@ -60,9 +60,14 @@ class Turn(NamedTuple):
         return self.role == "user" and bool(self.abilities or self.request)
 
     @property
+    def text_size(self) -> int:
+        """Rough upper estimate of its tokens without pictures and the like."""
+        return estimate_tokens(self.text) if self.tokens is None else self.tokens
+
+    @property
     def size(self) -> int:
         """Rough upper estimate of its tokens."""
-        size = estimate_tokens(self.text) if self.tokens is None else self.tokens
+        size = self.text_size
         return size + tokens_of_media(self.abilities) if self.abilities else size
 
 

@@ -12,6 +12,7 @@ _NOISE: Final = (
     "|command-message|command-args|local-command-stdout|local-command-caveat|ide_opened_file"
     "|ide_selection|tool_result|tool_results|function_results"
 )
+_NOISES: Final = tuple(_NOISE.split("|"))
 _NOISE_TAG: Final = re.compile(rf"<(/?)({_NOISE})(?:\s[^<>]*)?>", re.IGNORECASE)
 
 _WORDS: Final = """
@@ -40,7 +41,15 @@ _PUNCTUATION: Final = ".,;:!?…'\"()«»“”¡¿。，、！？"
 
 def without_noise(text: str) -> str:
     """The text without what harnesses put beside a human's words, such as system reminders."""
-    return "".join(_outside_noise(text)).strip() if "<" in text else text.strip()
+    return "".join(_outside_noise(text)).strip() if _may_hold_noise(text) else text.strip()
+
+
+def _may_hold_noise(text: str) -> bool:
+    """Whether to look at each tag of a text, which takes long where it is a page of HTML."""
+    if "<" not in text:
+        return False
+    lowered = text.lower()
+    return any(name in lowered for name in _NOISES)
 
 
 def _outside_noise(text: str) -> Iterator[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from functools import partial
+from typing import Any, Final, Self
 
 import numpy as np
 
 from shared_core.artifacts import Artifact
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ArtifactError, ConfigError
+
+_METHODS: Final = ("embed_documents", "get_text_embedding_batch")
 
 
 class FunctionEncoder(Encoder):
@@ -47,14 +50,14 @@ class FunctionEncoder(Encoder):
             embeddings: an object with ``embed_documents`` or ``get_text_embedding_batch``.
             name: as above; the class and its model name when not given.
         """
-        embed = getattr(embeddings, "embed_documents", None)
-        embed = embed or getattr(embeddings, "get_text_embedding_batch", None)
-        if embed is None:
+        method = next((one for one in _METHODS if hasattr(embeddings, one)), None)
+        if method is None:
             raise ConfigError(
                 f"{type(embeddings).__name__} has neither embed_documents (LangChain) nor "
                 "get_text_embedding_batch (LlamaIndex)"
             )
-        return cls(embed, name or _name_of(embeddings))
+        # LlamaIndex' methods, which are wrapped, cannot be copied or pickled; the object can
+        return cls(partial(_embedded, embeddings, method), name or _name_of(embeddings))
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         found = self._embed(list(texts))
@@ -72,6 +75,10 @@ class FunctionEncoder(Encoder):
             f"the router uses the encoder {artifact.document['config']['name']!r}, which is not "
             "saved with it: load(folder, encoder=FunctionEncoder(…) of the same name)"
         )
+
+
+def _embedded(embeddings: Any, method: str, texts: list[str]) -> Any:
+    return getattr(embeddings, method)(texts)
 
 
 def _name_of(embeddings: Any) -> str:

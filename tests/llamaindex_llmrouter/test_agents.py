@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import AgentStream, AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.agent.workflow import (
+    AgentStream,
+    AgentWorkflow,
+    CodeActAgent,
+    FunctionAgent,
+    ReActAgent,
+)
 from llama_index.core.base.llms.types import CompletionResponse
 from llama_index.core.llms import MockLLM
+from llama_index.core.memory import Memory
 from llama_index.core.tools import FunctionTool
 from pydantic import Field
 
@@ -82,20 +89,73 @@ class Thinking(MockLLM):
         return CompletionResponse(text=text)
 
 
+class Noting(Alternating):
+    """Remembers what it judged."""
+
+    def __init__(self, pool: list[str]) -> None:
+        super().__init__(pool)
+        self.judged: list[str] = []
+
+    def flow(self, query: Query) -> Flow:
+        self.judged.append(query.text)
+        return super().flow(query)
+
+
 async def test_a_react_agents_loop_is_a_tool_loop() -> None:
-    judged: list[Query] = []
-
-    class Noting(Alternating):
-        def flow(self, query: Query) -> Flow:
-            judged.append(query)
-            return super().flow(query)
-
-    models = {"a": Thinking(), "b": Thinking()}
-    llm = RouterLLM(models, Noting(["a", "b"]))
-    agent = ReActAgent(tools=[WEATHER], llm=llm, streaming=False)
+    models, router = {"a": Thinking(), "b": Thinking()}, Noting(["a", "b"])
+    agent = ReActAgent(tools=[WEATHER], llm=RouterLLM(models, router), streaming=False)
     assert str(await agent.run("what weather?")) == "It is sunny."
     assert [len(model.asked) for model in models.values()] == [2, 0]
-    assert [query.text for query in judged] == ["what weather?"]
+    assert router.judged == ["what weather?"]
+
+
+class Scripted(MockLLM):
+    """A model without tools that says one line of a script after the other."""
+
+    script: list[str] = Field(default_factory=list)
+    asked: list[Any] = Field(default_factory=list, exclude=True)
+
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        self.asked.append(prompt)
+        return CompletionResponse(text=self.script[len(self.asked) - 1])
+
+
+SCRIPTS = {
+    CodeActAgent: ["<execute>\nprint(1 + 1)\n</execute>"] * 2 + ["It is 2."],
+    ReActAgent: ["", "Action: weather", "Thought: I know.\nAnswer: It is 2."],
+}
+"""Kind of agent -> what its model says: code and an answer; nothing, bad form and an answer."""
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+async def test_what_an_agent_says_in_its_humans_name_is_no_new_question(kind: Any) -> None:
+    async def run(code: str) -> str:
+        return "2"
+
+    models = {name: Scripted() for name in ("a", "b")}
+    for model in models.values():
+        model.script = SCRIPTS[kind]
+    router = Noting(["a", "b"])
+    extra = {"code_execute_fn": run} if kind is CodeActAgent else {}
+    llm = RouterLLM(models, router)
+    agent = kind(tools=[WEATHER], llm=llm, streaming=False, **extra)
+    assert str(await agent.run("what is 1 + 1?")) == "It is 2."
+    assert [len(model.asked) for model in models.values()] == [3, 0]
+    assert router.judged == ["what is 1 + 1?"]
+
+
+@pytest.mark.parametrize("state_prompt", [None, "{msg}\n(what we know: {state})"])
+async def test_a_workflows_state_hides_neither_question_nor_tool_loop(
+    state_prompt: str | None, make: Any
+) -> None:
+    router, state = Noting(["a", "b"]), {"notes": "prove Fermat's last theorem"}
+    llm = make(router=router)
+    agent = FunctionAgent(tools=[WEATHER], llm=llm, initial_state=state, state_prompt=state_prompt)
+    memory = Memory.from_defaults(session_id="1", token_limit=4000)
+    await agent.run("what weather?", memory=memory)
+    assert [len(llm.models[name].calls) for name in ("a", "b")] == [2, 0]
+    (judged,) = router.judged
+    assert state_prompt or judged == "what weather?"
 
 
 async def test_an_agents_stream_shows_the_text_once(make: Any) -> None:

@@ -662,6 +662,7 @@ def test_caches_tell_one_llm_from_another(make: Any, fake: Any) -> None:
         RouterLLM({name: fake(name=f"new {name}") for name in "ab"}, Always(["a", "b"])),
         make(options={"sticky": "off"}),
         *(make(router=router) for router in routers),
+        make(b={"num_output": 50}),
         *(make(router=learned(by_verb, shrinkage)) for shrinkage in (0.0, 1.0)),
         *(make(router=Unsaveable(["a", "b"], of)) for of in (print, len)),
         *(
@@ -674,6 +675,8 @@ def test_caches_tell_one_llm_from_another(make: Any, fake: Any) -> None:
     before = kept_under(changed)
     changed.router = routers[0]
     assert kept_under(changed) == kept_under(llms[3]) != before
+    changed.models["b"].num_output = 50  # type: ignore[attr-defined]
+    assert kept_under(changed) != kept_under(llms[3])
 
 
 def test_models_are_kept_by_identity(fake: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -120,11 +121,47 @@ def test_a_chat_engine_streams(make: Any) -> None:
     assert str(engine.chat("and?")) == "hello from a"
 
 
-def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
-    class Verbs(MockEmbedding):
-        def _get_text_embedding(self, text: str) -> list[float]:
-            return [float("add" in text), float("write" in text), 0.01, 0.0]
+class Switching(Always):
+    """Takes another model for every question that it is asked about."""
 
+    def flow(self, query: Query) -> Flow:
+        decision = yield from super().flow(query)
+        self.model = next(name for name in self.pool if name != self.model)
+        return decision
+
+
+@pytest.mark.parametrize("form", ["chat", "achat", "stream_chat", "astream_chat"])
+@pytest.mark.parametrize("mode", ["simple", "context", "condense_plus_context"])
+@pytest.mark.parametrize(
+    ("sticky", "asked"), [("conversation", "aaa"), ("turn", "aab"), ("off", "aba")]
+)
+async def test_a_chat_engine_stays_with_its_model(
+    sticky: str, asked: str, mode: str, form: str, make: Any
+) -> None:
+    llm = make(router=Switching(["a", "b"], "a"), options={"sticky": sticky})
+    index = VectorStoreIndex.from_documents(documents("film"), embed_model=EMBED)
+    skip = {} if mode != "condense_plus_context" else {"skip_condense": True}
+    engine = index.as_chat_engine(chat_mode=mode, llm=llm, **skip)
+    answered = ""
+    for question in ("which one?", "continue", "who made it?"):
+        value = getattr(engine, form)(question)
+        response = await value if form.startswith("a") else value
+        if form == "astream_chat":
+            said = "".join([piece async for piece in response.async_response_gen()])
+        else:
+            said = "".join(response.response_gen) if "stream" in form else str(response)
+        answered += said[-1]
+    assert answered == asked
+
+
+class Verbs(MockEmbedding):
+    """Adding and writing are far apart."""
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return [float("add" in text), float("write" in text), 0.01, 0.0]
+
+
+def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
     encoder = FunctionEncoder.of_embeddings(Verbs(embed_dim=4, model_name="verbs-1"))
     assert encoder.name == "Verbs/verbs-1"
     rows = [
@@ -132,4 +169,6 @@ def test_embeddings_of_llama_index_are_an_encoder(make: Any) -> None:
         for text in ("add one", "add two", "write one", "write two")
     ]
     router = KNNRouter(["a", "b"], encoder=encoder, k=1).fit(OutcomeTable.from_rows(rows))
-    assert make(router=router).complete("write a song").text == "hello from b"
+    llm = make(router=router)
+    assert llm.complete("write a song").text == "hello from b"
+    assert pickle.loads(pickle.dumps(llm)).complete("write a song").text == "hello from b"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import random
 import threading
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from engine_questions import Asked, HashedEmbedding, accuracy, asked
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.schema import QueryBundle
 from llama_index.core.selectors import EmbeddingSingleSelector
 from llama_index.core.tools import ToolMetadata
@@ -31,6 +34,10 @@ CHOICES = [
     ToolMetadata(name="sql", description="counts and sums over the tables"),
     ToolMetadata(name="code", description="writes Python programs"),
 ]
+
+
+def pickled(selector: RouterSelector) -> Any:
+    return pickle.loads(pickle.dumps(selector))
 
 
 async def both(selector: RouterSelector, choices: Any, query: Any) -> RoutedSelection:
@@ -55,6 +62,19 @@ async def test_descriptions_alone() -> None:
         )
         assert f"{result.scores[0]:.2f}" in result.reason
         assert result.decision["router"] == "DescriptionRouter"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("encoder", [None, MockEmbedding(embed_dim=4)])
+async def test_a_copy_selects_by_what_it_has_itself(encoder: Any, copied: Any) -> None:
+    selector = RouterSelector(encoder=encoder, examples={"sql": ["zyx"]})
+    assert selector.select(CHOICES, "zyx").ind == 1
+    other = copied(selector)
+    assert other.select(CHOICES, "zyx").ind == 1
+    other = copied(selector)
+    other.examples = {"code": ("zyx",)}
+    assert other.select(CHOICES, "zyx").ind == 2
+    assert selector.select(CHOICES, "zyx").ind == 1
 
 
 async def test_choices_are_strings_or_tools_and_change_from_call_to_call() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared_core.pool import Candidate
 from shared_core.routers.no_data.negation import told
 from shared_core.routers.no_data.strength import UNMARKED, strength
-from shared_core.routers.no_data.topics import topics
+from shared_core.routers.no_data.topics import fields, topics
 
 _WEAKEST: Final = 0.3
 _OUT_TOKENS: Final = 400
@@ -64,8 +64,8 @@ def fitting(models: Sequence[Candidate], text: str) -> Vector:
 
 def shared_topics(asked: Mapping[str, int], description: str) -> int:
     """How many of the topics asked about a description claims, less those it rules out."""
-    claimed, ruled_out = map(topics, told(description))
-    shared = [bool(claimed[topic]) - bool(ruled_out[topic]) for topic in asked if asked[topic]]
+    claimed, ruled_out = map(fields, told(description))
+    shared = [(topic in claimed) - (topic in ruled_out) for topic in asked if asked[topic]]
     return sum(shared)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from shared_core.routers.no_data.payload import question
 from shared_core.routers.no_data.pieces import is_order
 
 _READ: Final = 20_000
@@ -103,6 +104,8 @@ def asked(text: str) -> tuple[str, ...]:
 
     Of neither is there an assistant's role, a chat format's marks, or quotation marks.
     """
+    if sent := question(text):
+        return sent
     told = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
     told = MARKS.sub("", told)
     if (order := _ORDER.fullmatch(told)) and is_order(order["order"]):

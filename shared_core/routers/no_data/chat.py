@@ -9,6 +9,7 @@ from typing import Final, cast
 from shared_core.conversation import Role, Turn, query_from
 from shared_core.query import Query
 from shared_core.routers.no_data.asked import END_OF_REPLY, MARKS
+from shared_core.routers.no_data.payload import messages
 
 _SPEAKERS: Final[dict[Role, str]] = {
     "system": "system(?: prompt| message)?|sistema|système|systeem",
@@ -18,7 +19,11 @@ _SPEAKERS: Final[dict[Role, str]] = {
     "asystent|ассистент|助手|アシスタント|어시스턴트",
 }
 _NAMED: Final = "|".join(f"(?P<{role}>{names})" for role, names in _SPEAKERS.items())
-_LABEL: Final = re.compile(rf"(?im)^[ \t#*]*(?:{_NAMED})[ \t*]*[:：][ \t*]*")
+_LABEL: Final = re.compile(
+    rf"(?im)^(?:(?P<heading>#{{1,6}}[ \t]+)|(?P<box>\[)|[ \t#*]*)(?:{_NAMED})"
+    r"(?(heading)[ \t*]*(?:[:：]|$)|(?(box)\]|[ \t*]*[:：]))[ \t*]*"
+)
+"""\"User:\", \"### User\" on a line of its own, or \"[USER]\"."""
 _MARK: Final = re.compile(
     r"<\|(?:im_start\|>|start_header_id\|>)?"
     r"(?:(?P<system>system)|(?P<user>user)|(?P<assistant>assistant))\b(?:<\|end_header_id)?(?:\|>)?|"
@@ -51,7 +56,7 @@ _ASKS: Final = re.compile(
 
 def from_chat(query: Query) -> Query:
     """The query as it would be of the messages that its text is made of; itself, if of none."""
-    turns = _marked(query.text) or _labelled(query.text)
+    turns = messages(query.text) or _marked(query.text) or _labelled(query.text)
     asked = next((turn.request for turn in reversed(turns) if turn.request), "")
     if not asked:
         return query
@@ -71,6 +76,7 @@ def _labelled(text: str) -> list[Turn]:
     """By labels, where these start the text or follow upon an assistant's role.
 
     What goes on after the last reply is asked, as may be a question before a chat: that is none.
+    Nor are titles without a place for the reply: a document has such, too.
     """
     if not (labels := list(_LABEL.finditer(text))):
         return []
@@ -78,7 +84,9 @@ def _labelled(text: str) -> list[Turn]:
     if before.strip():
         is_chat = bool(labels[0]["user"]) and _is_role(before)
     else:
-        is_chat = bool(labels[0]["system"]) or any(label["assistant"] for label in labels)
+        is_titled = labels[0][0].rstrip(" \t*")[-1] not in ":：]"
+        is_ruled = bool(labels[0]["system"]) and not is_titled
+        is_chat = is_ruled or any(label["assistant"] for label in labels)
     if not is_chat:
         return []
     turns = _turns(text, labels)

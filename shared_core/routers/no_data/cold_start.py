@@ -35,7 +35,7 @@ _STEEPNESS: Final = 8.0
 _HEADROOM: Final = 0.45
 _FITS: Final = 0.1
 _DEAREST: Final = 10.0
-"""Times the middle cost above which a price no longer sets the unit of cost."""
+"""Times the middle cost that the dearest counts for at most: else the others would cost nothing."""
 _SHOWN: Final = frozenset({"vision", "audio", "pdf"})
 _LEAST_OF_SHOWN: Final = 0.5
 """What is demanded with a picture and a few words, at least: it may show anything."""
@@ -77,7 +77,7 @@ class ColdStartRouter(Router):
         able = abilities(models, telling) + _FITS * fits
         quality = 1 / (1 + np.exp(-_STEEPNESS * (able + _HEADROOM - wanted)))
         paid = _filled(telling)
-        predicted = Predictions(eligible, quality[None], paid[None], _unit(paid))
+        predicted = Predictions(eligible, quality[None], _weighed(paid)[None], _unit(paid))
         utility = self.policy.weighing(query.cost_weight)(predicted)[0]
         order = np.lexsort((paid, -utility))
         return RoutingDecision(
@@ -116,8 +116,21 @@ def _filled(cost: Vector) -> Vector:
 
 
 def _unit(paid: Vector) -> float:
-    """What counts as one unit of cost: the dearest call, if it is not out of all proportion."""
-    return float(min(paid.max(), _DEAREST * np.median(paid))) or 1.0
+    """What counts as one unit of cost: the dearest call."""
+    return float(paid.max()) or 1.0
+
+
+def _weighed(paid: Vector) -> Vector:
+    """The costs (m,) as the policy weighs them: the dearest what it is, out of all proportion to
+    none of the others, and nothing what is free."""
+    if not paid.any():
+        return paid
+    units = paid / _unit(paid)
+    middle = np.median(units) or units[units > 0].min()
+    if middle >= 1 / _DEAREST:
+        return paid
+    weighed: Vector = units ** (np.log(_DEAREST) / -np.log(middle)) * _unit(paid)
+    return weighed
 
 
 def _is_priced(model: Candidate) -> bool:

@@ -31,7 +31,10 @@ _LAST: Final = 2
 _OF_GIVEN: Final = 0.75
 """Of what a given text adds to the order's demand: as little as loses no hard prompt to the weaker
 of two, of authors who paste texts and were left out of the prior."""
+_OF_SPELT: Final = 0.25
+"""The same, where the order goes by letters or tone: what the text says is next to nothing."""
 _GIVEN: Final = re.compile("[:：]")
+_QUOTE: Final = re.compile("[\"'«„“‘`]")
 
 
 def pieces(text: str) -> list[str]:
@@ -58,6 +61,9 @@ def asks(judge: Callable[[str], float], text: str) -> float:
     """
     whole = judge(text)
     parts = pieces(text)
+    if spelling := _spelling(parts):
+        least = min(whole, judge(spelling))
+        return least + _OF_SPELT * (whole - least)
     if orders := _orders(parts):
         least = min(whole, max(map(judge, orders)))
         return least + _OF_GIVEN * (whole - least)
@@ -85,12 +91,26 @@ def _orders(parts: list[str]) -> list[str]:
     return [head if is_order(head) else part for part, head in heads]
 
 
+def _spelling(parts: list[str]) -> str:
+    """What the first piece orders to be done with the letters of a text that it hands over.
+
+    Empty where it does not, or where a question stands at the end: that may be of another kind.
+    """
+    head, *given = _GIVEN.split(parts[0], maxsplit=1) if parts else [""]
+    is_given = bool(given) or any(map(_QUOTE.match, parts[1:2]))
+    is_asked = any(part.endswith(("?", "？")) for part in parts[1:][-_LAST:])
+    return head.strip() if is_given and not is_asked and "letters" in _concepts(head) else ""
+
+
 def is_order(part: str) -> bool:
     """Whether it orders something to be done with a given text."""
+    return not _concepts(part).isdisjoint({"order", "text"})
+
+
+def _concepts(part: str) -> set[str]:
     known, words = _known(), words_of(plain(part))
-    return any(True for _ in known.concepts_in(words)) or any(
-        True for word in words for _ in known.concepts_of(word)
-    )
+    each = (concept for word in words for concept in known.concepts_of(word))
+    return {*known.concepts_in(words), *each}
 
 
 @cache

@@ -69,6 +69,15 @@ def topics(text: str) -> dict[str, int]:
     return {topic: found[topic] for topic in NAMES}
 
 
+@lru_cache(256)
+def fields(description: str) -> frozenset[str]:
+    """The topics that a model's description speaks of, or names as its field: "medical"."""
+    words = [word[:LONGEST_WORD] for word in _WORD.findall(plain(description))]
+    named = {one for word in words for one in _fields().concepts_of(word)}
+    spoken = {topic for topic, often in topics(description).items() if often}
+    return frozenset(named | spoken | {*_fields().concepts_in(words)})
+
+
 @lru_cache(65_536)
 def _of_word(word: str) -> frozenset[str]:
     known = _known()
@@ -80,3 +89,8 @@ def _of_word(word: str) -> frozenset[str]:
 @cache
 def _known() -> Lexicon:
     return Lexicon.read("topics.txt")
+
+
+@cache
+def _fields() -> Lexicon:
+    return Lexicon.read("fields.txt")

@@ -33,6 +33,12 @@ CHATS = {
     "<|start_header_id|>user<|end_header_id|>\n\n{first}<|eot_id|>"
     "<|start_header_id|>assistant<|end_header_id|>\n\nI see.<|eot_id|>"
     "<|start_header_id|>user<|end_header_id|>\n\n{last}<|eot_id|>",
+    "titles": "### System\n{rules}\n### User\n{first}\n### Assistant\nI see.\n### User\n{last}\n"
+    "### Assistant\n",
+    "boxes": "[SYSTEM] {rules}\n[USER] {first}\n[ASSISTANT] I see.\n[USER] {last}",
+    "json": '{{"model": "auto", "messages": [{{"role": "system", "content": "{rules}"}}, '
+    '{{"role": "user", "content": [{{"type": "text", "text": "{first}"}}]}}, '
+    '{{"role": "assistant", "content": "I see."}}, {{"role": "user", "content": "{last}"}}]}}',
     "inst": "<s>[INST] <<SYS>>\n{rules}\n<</SYS>>\n\n{first} [/INST] I see. </s>"
     "<s>[INST] {last} [/INST]",
 }
@@ -100,7 +106,8 @@ def test_the_conversation_that_a_chat_is_part_of_comes_first() -> None:
 @pytest.mark.parametrize(
     "text",
     ["User:\n" * 20_000, "System:" + "\n" * 90_000, "User: a\nAI:" + " \t" * 90_000 + "x",
-     "<|user|>" * 20_000, "User: a\nAI: b" + "\n" * 90_000 + "x", "#" * 90_000],
+     "<|user|>" * 20_000, "User: a\nAI: b" + "\n" * 90_000 + "x", "#" * 90_000,
+     "#" + " " * 90_000 + "x", "### User\n" * 10_000, "[USER]" * 20_000],
 )  # fmt: skip
 def test_no_chat_is_looked_for_for_long(text: str) -> None:
     started = time.perf_counter()

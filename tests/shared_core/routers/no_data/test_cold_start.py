@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared_core import Candidate, ColdStartRouter, ModelPool, Query, ZeroShotRouter
 from shared_core.policies.base import Matrix, Policy, Predictions
+from shared_core.policies.cost_quality import CostQuality
 from shared_core.routers.no_data.asked import asked
 from shared_core.routers.no_data.demand import demand
 from shared_core.routers.no_data.pieces import asks, pieces
@@ -203,6 +204,30 @@ def test_what_a_description_rules_out_counts_against_it(about: str) -> None:
         assert router.route("warfarin dose with amiodarone").model == "a"
 
 
+FIELDS = {
+    "warfarin dose with amiodarone": ["medical questions", "healthcare", "assistente médico",
+                                      "asistente de salud", "Medizin", "la santé"],
+    "Can my landlord evict me without a court order?": ["legal", "direito", "derecho", "Recht",
+                                                        "droit français", "for lawyers"],
+    "How are capital gains on inherited shares taxed?": ["finance", "accounting", "Steuern"],
+    "fix the bug in my python function": ["coding", "for developers", "programación",
+                                          "Programmierung"],
+    "integrate x^2 e^x": ["math", "mathematics", "matemática", "Mathematik", "mathématiques"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "field"), [(text, field) for text, named in FIELDS.items() for field in named]
+)
+def test_a_description_may_name_a_field(text: str, field: str) -> None:
+    other = Candidate(name="other", description="An assistant.")
+    named = Candidate(name="named", description=field)
+    never = Candidate(name="never", description=f"An assistant, not for {field}.")
+    for kind in (ColdStartRouter, ZeroShotRouter):
+        assert kind([other, named]).route(text).model == "named"
+        assert kind([never, other]).route(text).model == "other"
+
+
 def test_without_prices_it_still_decides_and_says_what_it_lacks() -> None:
     decision = ColdStartRouter(["a", "b"]).route("hi")
     assert decision.ranking == ("a", "b")
@@ -282,7 +307,6 @@ def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: s
 DOUBTFUL = """spell 'prove'
 what is a baby goat called?
 is Provence in France?
-nome de filme sobre tribunal
 é bom dormir cedo?""".splitlines()
 
 
@@ -338,6 +362,35 @@ def test_a_free_model_takes_nothing_from_the_strongest(free: float) -> None:
     router = ColdStartRouter([priced("local", free), priced("mini", 0.6), priced("max", 10)])
     assert router.route(STEMI).model == "max"
     assert router.route("hi").model == "local"
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [(0, 0, 10), (0, 0, 0, 0.6, 10), (0, 0.6, 75), (0.1, 0.1, 75), (0.08, 0.1, 75),
+     (0.08, 0.6, 75), (0.08, 0.1, 0.6, 75), (0.08, 0.1, 0.6, 10), (0.6, 10, 600),
+     (0.08, 0.6, 10, 600), (0.08, 600)],
+)  # fmt: skip
+def test_prices_out_of_proportion_take_nothing_from_either_end(prices: tuple[float, ...]) -> None:
+    for router in (
+        ColdStartRouter([priced(f"m{i}", price) for i, price in enumerate(prices)]),
+        ColdStartRouter([priced(f"m{i}", price) for i, price in enumerate(prices)][::-1]),
+    ):
+        for text in (STEMI, *HARD[:3]):
+            assert router.route(text).model == f"m{len(prices) - 1}"
+        for text in EASY:
+            decision = router.route(text)
+            assert prices[int(decision.model[1:])] == router.pool[decision.model].output_price
+            assert prices[int(decision.model[1:])] <= 2 * min(prices)
+
+
+def test_the_dearest_counts_for_no_more_than_the_cost_weight() -> None:
+    pool = [priced("small", 0.1), priced("as small", 0.1), priced("vast", 1000)]
+    for weight in (0.0, 0.1, 0.3):
+        decision = ColdStartRouter(pool, CostQuality(cost_weight=weight)).route(STEMI)
+        gain = decision.quality["vast"] - decision.quality["small"]
+        assert gain > weight
+        assert decision.model == "vast"
+    assert ColdStartRouter(pool, CostQuality(cost_weight=10)).route(STEMI).model == "small"
 
 
 def test_who_cannot_serve_changes_nothing() -> None:
@@ -482,6 +535,35 @@ def test_a_text_to_be_worked_on_may_speak_of_anything(order: str) -> None:
     assert ColdStartRouter(POOL).route(text).model != "grand"
 
 
+SPELLING = """Fix the typos, nothing else:
+Sort alphabetically:
+Corrija a ortografia:
+Corrige la ortografía:
+Rechtschreibung prüfen:
+Corrige l'orthographe :
+What language is this?
+Sentiment:""".splitlines()
+
+
+@pytest.mark.parametrize("order", SPELLING)
+def test_what_is_done_with_letters_goes_by_the_order(order: str) -> None:
+    told = f"{order} 'Seen for crushing chest pain; the judge was told.'"
+    head = order.partition(":")[0].strip()
+    judged = {told: 0.9, head: 0.1}
+    assert asks(lambda text: judged.get(text, 0.9), told) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Spell out the theorem and prove it",
+     "Fix the typos: he is ill. Is amiodarone with warfarin safe for him?",
+     "In which language is P? Prove that it is regular: a, aa, aaaa",
+     "Should we capitalise this lease under IFRS 16: yearly rent 40k, ten years?"],
+)  # fmt: skip
+def test_what_only_speaks_of_letters_does_not(text: str) -> None:
+    assert ColdStartRouter(TWO).route(text).model == "grand"
+
+
 def test_of_a_given_text_a_part_counts_besides_the_order() -> None:
     told = {"Translate into German": 0.2, "Translate into German: he had a stroke.": 0.6}
     assert asks(told.__getitem__, "Translate into German: he had a stroke.") == pytest.approx(0.5)
@@ -587,7 +669,7 @@ def test_what_stands_by_itself_does_not(text: str) -> None:
     assert ColdStartRouter(TWO).route(Query(text, context="prove that 2^n > n")).model == "nano"
 
 
-@pytest.mark.parametrize("text", ["", "?", "ok", "solve this"])
+@pytest.mark.parametrize("text", ["", "?", "ok", "what is this"])
 def test_a_picture_with_a_few_words_may_show_anything(text: str) -> None:
     able = [Candidate(name=one.name, output_price=one.output_price, abilities=["vision"])
             for one in TWO.values()]  # fmt: skip

@@ -54,10 +54,17 @@ class Call:
 
 @dataclass(slots=True)
 class Opened(Generic[T]):
-    """A stream that has begun: its first piece, or END, and what gives the others."""
+    """A stream that has begun, which whoever has it closes.
+
+    Args:
+        first: its first piece, or END.
+        rest: what gives the others.
+        leave: gives its place at the candidate back.
+    """
 
     first: Any
     rest: T
+    leave: Callable[[], object] = lambda: None
 
 
 @dataclass(slots=True)
@@ -102,10 +109,10 @@ class Race:
     delay: float
 
 
-def stream_of(found: tuple[str, Any] | None) -> Any:
+def stream_of(found: tuple[str, Any] | None) -> Opened[Any] | None:
     """The stream that a course of a race opened, if it came to one; else None."""
     heard = None if found is None else found[1]
-    return heard.rest if isinstance(heard, Opened) else None
+    return heard if isinstance(heard, Opened) else None
 
 
 def no_piece(seconds: float) -> TimedOut:

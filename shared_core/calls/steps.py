@@ -59,12 +59,16 @@ class Opened(Generic[T]):
     Args:
         first: its first piece, or END.
         rest: what gives the others.
-        leave: gives its place at the candidate back.
+        leave: gives its place at the candidate back; does nothing the second time.
     """
 
     first: Any
     rest: T
     leave: Callable[[], object] = lambda: None
+
+    def __del__(self) -> None:
+        """Where nothing can be closed any more, as after an event loop, the place is not lost."""
+        self.leave()
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import os
 import signal
@@ -515,6 +516,23 @@ async def test_a_stream_keeps_its_place_on_a_loop_too(limit: Any) -> None:
     assert models.asked == ["a"]
     await stream.aclose()
     assert (await waits)[0].model == "a"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_stream_that_its_event_loop_left_behind_keeps_no_place() -> None:
+    models, made = Provider(a=["half", "ok"]), dispatcher(places=1)
+    lost, streams = asyncio.new_event_loop(), []
+
+    async def begin() -> None:
+        streams.append(made.astream("hi", models.acall, models.astream))
+        await anext(streams[0])
+
+    lost.run_until_complete(begin())
+    lost.close()
+    streams.clear()
+    gc.collect()
+    assert run_sync(made, Query("hi", deadline=5.0), models).model == "a"
+    assert models.asked == ["a", "a"]
 
 
 @pytest.mark.parametrize("run", [run_stream, run_astream])

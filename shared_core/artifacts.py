@@ -85,11 +85,11 @@ def check_place(folder: str | Path, kind: str) -> None:
     try:
         place = folders.place_of(folder)
         place.parent.mkdir(parents=True, exist_ok=True)
+        _check_replaceable(folders.standing(place), kind)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"cannot save to {folder}: {error}") from error
     if not os.access(place.parent, os.W_OK | os.X_OK):
         raise ArtifactError(f"cannot save to {folder}: {place.parent} is not for you to write to")
-    _check_replaceable(folders.standing(place), kind)
 
 
 def read(folder: str | Path, kind: str) -> Artifact:

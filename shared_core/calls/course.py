@@ -84,8 +84,8 @@ class Course(Pursuit):
             is_healthy = True
             raise
         except self.terms.catches as error:
-            left = self.seconds_for(decision.model)
-            is_healthy = None if self._is_excused(decision.model, error, left) else False
+            had = error.seconds if isinstance(error, TimedOut) else None
+            is_healthy = None if self._is_excused(decision.model, error, had) else False
             self._tell("failed", decision, Attempt(decision.model, *told_of(error)))
             raise
         finally:

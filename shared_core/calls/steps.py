@@ -122,5 +122,5 @@ def stream_of(found: tuple[str, Any] | None) -> Opened[Any] | None:
 def no_piece(seconds: float) -> TimedOut:
     """The error of a stream of which nothing came within so many seconds, or in time at all."""
     if seconds <= 0:
-        return TimedOut("the time was up before the stream was over")
-    return TimedOut(f"no piece of the stream within {seconds:.3g} s")
+        return TimedOut("the time was up before the stream was over", seconds)
+    return TimedOut(f"no piece of the stream within {seconds:.3g} s", seconds)

@@ -1003,6 +1003,32 @@ async def test_who_is_cancelled_waiting_for_a_piece_says_nothing_of_the_model(li
     assert made.health_of("a").breaker.state == "open"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("run", [run_stream, run_astream])
+@pytest.mark.parametrize(
+    ("before", "state"), [(0.0, "open"), (0.6, "closed")], ids=["most of the time", "hardly any"]
+)
+def test_a_stream_that_hangs_for_most_of_the_time_counts(
+    before: float, state: str, run: Any, provider: Any
+) -> None:
+    models = provider(a=["half"])
+    made = dispatcher(deadline=0.9, breaker=BreakerRule(failures=1, cooldown=60))
+    stream = models.stream
+
+    def late(model: str) -> Iterator[str]:
+        time.sleep(before)
+        return stream(model)
+
+    async def late_too(model: str) -> AsyncIterator[str]:
+        await asyncio.sleep(before)
+        async for piece in Provider.astream(models, model):
+            yield piece
+
+    models.stream, models.astream = late, late_too
+    with pytest.raises(TimedOut):
+        run(made, Query("hi"), models)
+    assert made.health_of("a").breaker.state == state  # type: ignore[union-attr]
+
+
 def test_a_probe_that_streams_keeps_nobody_waiting(provider: Any) -> None:
     models = provider(a=[ConnectionError(), "ok"])
     made = dispatcher(breaker=BreakerRule(failures=1, cooldown=0.01))

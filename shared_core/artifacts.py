@@ -85,11 +85,11 @@ def check_place(folder: str | Path, kind: str) -> None:
     try:
         place = folders.place_of(folder)
         place.parent.mkdir(parents=True, exist_ok=True)
+        _check_replaceable(folders.standing(place), kind)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"cannot save to {folder}: {error}") from error
     if not os.access(place.parent, os.W_OK | os.X_OK):
         raise ArtifactError(f"cannot save to {folder}: {place.parent} is not for you to write to")
-    _check_replaceable(folders.standing(place), kind)
 
 
 def read(folder: str | Path, kind: str) -> Artifact:
@@ -98,16 +98,15 @@ def read(folder: str | Path, kind: str) -> Artifact:
     Raises:
         ArtifactError: not there, of another format, damaged or changed.
     """
-    place = folders.place_of(folder)
     while True:
-        before = _seen(place)
+        before = _seen(folder)
         try:
             artifact = _read_folder(before[0], kind)
         except ArtifactError:
-            if before == _seen(place):
+            if before == _seen(folder):
                 raise
         else:
-            if before == _seen(place):
+            if before == _seen(folder):
                 return artifact
 
 
@@ -116,13 +115,15 @@ def fingerprint(document: Mapping[str, Any], arrays: Arrays) -> str:
     return _digest(_canonical(document) + safetensors.numpy.save(_sorted(arrays)))[:16]
 
 
-def _seen(place: Path) -> tuple[Path, tuple[int, int] | None]:
+def _seen(folder: str | Path) -> tuple[Path, tuple[int, int] | None]:
     """Where the folder is just now; equal as long as nothing takes its place."""
-    found = folders.standing(place)
+    found = folders.standing(folders.place_of(folder))
     return found, folders.identity(found)
 
 
 def _check_replaceable(place: Path, kind: str) -> None:
+    if place.name in ("", "..") or place.is_mount():
+        raise ArtifactError("it cannot be renamed, as saving does: choose a folder in it")
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return
     if not (place / f"{kind}.json").is_file():
@@ -198,7 +199,7 @@ def _sealed(document: Mapping[str, Any]) -> bytes:
 def _read_document(path: Path, expected: str | None = None) -> dict[str, Any]:
     """The document as it was before it was sealed."""
     try:
-        held = path.read_bytes()
+        held = _bytes_of(path)
         document = json.loads(held, parse_constant=_refuse)
     except FileNotFoundError as error:
         raise ArtifactError(f"nothing saved at {path.parent}: no {path.name} there") from error
@@ -232,7 +233,7 @@ def _refuse(constant: str) -> None:
 
 def _read_arrays(path: Path, expected: str) -> Arrays:
     try:
-        packed = path.read_bytes()
+        packed = _bytes_of(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error}") from error
     if _digest(packed) != expected:
@@ -241,6 +242,13 @@ def _read_arrays(path: Path, expected: str) -> Arrays:
         return dict(safetensors.numpy.load(packed))
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise ArtifactError(f"{path} holds no arrays: {error}") from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    """What the file holds; of what is no file, such as a pipe, no end might ever come."""
+    if path.exists() and not path.is_file():
+        raise ArtifactError(f"{path} is no file")
+    return path.read_bytes()
 
 
 def _plain(name: str) -> str:

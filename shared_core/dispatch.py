@@ -24,10 +24,11 @@ from typing import Final, Generic, TypeVar
 
 from shared_core.calls.course import Course
 from shared_core.calls.health import Health
-from shared_core.calls.loop import OnLoop, aclose
+from shared_core.calls.loop import OnLoop
+from shared_core.calls.loop import shut as ashut
 from shared_core.calls.steps import END
 from shared_core.calls.terms import Terms
-from shared_core.calls.threads import InThreads, close
+from shared_core.calls.threads import InThreads, shut
 from shared_core.calls.workers import Workers
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import ConfigError, TimedOut
@@ -172,7 +173,7 @@ class Dispatcher:
                     for piece in opened.rest:
                         yield Streamed(decision, piece)
         finally:
-            close(opened.rest)
+            shut(opened)
 
     async def astream(
         self,
@@ -194,7 +195,7 @@ class Dispatcher:
                     async for piece in opened.rest:
                         yield Streamed(decision, piece)
         finally:
-            await aclose(opened.rest)
+            await ashut(opened)
 
     def health_of(self, model: str) -> Health:
         """Breaker and places of a candidate, as they are now."""

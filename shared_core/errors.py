@@ -106,7 +106,11 @@ class own_errors:  # noqa: N801 - a context manager, named as those of contextli
 
 
 class TimedOut(RouterError, TimeoutError):
-    """One attempt took longer than it may."""
+    """One attempt took longer than it may; ``seconds`` is what it may, where that is known."""
+
+    def __init__(self, message: str = "", seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Swamped(TimedOut):

@@ -62,6 +62,7 @@ def replacing(place: Path) -> Iterator[Path]:
             yield fresh
             if place.exists():
                 place.rename(older)
+                shutil.copymode(older, fresh)
             fresh.rename(place)
         finally:
             _settle(place)

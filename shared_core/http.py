@@ -59,7 +59,9 @@ def call(
         timeout: seconds to wait for the next bytes, and for the whole body.
 
     Raises:
-        ConfigError: the key or the address is none; the message does not quote it.
+        ConfigError: the key or the address is none.
+
+    No message quotes the key, even where the server does.
     """
     checked_address(url)
     headers = {"Content-Type": "application/json", "User-Agent": "llmrouter"}
@@ -73,7 +75,7 @@ def call(
         with _opener(url).open(request, timeout=timeout) as response:
             told = json.loads(_body(response, timeout))
     except urllib.error.HTTPError as error:
-        raise failed(f"{url} answered {error.code}: {_said(error, timeout)}") from error
+        raise failed(f"{url} answered {error.code}: {_said(error, timeout, key)}") from error
     except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         raise failed(f"no answer from {url}: {error}") from error
     if not isinstance(told, dict):
@@ -91,10 +93,11 @@ def _body(response: Any, timeout: float, most: float = math.inf) -> bytes:
     return bytes(held)
 
 
-def _said(error: urllib.error.HTTPError, timeout: float) -> str:
-    """The beginning of what came with an error."""
+def _said(error: urllib.error.HTTPError, timeout: float, key: str) -> str:
+    """The beginning of what came with an error, without the key."""
     try:
-        return _body(error, timeout, 300)[:300].decode(errors="replace")
+        told = _body(error, timeout, 300 + len(key)).decode(errors="replace")
+        return (told.replace(key, "[the key]") if key else told)[:300]
     except (OSError, http.client.HTTPException) as unread:
         return f"its message broke off ({type(unread).__name__})"
 

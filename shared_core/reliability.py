@@ -37,6 +37,12 @@ def is_fault_of_query(error: BaseException) -> bool:
     return status_of(error) in _FAULT_OF_THE_QUERY
 
 
+def _check_kind(name: str, value: object, kind: type[Any], *or_none: None) -> None:
+    if not isinstance(value, (kind, *map(type, or_none))):
+        wanted = kind.__name__ + " or None" * len(or_none)
+        raise ConfigError(f"{name} takes a {wanted}, not {value!r}")
+
+
 def _check_positive(name: str, value: float | None) -> None:
     if value is not None and not (isinstance(value, Real) and value > 0):
         raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
@@ -53,7 +59,8 @@ class Retry:
     """Asks the same model again, after a growing, random pause ("full jitter").
 
     Args:
-        attempts: how often it is asked at most; 1 is no retry.
+        attempts: how often it is asked at most; 1 is no retry. Once its breaker is open, it is
+            asked again only where no other model could be.
         first, factor, longest: the pause before the second attempt is up to ``first`` seconds, and
             grows by ``factor`` each time up to ``longest``. A longer ``Retry-After`` is honoured up
             to a minute; beyond that and ``longest`` the model is not asked again.
@@ -73,6 +80,7 @@ class Retry:
             value = getattr(self, name)
             if not (isinstance(value, Real) and value >= 0):
                 raise ConfigError(f"{name} is a number from 0 up, not {value!r}")
+        _check_kind("on", self.on, Callable)
 
     def pause(self, asked: int, error: BaseException) -> float | None:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
@@ -130,7 +138,8 @@ class Limits:
         timeout: seconds for one attempt: to the answer, or to each piece of a stream.
         retry: whether to ask it again when it failed.
         breaker: when to leave it alone for a while; None never does.
-        places: calls it may serve at the same time; others wait their turn.
+        places: calls it may serve at the same time; others wait their turn. A stream keeps its
+            place until it is over or closed; a call that is given up keeps none.
     """
 
     timeout: float | None = None
@@ -140,6 +149,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         _check_seconds("timeout", self.timeout)
+        _check_kind("retry", self.retry, Retry)
+        _check_kind("breaker", self.breaker, BreakerRule, None)
         is_whole = isinstance(self.places, Real) and self.places >= 1 and not self.places % 1
         if self.places is not None and not is_whole:
             raise ConfigError(f"places is a whole number above 0, or None, not {self.places!r}")
@@ -168,6 +179,10 @@ class Reliability:
         _check_positive("max_cost", self.max_cost)
         _check_seconds("deadline", self.deadline)
         _check_seconds("hedge_after", self.hedge_after)
+        _check_kind("limits", self.limits, Limits)
+        _check_kind("special", self.special, Mapping)
+        for model, limits in self.special.items():
+            _check_kind(f"special of {model}", limits, Limits)
 
     def of(self, model: str) -> Limits:
         """How to treat this candidate."""

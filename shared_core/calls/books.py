@@ -23,12 +23,14 @@ class Entry:
         purpose: what for.
         predicted: USD it is expected to cost; 0 when unknown.
         spell: how the model's breaker stood when it let the attempt through, if it was asked.
+        is_begun: whether it came to the model's turn: waiting for that costs nothing.
     """
 
     model: str
     purpose: Purpose
     predicted: float
     spell: Spell | None = None
+    is_begun: bool = False
     began: float = field(default_factory=time.perf_counter)
 
     def ended(

@@ -61,9 +61,9 @@ class Course(Pursuit):
         if decision.answer is not None:
             return self._conclude(decision, decision.model, decision.answer)
         order = decision.ranking if self.terms.failover else decision.ranking[:1]
-        found = yield from self._first_of(order, decision, how)
+        # Better calls too many to models that are down than a query that nobody serves.
+        found = yield from self._first_of(order, decision, how, is_last=len(order) == 1)
         if found is None and all(self._lost.get(model) == OPEN for model in order):
-            # Better calls too many to models that are down than a query that nobody serves.
             found = yield from self._first_of(order, decision, how, is_last=True)
         if found is None:
             raise self._gave_up(decision)
@@ -73,19 +73,20 @@ class Course(Pursuit):
     def streamed(self, decision: RoutingDecision) -> Iterator[None]:
         """Around what comes of a stream after its first piece, which tells whether it is healthy.
 
-        That nobody reads on is no failure.
+        That nobody reads on is no failure; who is cancelled in the midst of it knows nothing.
         """
         breaker, spell = self.terms.health_of(decision.model).breaker, self._spells[decision.model]
-        is_healthy: bool | None = True
+        is_healthy: bool | None = None
         try:
             yield
-        except self.terms.catches as error:
-            left = self.seconds_for(decision.model)
-            is_healthy = None if self._is_excused(decision.model, error, left) else False
-            self._tell("failed", decision, Attempt(decision.model, *told_of(error)))
+            is_healthy = True
+        except GeneratorExit:
+            is_healthy = True
             raise
-        except Exception:
-            is_healthy = None
+        except self.terms.catches as error:
+            had = error.seconds if isinstance(error, TimedOut) else None
+            is_healthy = None if self._is_excused(decision.model, error, had) else False
+            self._tell("failed", decision, Attempt(decision.model, *told_of(error)))
             raise
         finally:
             if breaker is not None:

@@ -158,10 +158,8 @@ class Pumped(AsyncIterator[T]):
     async def __anext__(self) -> T:
         seconds = self._seconds()
         try:
-            if self._pieces.empty():
-                outcome = await asyncio.wait_for(self._pieces.get(), seconds)
-            else:
-                outcome = self._pieces.get_nowait()
+            async with asyncio.timeout(seconds):
+                outcome = await self._pieces.get()
         except TimeoutError:
             await self.aclose()
             raise no_piece(seconds) from None
@@ -202,6 +200,15 @@ async def aclose(pieces: AsyncIterator[Any] | None) -> None:
         await close()
 
 
+async def shut(opened: Opened[AsyncIterator[Any]] | None) -> None:
+    """Close a stream that was opened, and have its place back."""
+    if opened is not None:
+        try:
+            await aclose(opened.rest)
+        finally:
+            opened.leave()
+
+
 async def _within(seconds: float | None, work: Awaitable[T]) -> T:
     if seconds is None:
         return await work
@@ -232,7 +239,7 @@ async def _give_up(*tasks: asyncio.Task[Any]) -> None:
     await _end(*tasks)
     for task in tasks:
         if task.done() and not task.cancelled() and task.exception() is None:
-            await aclose(stream_of(task.result()))
+            await shut(stream_of(task.result()))
 
 
 def _take_note(task: asyncio.Future[Any]) -> None:
@@ -244,6 +251,7 @@ async def _wait_for(place: Place, seconds: float | None) -> None:
     come = asyncio.Event()
     place.wake_by(partial(asyncio.get_running_loop().call_soon_threadsafe, come.set))
     try:
-        await asyncio.wait_for(come.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await come.wait()
     except TimeoutError:
         raise TimedOut("no place at the model became free in time") from None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
 
-from shared_core.attempt import Attempt, told_of
+from shared_core.attempt import Attempt, Outcome, told_of
 from shared_core.calls.books import Books, Entry
 from shared_core.calls.health import Breaker, Health, Place, Spell
 from shared_core.calls.steps import Call, How, Pause, Steps, Turn, Wait
@@ -75,22 +75,24 @@ class Pursuit:
     ) -> Steps[tuple[str, Any] | None]:
         """Ask one model as often as its retry rule says; None when it came to nothing.
 
-        A model that failed is not asked again, unless it is the last resort.
+        A model that failed is not asked again; one that was only left alone is, as a last resort.
         """
-        if model in self._lost and not is_last:
+        if model in self._lost and not (is_last and self._lost[model] == OPEN):
             return None
         predicted = self._predicted(model, self._permitted(model, prompt), cost)
         health = self.terms.health_of(model)
         for asked in itertools.count(1):
             entry = Entry(model, "answer" if prompt is None else "score", predicted)
             try:
-                if why := self._refusal(entry, None if is_last else health.breaker):
+                if why := self._refusal(entry, health.breaker, is_last):
                     self._lose(entry, entry.ended("skipped", why))
                     return None
                 return model, (yield from self._attempt(entry, health, prompt, how))
             except self.terms.catches as error:
                 pause = self.terms.reliability.of(model).retry.pause(asked, error)
                 if pause is None or pause >= (self.seconds_left() or math.inf):
+                    return None
+                if not is_last and health.breaker is not None and health.breaker.state == "open":
                     return None
             finally:
                 if entry.spell is not None:
@@ -100,7 +102,7 @@ class Pursuit:
             yield Pause(pause)
         return None
 
-    def _refusal(self, entry: Entry, breaker: Breaker | None) -> str | None:
+    def _refusal(self, entry: Entry, breaker: Breaker | None, is_last: bool) -> str | None:
         """Why this attempt is not to be made; None when it is, and the books know of it."""
         left = self.seconds_left()
         if left is not None and left <= 0:
@@ -112,7 +114,7 @@ class Pursuit:
         if breaker is None:
             return None
         entry.spell = breaker.admit()
-        return OPEN if entry.spell is None else None
+        return OPEN if entry.spell is None and not is_last else None
 
     def _has_failed(self, models: Collection[str]) -> bool:
         """Whether one of these was asked and gave no answer."""
@@ -120,11 +122,11 @@ class Pursuit:
 
     def _attempt(self, entry: Entry, health: Health, prompt: str | None, how: How) -> Steps[Any]:
         """One call, with its place, its breaker and its entry in the books."""
-        model = entry.model
-        place, is_healthy, seconds, limit = Place(), None, None, None
+        model, gate = entry.model, health.gate
+        place, stays, is_healthy, seconds, limit = Place(), False, None, None, None
         try:
-            if health.gate is not None:
-                health.gate.enter(place)
+            if gate is not None:
+                gate.enter(place)
                 if not place.has_come:
                     yield Wait(place, self.seconds_for(model))
             if self._ready is not None:
@@ -133,20 +135,26 @@ class Pursuit:
                 raise TimedOut("nobody waits for an answer any more")
             if (seconds := self.seconds_for(model)) is not None:
                 limit = cast("Callable[[], float]", partial(self.seconds_for, model))
+            entry.is_begun = True
             heard = yield Call((model,) if prompt is None else (model, prompt), limit, how)
             self._win(entry, heard if how == "stream" else _checked(heard, model))
             if how == "stream":
                 self._spells[model] = entry.spell  # ``streamed`` will tell how it went
+                if gate is not None:
+                    heard.leave, stays = partial(gate.leave, place), True
             else:
                 is_healthy = True
             return heard
         except self.terms.catches as error:
-            is_healthy = None if self._is_excused(model, error, seconds) else False
-            self._lose(entry, entry.ended("failed", *told_of(error)), error)
+            entry.is_begun = entry.is_begun and not isinstance(error, Swamped)
+            if entry.is_begun and not self._is_excused(model, error, seconds):
+                is_healthy = False
+            outcome: Outcome = "failed" if entry.is_begun else "skipped"
+            self._lose(entry, entry.ended(outcome, *told_of(error)), error)
             raise
         finally:
-            if health.gate:
-                health.gate.leave(place)
+            if gate is not None and not stays:
+                gate.leave(place)
             if health.breaker:
                 health.breaker.note(is_healthy, entry.spell)
 
@@ -157,7 +165,7 @@ class Pursuit:
         """
         if not isinstance(error, TimedOut):
             return is_fault_of_query(error)
-        if seconds is None or isinstance(error, Swamped):
+        if seconds is None:
             return True
         timeout = self.terms.reliability.of(model).timeout or math.inf
         return seconds < min(timeout, (self.deadline or math.inf) / 2)
@@ -192,10 +200,13 @@ class Pursuit:
         return read, written, cost
 
     def _lose(self, entry: Entry, attempt: Attempt, error: Exception | None = None) -> None:
-        self._lost[entry.model] = attempt.error or attempt.outcome
-        if error is not None and not self.books.is_closed:
-            self.books.last_error = error
-        is_paid = isinstance(error, TimedOut) and not isinstance(error, Swamped)
+        if error is None:
+            self._lost.setdefault(entry.model, attempt.error or attempt.outcome)
+        else:
+            self._lost[entry.model] = attempt.error or attempt.outcome
+            if not self.books.is_closed:
+                self.books.last_error = error
+        is_paid = entry.is_begun and isinstance(error, TimedOut)
         self._enter(entry, attempt, entry.predicted if is_paid else 0.0)
 
     def _enter(self, entry: Entry, attempt: Attempt, spent: float) -> None:

@@ -54,10 +54,21 @@ class Call:
 
 @dataclass(slots=True)
 class Opened(Generic[T]):
-    """A stream that has begun: its first piece, or END, and what gives the others."""
+    """A stream that has begun, which whoever has it closes.
+
+    Args:
+        first: its first piece, or END.
+        rest: what gives the others.
+        leave: gives its place at the candidate back; does nothing the second time.
+    """
 
     first: Any
     rest: T
+    leave: Callable[[], object] = lambda: None
+
+    def __del__(self) -> None:
+        """Where nothing can be closed any more, as after an event loop, the place is not lost."""
+        self.leave()
 
 
 @dataclass(slots=True)
@@ -102,14 +113,14 @@ class Race:
     delay: float
 
 
-def stream_of(found: tuple[str, Any] | None) -> Any:
+def stream_of(found: tuple[str, Any] | None) -> Opened[Any] | None:
     """The stream that a course of a race opened, if it came to one; else None."""
     heard = None if found is None else found[1]
-    return heard.rest if isinstance(heard, Opened) else None
+    return heard if isinstance(heard, Opened) else None
 
 
 def no_piece(seconds: float) -> TimedOut:
     """The error of a stream of which nothing came within so many seconds, or in time at all."""
     if seconds <= 0:
-        return TimedOut("the time was up before the stream was over")
-    return TimedOut(f"no piece of the stream within {seconds:.3g} s")
+        return TimedOut("the time was up before the stream was over", seconds)
+    return TimedOut(f"no piece of the stream within {seconds:.3g} s", seconds)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from shared_core.calls.health import Place
 from shared_core.calls.steps import (
@@ -29,10 +30,13 @@ from shared_core.calls.steps import (
     no_piece,
     stream_of,
 )
-from shared_core.calls.workers import Outcome, Workers
+from shared_core.calls.workers import Outcome, Workers, taken
 from shared_core.errors import ConfigError, TimedOut
 
 T = TypeVar("T")
+
+SOON: Final = 1.0
+"""Seconds in which a thread surely hands over what it has."""
 
 
 class InThreads:
@@ -125,7 +129,7 @@ class InThreads:
 
     def _race(self, courses: Sequence[Steps[Any]], delay: float) -> Any:
         results: SimpleQueue[Outcome[Any]] = SimpleQueue()
-        waiting, running, is_won = list(courses), 0, threading.Lock()
+        waiting, running, is_won, found = list(courses), 0, threading.Lock(), None
         try:
             while waiting or running:
                 if waiting:
@@ -133,7 +137,7 @@ class InThreads:
                     self._workers.start(run, results)
                     running += 1
                 try:
-                    outcome = results.get(timeout=delay if waiting else None)
+                    outcome = taken(results, delay if waiting else None)
                 except Empty:
                     continue
                 running -= 1
@@ -141,15 +145,24 @@ class InThreads:
                     return found
             return None
         finally:
-            is_won.acquire(blocking=False)
+            if not is_won.acquire(blocking=False) and found is None:
+                self._shut_first(results)
 
     def _run(self, course: Steps[Any], is_won: threading.Lock) -> Any:
         """What a course of a race comes to; None, its stream closed, where another was first."""
         found = self.walk(course)
         if found is None or is_won.acquire(blocking=False):
             return found
-        close(stream_of(found))
+        shut(stream_of(found))
         return None
+
+    def _shut_first(self, results: SimpleQueue[Outcome[Any]]) -> None:
+        """Close the stream of the course that was first, which nobody will read."""
+        found = None
+        with suppress(Empty):
+            while found is None:
+                found = taken(results, SOON).value
+        shut(stream_of(found))
 
 
 class Pumped(Iterator[T]):
@@ -187,7 +200,7 @@ class Pumped(Iterator[T]):
     def __next__(self) -> T:
         seconds = self._seconds()
         try:
-            outcome = self._pieces.get(timeout=max(seconds, 0))
+            outcome = taken(self._pieces, seconds)
         except Empty:
             self.close()
             raise no_piece(seconds) from None
@@ -233,10 +246,19 @@ def close(pieces: Iterator[Any] | None) -> None:
         end()
 
 
+def shut(opened: Opened[Iterator[Any]] | None) -> None:
+    """Close a stream that was opened, and have its place back."""
+    if opened is not None:
+        try:
+            close(opened.rest)
+        finally:
+            opened.leave()
+
+
 def _wait_for(place: Place, seconds: float | None) -> None:
     come: SimpleQueue[None] = SimpleQueue()
     place.wake_by(partial(come.put, None))
     try:
-        come.get(timeout=None if seconds is None else max(seconds, 0))
+        taken(come, seconds)
     except Empty:
         raise TimedOut("no place at the model became free in time") from None

@@ -10,6 +10,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar
@@ -102,7 +103,7 @@ class Workers:
         results: SimpleQueue[Outcome[T]] = SimpleQueue()
         ticket = self.start(work, results, whose)
         try:
-            outcome = results.get(timeout=max(seconds, 0))
+            outcome = taken(results, seconds)
         except Empty:
             raise TimedOut(f"no answer within {seconds:.3g} s") from None
         finally:
@@ -126,6 +127,18 @@ class Workers:
         hanging = len(self._hanging.get(whose, ()))
         if hanging >= self.most_abandoned:
             raise Swamped(f"{hanging} calls hang already: none more is begun")
+
+
+def taken(queue: SimpleQueue[T], seconds: float | None) -> T:
+    """What comes next into the queue, within so many seconds if it is to be so soon.
+
+    Raises:
+        Empty: nothing came.
+    """
+    with suppress(Empty):
+        # Before Python 3.13 a get whose time is over before its first try waits for ever.
+        return queue.get_nowait()
+    return queue.get(timeout=None if seconds is None else max(seconds, 0))
 
 
 def _hand_out(job: Callable[[], None]) -> None:

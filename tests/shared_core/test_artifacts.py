@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as st_numpy
 from small_world import TRAIN, outcomes
 
 from shared_core import Artifact, ArtifactError, KNNRouter, Router
-from shared_core.artifacts import _sealed, fingerprint, read, write
+from shared_core.artifacts import _sealed, check_place, fingerprint, read, write
 
 SMALL = Artifact(
     "router",
@@ -431,6 +431,55 @@ def test_readers_get_one_artifact_whole(
 
     monkeypatch.setattr(Path, "read_bytes", replace_first)
     assert_equal(read(place, "router"), newer)
+
+
+def test_a_link_that_is_turned_meanwhile_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer, link = Artifact("router", {"router": "Newer"}), tmp_path / "current"
+    older, other = write(SMALL, tmp_path / "one"), write(newer, tmp_path / "two")
+    link.symlink_to(older)
+    read_bytes = Path.read_bytes
+
+    def turn_first(path: Path) -> bytes:
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        link.unlink()
+        link.symlink_to(other)
+        shutil.rmtree(older)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", turn_first)
+    assert_equal(read(link, "router"), newer)
+
+
+@pytest.mark.parametrize("name", ["router.json", "router.safetensors"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_not_waited_for(name: str, tmp_path: Path) -> None:
+    place = write(SMALL, tmp_path / "router")
+    (place / name).unlink()
+    os.mkfifo(place / name)
+    with pytest.raises(ArtifactError, match=f"{name} is no file"):
+        read(place, "router")
+
+
+@pytest.mark.parametrize("told", [check_place, lambda folder, _: write(SMALL, folder)])
+def test_places_that_cannot_be_renamed_are_told(
+    told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "mounted")
+    for folder in (".", "mounted/..", "/", "mounted"):
+        with pytest.raises(ArtifactError, match=f"cannot save to {folder}: it cannot be renamed"):
+            told(folder, "router")
+    assert [path.name for path in tmp_path.iterdir()] == ["mounted"]
+
+
+def test_whoever_could_not_read_an_older_one_cannot_read_the_newer(tmp_path: Path) -> None:
+    place = write(SMALL, tmp_path / "router")
+    place.chmod(0o700)
+    write(SMALL, place)
+    assert place.stat().st_mode & 0o777 == 0o700
 
 
 KILLED_BETWEEN = """

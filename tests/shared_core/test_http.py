@@ -179,3 +179,16 @@ def test_secrets_in_an_address_are_refused_and_not_quoted(
     with pytest.raises(ConfigError, match="a server's address") as raised:
         use(address)
     assert "SECRET" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("before", [0, 275])
+def test_a_key_that_the_server_quotes_is_not(before: int, serve: Serve) -> None:
+    said = b"x" * before + b"no such key: Bearer sk-SECRET-KEY-OF-MINE"
+    head = b"HTTP/1.1 401 X\r\nContent-Length: %d\r\n\r\n" % len(said)
+    with pytest.raises(LiveModelFailed, match="answered 401: ") as raised:
+        call(
+            serve(lambda caller: caller.sendall(head + said)),
+            "sk-SECRET-KEY-OF-MINE",
+            failed=LiveModelFailed,
+        )
+    assert "sk-" not in "".join(traceback.format_exception(raised.value))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
 from http import HTTPStatus
+from queue import Empty, SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,14 +50,23 @@ from shared_core import (
 from shared_core.attempt import told_of
 from shared_core.calls import loop, threads
 from shared_core.calls.books import Books, Entry
+from shared_core.calls.health import Place
 from shared_core.calls.pursuit import TYPICAL_OUTPUT
-from shared_core.calls.workers import Workers
+from shared_core.calls.workers import Workers, taken
 from shared_core.decision import Flow
 from shared_core.dispatch import Dispatcher
 from shared_core.reliability import is_fault_of_query, is_transient
 
 HANG = 30.0
 PAIR = ModelPool([POOL["a"], POOL["b"]])
+
+
+def busy(retry_after: float) -> Exception:
+    """What a provider says that wants to be asked later."""
+    error = RuntimeError()
+    error.status_code = 503  # type: ignore[attr-defined]
+    error.response = SimpleNamespace(headers={"retry-after": str(retry_after)})  # type: ignore[attr-defined]
+    return error
 
 
 def refused() -> Exception:
@@ -337,6 +348,33 @@ def test_an_open_breaker_spares_the_model_until_it_is_probed(run: Any, provider:
     assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
+@every_form
+def test_once_the_breaker_is_open_the_next_model_is_asked_without_a_pause(
+    run: Any, provider: Any
+) -> None:
+    models = provider(a=[busy(retry_after=0.2)])
+    made = dispatcher(retry=Retry(attempts=9), breaker=BreakerRule(failures=1, cooldown=60))
+    decision = run(made, Query("hi"), models)
+    assert [str(one) for one in decision.failed] == ["a: RuntimeError 503"]
+    assert models.asked == ["a", "b"]
+
+
+@every_form
+def test_where_the_breaker_opens_meanwhile_nobody_is_asked_more_often_than_the_rule_says(
+    run: Any, provider: Any
+) -> None:
+    models = provider(**{name: [ConnectionError()] for name in "abc"})
+    retry = Retry(attempts=3, first=0.001)
+    made = dispatcher(retry=retry, breaker=BreakerRule(failures=2, cooldown=60))
+    with pytest.raises(AllModelsFailed):
+        run(made, Query("hi"), models)
+    assert models.asked == ["a", "a", "b", "b", "c", "c"]
+    with pytest.raises(AllModelsFailed) as raised:
+        run(made, Query("hi", model="a"), models)  # nobody could answer in its place
+    assert models.asked[6:] == ["a"] * 3
+    assert [str(one) for one in raised.value.attempts] == ["a: ConnectionError"] * 3
+
+
 def test_where_all_breakers_are_open_all_are_asked_anyway(provider: Any) -> None:
     down = [ConnectionError(), ConnectionError()]
     models = provider(a=down, b=[ConnectionError(), "ok"], c=[ConnectionError()])
@@ -444,6 +482,117 @@ def test_places_are_shared_by_threads(provider: Any) -> None:
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(lambda _: made.run("hi", call), range(24)))
     assert max(at_work) <= 3
+
+
+PLACED = [{}, {"timeout": 10.0}, {"hedge_after": 10.0}]
+
+
+@pytest.mark.parametrize("limit", PLACED)
+@pytest.mark.parametrize("leave", [Generator.close, list, next])
+def test_a_stream_keeps_its_place_until_it_is_over_or_closed(
+    leave: Any, limit: Any, provider: Any
+) -> None:
+    models, made = provider(a=["half", "ok"]), dispatcher(places=1, **limit)
+    stream = made.stream("hi", models.call, models.stream)
+    next(stream)
+    with ThreadPoolExecutor(1) as thread:
+        waits = thread.submit(run_stream, made, Query("hi", deadline=5.0), models)
+        time.sleep(0.05)
+        assert models.asked == ["a"]
+        models.free.set()
+        leave(stream)
+        del stream
+        assert waits.result().model == "a"
+    assert models.asked == ["a", "a"]
+
+
+@pytest.mark.parametrize("limit", PLACED)
+async def test_a_stream_keeps_its_place_on_a_loop_too(limit: Any) -> None:
+    models, made = Provider(a=["half", "ok"]), dispatcher(places=1, **limit)
+    stream = made.astream("hi", models.acall, models.astream)
+    await anext(stream)
+    waits = asyncio.create_task(made.arun("hi", models.acall))
+    await asyncio.sleep(0.02)
+    assert models.asked == ["a"]
+    await stream.aclose()
+    assert (await waits)[0].model == "a"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_stream_that_its_event_loop_left_behind_keeps_no_place() -> None:
+    models, made = Provider(a=["half", "ok"]), dispatcher(places=1)
+    lost, streams = asyncio.new_event_loop(), []
+
+    async def begin() -> None:
+        streams.append(made.astream("hi", models.acall, models.astream))
+        await anext(streams[0])
+
+    lost.run_until_complete(begin())
+    lost.close()
+    streams.clear()
+    gc.collect()
+    assert run_sync(made, Query("hi", deadline=5.0), models).model == "a"
+    assert models.asked == ["a", "a"]
+
+
+@pytest.mark.parametrize("run", [run_stream, run_astream])
+def test_a_stream_that_was_not_the_first_gives_its_place_back(run: Any, provider: Any) -> None:
+    models, made = provider(), dispatcher(places=1, hedge_after=1e-6)
+    for _ in range(20):
+        run(made, Query("hi"), models)
+    time.sleep(0.05)  # for those that were not the first
+    for name in "abc":
+        assert run(made, Query("hi", model=name, deadline=5.0), models).model == name
+
+
+@pytest.mark.parametrize("ticks", range(8))
+@pytest.mark.parametrize("limit", [{}, {"deadline": 10.0}])
+async def test_who_is_cancelled_just_as_the_place_comes_is_cancelled(
+    limit: Any, ticks: int
+) -> None:
+    made, free = dispatcher(places=1, **limit), asyncio.Event()
+
+    async def call(model: str) -> Answer:
+        await free.wait()
+        await asyncio.sleep(0.01)
+        return Answer(model, "ok")
+
+    first, second = (asyncio.create_task(made.arun("hi", call)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    free.set()
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    await asyncio.wait_for(made.arun("hi", call), 5)  # the place is free
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_who_is_cancelled_just_as_a_piece_comes_is_cancelled(ticks: int) -> None:
+    comes, got = asyncio.Event(), list[str | None]()
+
+    async def stream(model: str) -> AsyncIterator[str]:
+        yield "first"
+        await comes.wait()
+        yield "second"
+        await asyncio.sleep(0.05)
+        yield "third"
+
+    async def read() -> None:
+        async for piece in dispatcher(timeout=10.0).astream("hi", Provider().acall, stream):
+            got.append(piece.piece)
+
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0.01)
+    comes.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert "third" not in got
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async])
@@ -841,6 +990,45 @@ def test_a_stream_that_nobody_reads_to_its_end_is_no_failure(provider: Any) -> N
     assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("limit", [{}, {"timeout": 10.0}])
+async def test_who_is_cancelled_waiting_for_a_piece_says_nothing_of_the_model(limit: Any) -> None:
+    models = Provider(a=[ConnectionError(), "half", ConnectionError()])
+    made = dispatcher(breaker=BreakerRule(failures=2), **limit)
+    await made.arun("hi", models.acall)
+    stream = made.astream("hi", models.acall, models.astream)
+    await anext(stream)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(stream), 0.05)
+    await made.arun("hi", models.acall)
+    assert made.health_of("a").breaker.state == "open"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("run", [run_stream, run_astream])
+@pytest.mark.parametrize(
+    ("before", "state"), [(0.0, "open"), (0.6, "closed")], ids=["most of the time", "hardly any"]
+)
+def test_a_stream_that_hangs_for_most_of_the_time_counts(
+    before: float, state: str, run: Any, provider: Any
+) -> None:
+    models = provider(a=["half"])
+    made = dispatcher(deadline=0.9, breaker=BreakerRule(failures=1, cooldown=60))
+    stream = models.stream
+
+    def late(model: str) -> Iterator[str]:
+        time.sleep(before)
+        return stream(model)
+
+    async def late_too(model: str) -> AsyncIterator[str]:
+        await asyncio.sleep(before)
+        async for piece in Provider.astream(models, model):
+            yield piece
+
+    models.stream, models.astream = late, late_too
+    with pytest.raises(TimedOut):
+        run(made, Query("hi"), models)
+    assert made.health_of("a").breaker.state == state  # type: ignore[union-attr]
+
+
 def test_a_probe_that_streams_keeps_nobody_waiting(provider: Any) -> None:
     models = provider(a=[ConnectionError(), "ok"])
     made = dispatcher(breaker=BreakerRule(failures=1, cooldown=0.01))
@@ -906,6 +1094,19 @@ async def test_a_turn_that_has_to_be_waited_for_counts_for_the_call_only(
     assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("seconds", [1e-9, 0.0, -1.0])
+def test_hardly_any_time_is_not_waited_for_ever(seconds: float) -> None:
+    def wait_often() -> None:
+        for _ in range(20_000):
+            with pytest.raises(Empty):
+                taken(SimpleQueue[None](), seconds)
+
+    waiter = threading.Thread(target=wait_often, daemon=True)
+    waiter.start()
+    waiter.join(HANG)
+    assert not waiter.is_alive()
+
+
 def test_hanging_calls_are_counted_and_bounded() -> None:
     free, workers = threading.Event(), Workers(most_abandoned=2)
     for _ in range(2):
@@ -946,6 +1147,29 @@ def test_a_call_that_hangs_may_have_to_be_paid_and_one_that_was_not_begun_has_no
     with pytest.raises(CostCapReached, match="a: TimedOut; b: cost_cap"):
         run(made, query, models)
     assert run(made, query, models).model == "b"
+
+
+@every_form
+def test_a_call_that_got_no_place_costs_nothing(run: Any, provider: Any) -> None:
+    models = provider(a=["hang"])
+    made = dispatcher(places=1, timeout=0.05, retry=Retry(attempts=2, first=0.001))
+    enough_for_one = POOL["b"].cost(Query("hi").input_tokens, TYPICAL_OUTPUT)
+    place = Place()
+    made.health_of("a").gate.enter(place)  # type: ignore[union-attr]
+    decision = run(made, Query("hi", max_cost=enough_for_one), models)
+    told = [(one.model, one.outcome) for one in decision.attempts]
+    assert told == [("a", "skipped"), ("a", "skipped"), ("b", "answered")]
+    assert models.asked == ["b"]
+
+
+def test_whoever_may_make_no_more_calls_says_nothing_of_the_model(provider: Any) -> None:
+    def ready() -> None:
+        raise ConnectionError
+
+    made = dispatcher(breaker=BreakerRule(failures=1))
+    with pytest.raises(AllModelsFailed):
+        made.run("hi", provider().call, ready=ready)
+    assert {made.health_of(name).breaker.state for name in "abc"} == {"closed"}  # type: ignore[union-attr]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
@@ -1113,6 +1337,22 @@ def test_special_limits_are_for_models_that_are_there() -> None:
     policy = Reliability(special={"a": Limits(), "nosuch": Limits(timeout=1)})
     with pytest.raises(ConfigError, match=r"unknown models \['nosuch'\]; there are a, b, c"):
         Dispatcher(Always(POOL), reliability=policy)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Limits(retry=3), "retry takes a Retry, not 3"),  # type: ignore[arg-type]
+        (lambda: Limits(breaker=5), "breaker takes a BreakerRule or None, not 5"),  # type: ignore[arg-type]
+        (lambda: Retry(on=(ValueError,)), "on takes a Callable, not"),  # type: ignore[arg-type]
+        (lambda: Reliability(limits={"timeout": 3}), "limits takes a Limits, not"),  # type: ignore[arg-type]
+        (lambda: Reliability(special=None), "special takes a Mapping, not None"),  # type: ignore[arg-type]
+        (lambda: Reliability(special={"a": 3}), "special of a takes a Limits, not 3"),  # type: ignore[dict-item]
+    ],
+)
+def test_rules_of_another_kind_are_told_at_once(make: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make()
 
 
 @pytest.mark.parametrize(

@@ -73,13 +73,15 @@ def ridge_dual(
     """Solves (X X' + alpha) dual = targets for all targets (n, t) at once, X (n, width) sparse.
 
     By conjugate gradients; the stronger the penalty, the fewer steps suffice. The weights of the
-    ridge regression are X' dual.
+    ridge regression are X' dual. Rows of which a target is unknown, NaN, do not count for it: their
+    dual is 0.
     """
-    solution, rest = np.zeros_like(targets), targets.copy()
+    known = np.isfinite(targets)
+    solution, rest = np.zeros_like(targets), np.where(known, targets, np.float32(0.0))
     direction, size = rest.copy(), (rest**2).sum(axis=0)
     for _ in range(steps):
         image = times(rows, transposed_times(rows, direction, width))
-        image += alpha * direction
+        image = np.where(known, image + alpha * direction, np.float32(0.0))
         step = size / np.maximum((direction * image).sum(axis=0), 1e-30)
         solution += step * direction
         rest -= step * image

@@ -3,6 +3,10 @@
 Format, a row (of ``.jsonl``, ``.csv`` or ``.parquet``) for each comparison: ``query``, ``model_a``,
 ``model_b`` and ``winner``, one of ``model_a``, ``model_b``, ``tie`` and ``tie (bothbad)`` (Chatbot
 Arena's names). A ``split`` column is kept; a query's comparisons share a side.
+
+A share of points says how good a model is only beside those that it met. Where some met strong
+opponents and others weak ones, ``EloRouter`` allows for that; other routers, and leaderboards, do
+not.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import numpy as np
 from shared_core.checks import is_number
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
-from shared_core.errors import ConfigError
+from shared_core.errors import ConfigError, DataError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -32,6 +32,10 @@ _AT_ONCE: Final = 512
 
 class EloRouter(PredictiveRouter):
     """Bradley-Terry strengths from games weighted by similarity.
+
+    It allows for whom a model played: where models met unlike opponents, as in an arena's
+    preferences, the other routers take a share of points for quality, whoever it was won against.
+    Of logs with one answer for each query nothing can be learned here.
 
     Args:
         pool, policy, encoder, seed: see PredictiveRouter.
@@ -71,8 +75,23 @@ class EloRouter(PredictiveRouter):
         self.means_ = np.nanmean(quality, axis=0)
         self.costs_ = np.nanmean(cost, axis=0)
         self.overall_ = _overall(self.scores_)
+        self._check_compared()
         won = _win_shares(_strengths(self.overall_[None]))[0]
         self.level_, self.slope_ = _line(won, self.means_)
+
+    def _check_compared(self) -> None:
+        """Raise a DataError where some models never played any that lead to the first."""
+        played = self.overall_ + self.overall_.T > 0
+        reached = played[0]
+        for _ in played:
+            reached = played[reached].any(axis=0)
+        if not reached.all():
+            groups = (reached, ~reached)
+            told = (", ".join(np.array(self.pool.names)[group]) for group in groups)
+            raise DataError(
+                f"no row has a score of {' and one of '.join(told)}: EloRouter learns from models "
+                "that answered the same query; KNNRouter and AutoRouter do with one answer each"
+            )
 
     def _predict(self, vectors: Vectors) -> tuple[Matrix, Matrix]:
         quality, placed = np.empty((len(vectors), len(self.means_))), self._placed(vectors)

@@ -61,8 +61,8 @@ class NgramRouter(PredictiveRouter):
 
     def _fit(self, vectors: _Seen, quality: Matrix, cost: Matrix, progress: Progress) -> None:
         progress("weighing n-grams")
-        targets = ridge.filled(quality, cost, self.cost_unit_)
-        self.offset_ = targets.mean(axis=0)
+        targets = ridge.outcomes(quality, cost, self.cost_unit_)
+        self.offset_ = np.nanmean(targets, axis=0)
         blocks = sparse.blocks(vectors.rows)
         share = (targets - self.offset_).astype(np.float32)
         dual = sparse.ridge_dual(blocks, vectors.width, share, self.alpha, _STEPS)

@@ -65,9 +65,9 @@ class RegressionRouter(PredictiveRouter):
         self, features: Vectors, fold: Folds, quality: Matrix, cost: Matrix, progress: Progress
     ) -> None:
         """Learn outcomes (n, m) from features (n, f), with a penalty that is best over folds."""
-        targets = ridge.filled(quality, cost, self.cost_unit_)
+        targets = ridge.outcomes(quality, cost, self.cost_unit_)
         self.alpha_ = self._chosen(features, targets, fold, progress)
-        fitted = ridge.fit(features, targets, self.alpha_)
+        fitted = ridge.fit(features, targets, self.alpha_, len(self.pool))
         self.weights_, self.offset_ = fitted.weights.astype(np.float32), fitted.offset
         self.least_cost_ = np.nanmin(cost, axis=0)
 

@@ -85,7 +85,7 @@ class Trial:
             new.cost_unit_ = self._auto.cost_unit_
             new._learn(reading, *self._outcomes)
             predicted = self._held_out(new, reading)
-        except ConfigError as error:
+        except (ConfigError, DataError) as error:
             note["left_out"] = str(error)
             return
         self.members.append(Member(new, part, *predicted, note))

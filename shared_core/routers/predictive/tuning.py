@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import torch
 
 from shared_core.encoders.base import Vectors
@@ -127,7 +128,7 @@ class _Run:
 
 def _head(design: Vectors, objective: Objective, fold: Any) -> Any:
     """A linear head as ridge regression on the plain transformer's vectors finds it."""
-    targets = objective.targets.double().numpy()
+    targets = np.where(objective.known.numpy() > 0, objective.targets.double().numpy(), np.nan)
     n_targets = targets.shape[1]
     alpha = ridge.choose_alpha(design, targets, n_targets // 2, fold, _ALPHAS)
     fitted = ridge.fit(design, targets, alpha)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared_core import ConfigError, CostQuality, EloRouter, OutcomeTable
+from shared_core import AutoRouter, ConfigError, CostQuality, DataError, EloRouter, OutcomeTable
 from shared_core.routers.predictive.elo import _overall, _strengths, _wins
 
 
@@ -105,3 +105,32 @@ def test_a_single_game_does_not_turn_the_ladder() -> None:
              "cost.b": 1.0} for text, won in zip(texts, is_won, strict=True)]  # fmt: skip
     router = EloRouter(["a", "b"], CostQuality(0.0), sharpness=200.0, form_weight=0.0)
     assert router.fit(OutcomeTable.from_rows(rows)).route(texts[-1]).model == "b"
+
+
+def _logs(asked: list[list[int]]) -> OutcomeTable:
+    """Row by row, those of the models a, b, c and d are known that were asked."""
+    score = np.full((len(asked), 4), np.nan)
+    for row, columns in enumerate(asked):
+        score[row, columns] = np.array([0.9, 0.6, 0.3, 0.1])[columns]
+    queries = tuple(f"question number {number % 7} of {number}" for number in range(len(asked)))
+    return OutcomeTable(tuple("abcd"), queries, {"score": score, "cost": np.ones_like(score)})
+
+
+def test_models_that_nobody_compares_are_an_error() -> None:
+    one_each, two_leagues = (
+        [[i % 4] for i in range(40)],
+        [[[0, 2], [1, 3]][i % 2] for i in range(40)],
+    )
+    with pytest.raises(DataError, match="score of a and one of b, c, d: EloRouter learns"):
+        EloRouter(list("abcd")).fit(_logs(one_each))
+    with pytest.raises(DataError, match="score of a, c and one of b, d"):
+        EloRouter(list("abcd")).fit(_logs(two_leagues))
+    chain = [[[3, 2], [2, 1], [1, 0]][i % 3] for i in range(42)]
+    told = EloRouter(list("abcd"), sharpness=0.0).fit(_logs(chain)).predict(["question"]).quality[0]
+    assert np.argsort(-told).tolist() == [0, 1, 2, 3]
+
+
+def test_in_a_stack_it_is_left_out_of_logs_with_one_answer_each() -> None:
+    auto = AutoRouter(list("abcd"), members=("EloRouter", "LinearRouter"))
+    told = auto.fit(_logs([[i % 4] for i in range(40)])).leaderboard_
+    assert "answered the same query" in told[0]["left_out"]

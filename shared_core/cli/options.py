@@ -64,7 +64,11 @@ SimilarBy = Annotated[
 ]
 Format = Annotated[str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")]
 Score = Annotated[
-    str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
+    str | None,
+    typer.Option(
+        help="Logs and traces: the feedback that says how good it was; needed where there are "
+        "several."
+    ),
 ]
 PoolFile = Annotated[
     Path | None,

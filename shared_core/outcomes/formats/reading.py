@@ -94,12 +94,36 @@ class Tally:
             seen.add((*key, outcome.model))
             rows.setdefault(key, []).append(outcome)
         if not rows:
-            raise DataError(f"{where}: nothing to read as {name}. {self._reasons()}")
+            raise DataError(f"{where}: nothing to read as {name}. {self.explain()}")
         return Reading(_table(list(rows.values())), name, self.records, dict(self.left_out))
 
-    def _reasons(self) -> str:
+    def explain(self) -> str:
+        """How many records there were, and how many were left out why."""
         told = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
         return f"{self.records:,} records; left out: {told or 'none'}"
+
+
+def chosen_score(names: Iterable[str], wanted: str | None, where: str) -> str:
+    """The name of the score that says how good an answer was: the wanted one, or the only one.
+
+    Args:
+        names: of all scores in the file, as often as they occur.
+        wanted: None where nobody said.
+        where: the file's name.
+
+    Raises:
+        DataError: there is none of that name; or there are several, and nobody said which.
+    """
+    there = Counter(names)
+    if wanted in there or (wanted is None and len(there) < 2):
+        return wanted or next(iter(there), "score")
+    told = ", ".join(f"{name!r} ({count:,})" for name, count in there.most_common(20)) or "none"
+    if wanted is not None:
+        raise DataError(f"{where} has no score {wanted!r}; there are {told}")
+    raise DataError(
+        f"{where} has several scores: {told}. Say which one tells how good an answer was: "
+        "score='…' in Python, --score … at the command line"
+    )
 
 
 def number(value: Any, what: str, upper: float = math.inf) -> float:

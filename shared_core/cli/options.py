@@ -111,5 +111,9 @@ AutoWeight = Annotated[
     ),
 ]
 Split = Annotated[
-    str, typer.Option(help="Train on rows whose split column says this; 'all' takes every row.")
+    str,
+    typer.Option(
+        help="Train on rows whose split column says this; 'all' takes every row, and so does "
+        "'train' where there is no such column."
+    ),
 ]

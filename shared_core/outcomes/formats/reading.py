@@ -41,7 +41,8 @@ class Reading:
     def explain(self) -> str:
         """In a sentence: what was read, what was not, and why."""
         told = f"{self.records:,} records of format {self.format}: {len(self.table):,} queries"
-        told += f", {len(self.table.models)} models"
+        n_models = len(self.table.models)
+        told += f", {n_models} model{'' if n_models == 1 else 's'}"
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
         told += f". Left out: {reasons}" if reasons else ", nothing left out"
         return f"{told}. {self.note}" if self.note else told

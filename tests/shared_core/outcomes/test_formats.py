@@ -247,6 +247,21 @@ def test_routerbench_wide(tmp_path: Path) -> None:
     assert found.left_out == {"(of one model) without a score": 1}
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("['What is \\'it\\'?\\nSay.']", "What is 'it'?\nSay."),
+        ("['One.', \"Two's?\"]", "One.\nTwo's?"),
+        ("['not closed", "['not closed"),
+        ("[1, 2] is a list?", "[1, 2] is a list?"),
+    ],
+)
+def test_routerbench_writes_prompts_as_lists(tmp_path: Path, written: str, meant: str) -> None:
+    row = {"prompt": written, "a": 1, "a|total_cost": 0.1, "a|model_response": "['yes']"}
+    table = read_outcomes(lines(tmp_path / "rb.jsonl", [row])).table
+    assert (table.queries, table.answers["a"]) == ((meant,), ("yes",))
+
+
 def test_llmrouterbench_folder_takes_the_latest_run(tmp_path: Path) -> None:
     record = {
         "index": 1,

@@ -177,7 +177,10 @@ def check_models(models: Mapping[str, Any], router: Router) -> None:
         )
     for name, model in models.items():
         if not isinstance(model, Runnable):
-            raise ConfigError(f"{name} is a {type(model).__name__}, no LangChain model or Runnable")
+            hint = f"; init_chat_model({model!r}) makes one" if isinstance(model, str) else ""
+            raise ConfigError(
+                f"{name} is a {type(model).__name__}, no LangChain model or Runnable{hint}"
+            )
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

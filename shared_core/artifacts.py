@@ -127,7 +127,7 @@ def _check_replaceable(place: Path, kind: str) -> None:
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return
     if not (place / f"{kind}.json").is_file():
-        raise ArtifactError(f"it exists and holds no saved {kind}: choose another folder")
+        raise ArtifactError(f"{place} exists and holds no saved {kind}: choose another folder")
     for held in _strangers(place, kind):
         raise ArtifactError(f"{held} is no part of a {kind} saved there: choose another folder")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -243,16 +244,19 @@ class ModelPool(Mapping[str, Candidate]):
 
         Fields that describe but do not route (licence, source …) may stand in the file: only those
         of ``Candidate`` are read from the object form.
+
+        Raises:
+            PoolError: not there, no JSON, no pool, or a field whose name is almost one of those.
         """
         try:
-            read = json.loads(Path(path).read_text(encoding="utf-8"))
+            read = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
             raise PoolError(f"cannot read a pool from {path}: {error}") from error
         if isinstance(read, list):
             return cls(read)
         if not isinstance(read, dict) or not all(isinstance(v, dict) for v in read.values()):
             raise PoolError(f"{path} holds neither a list of candidates nor an object of them")
-        return cls({"name": name, **_known(fields)} for name, fields in read.items())
+        return cls({"name": name, **_known(name, fields)} for name, fields in read.items())
 
 
 def _listed(candidates: Iterable[Any]) -> Iterable[Any]:
@@ -267,8 +271,12 @@ def _listed(candidates: Iterable[Any]) -> Iterable[Any]:
     ]
 
 
-def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key in Candidate.model_fields}
+def _known(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    known = Candidate.model_fields
+    for key in fields.keys() - known:
+        if close := difflib.get_close_matches(key, known, 1, cutoff=0.8):
+            raise PoolError(f"{name} has the field {key!r}: if it is {close[0]}, call it that")
+    return {key: value for key, value in fields.items() if key in known}
 
 
 def _candidate(item: Candidate | str | Mapping[str, Any]) -> Candidate:

@@ -25,6 +25,8 @@ _FEW_TOKENS: Final = 256
 
 def check_abilities(abilities: Iterable[str]) -> frozenset[str]:
     """The abilities as a set; ConfigError names the ones that don't exist."""
+    if isinstance(abilities, str):
+        raise ConfigError(f"abilities are a list of names, not the string {abilities!r}")
     found = frozenset(abilities)
     if unknown := sorted(found - ABILITIES):
         raise ConfigError(f"unknown abilities {unknown}; there are {sorted(ABILITIES)}")

@@ -213,12 +213,22 @@ def test_help_teaches() -> None:
     assert "llmrouter demo" in llmrouter("--help").stdout
     for command in ("train", "evaluate", "route"):
         assert "Example:" in llmrouter(command, "--help").stdout
+    assert "columns query, score.MODEL" in llmrouter("--help").stdout  # no line cut in two
 
 
 def test_the_demonstration(tmp_path: Path) -> None:
     done = llmrouter("demo", "--out", tmp_path / "out", "--questions", "2")
     assert done.returncode == 0, done.stderr
-    for told in ("langchain", "llamaindex", "recorded", "saved", "95 % interval", "of it kept"):
+    for told in (
+        "langchain",
+        "llamaindex",
+        "recorded",
+        "saved",
+        "95 % interval",
+        "of it kept",
+        "Verdict:",
+        "Verdict:",
+    ):
         assert told in done.stdout
     assert (tmp_path / "out" / "cost-quality.png").exists()
     assert (tmp_path / "out" / "router" / "router.json").exists()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from shared_core import KNNRouter, Query, Router, judge, match_best_single, small_models
+from shared_core import KNNRouter, Query, Router, judge, match_best_single, small_models, verdict
 
 
 def main() -> None:
@@ -26,7 +26,8 @@ def main() -> None:
     evaluation = judge({"knn": router}, train, test, pool=pool)
     best, knn = evaluation.lines["best_single"], evaluation.routers["knn"]
     print(f"{best.model}: quality {best.quality:.3f} at {best.cost:.2e} USD")
-    print(f"router: quality {knn.quality:.3f} at {knn.cost:.2e} USD; worth it: {knn.beats_zero}")
+    print(f"router: quality {knn.quality:.3f} at {knn.cost:.2e} USD")
+    print(f"worth it? {verdict(evaluation, knn)}")
 
     with tempfile.TemporaryDirectory() as folder:
         router.save(Path(folder) / "my-router")  # JSON and arrays, no pickle

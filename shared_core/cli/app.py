@@ -39,10 +39,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="""Send each query to the model that is worth it.
 
-    Start with [bold]llmrouter demo[/]. With outcomes of your own (a row for each query; columns
-    [bold]query[/], [bold]score.MODEL[/] from 0 to 1 and [bold]cost.MODEL[/] in USD), see whether
-    routing pays with [bold]llmrouter evaluate[/], then [bold]llmrouter train[/] a router and hand
-    its folder to ChatLLMRouter (LangChain) or RouterLLM (LlamaIndex).""",
+    Start with [bold]llmrouter demo[/]. With outcomes of your own (a row for each query;
+    columns [bold]query[/], [bold]score.MODEL[/] from 0 to 1 and [bold]cost.MODEL[/] in USD), see
+    whether routing pays with [bold]llmrouter evaluate[/], then [bold]llmrouter train[/] a router
+    and hand its folder to ChatLLMRouter (LangChain) or RouterLLM (LlamaIndex).""",
 )
 
 Data = Annotated[

@@ -57,9 +57,10 @@ def evaluate(
 ) -> None:
     """Fit routers and judge them on held-out rows, beside the lines that matter.
 
-    Fits on the rows with split 'train' and judges on those with split 'test'; without that column,
-    70 % of the texts are drawn for training. Rows that cannot be read are counted and shown.
-    With --json, many files give {"evaluations": […]}, one gives its object.
+    Fits on the rows with split 'train' and judges on those with split 'test';
+    without that column, 70 % of the texts are drawn for training. Rows that
+    cannot be read are counted and shown. With --json, many files give
+    {"evaluations": […]}, one gives its object.
 
     [bold]The whole picture, to look at and to send on[/]
       llmrouter evaluate outcomes.parquet --routers knn --report out/
@@ -104,9 +105,10 @@ def compare(
 ) -> None:
     """Fail where a later run is worse than an earlier one, for your CI.
 
-    Exits with status 3 when a figure of a router got worse by more than the margin, or is there no
-    more. Costs and latencies are compared as shares of the earlier value, CPT in percent points,
-    everything else as it is. Runs that were judged on other rows differ by chance, too: it says so.
+    Exits with status 3 when a figure of a router got worse by more than the
+    margin, or is there no more. Costs and latencies are compared as shares of
+    the earlier value, CPT in percent points, everything else as it is. Runs that
+    were judged on other rows differ by chance, too: it says so.
 
     Example: [bold]llmrouter compare main/report.json out/ --margin 0.01[/]
     """

@@ -49,7 +49,11 @@ Folder = Annotated[
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Of learning, in a report.")]
 Skip = Annotated[
-    str, typer.Option(help=f"Left out of a report, comma-separated: {', '.join(PARTS)}.")
+    str,
+    typer.Option(
+        help=f"Left out of a report, comma-separated: {', '.join(PARTS)}. The last takes longest: "
+        "it learns anew without each of up to 12 domains."
+    ),
 ]
 Domain = Annotated[str, typer.Option(help="Column that names the domain.")]
 Examples = Annotated[
@@ -64,7 +68,11 @@ SimilarBy = Annotated[
 ]
 Format = Annotated[str, typer.Option(help=f"Of the files: auto, {', '.join(FORMATS)}.")]
 Score = Annotated[
-    str | None, typer.Option(help="Logs and traces: the feedback that says how good it was.")
+    str | None,
+    typer.Option(
+        help="Logs and traces: the feedback that says how good it was; needed where there are "
+        "several."
+    ),
 ]
 PoolFile = Annotated[
     Path | None,
@@ -107,5 +115,9 @@ AutoWeight = Annotated[
     ),
 ]
 Split = Annotated[
-    str, typer.Option(help="Train on rows whose split column says this; 'all' takes every row.")
+    str,
+    typer.Option(
+        help="Train on rows whose split column says this; 'all' takes every row, and so does "
+        "'train' where there is no such column."
+    ),
 ]

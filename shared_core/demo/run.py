@@ -21,6 +21,7 @@ from shared_core.errors import MissingExtra
 from shared_core.evaluation.evaluate import Evaluation, judge
 from shared_core.evaluation.knobs.calibrate import match_best_single
 from shared_core.evaluation.plots import save_cost_quality
+from shared_core.evaluation.verdict import verdict
 from shared_core.outcomes.shipped import small_models
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.pool import ModelPool
@@ -180,17 +181,14 @@ def _account(console: Console, trained: Trained, out: Path) -> None:
 
 
 def account(evaluation: Evaluation) -> str:
-    """Savings and quality kept, in plain words; says so when routing gains nothing."""
+    """Savings and quality kept, in plain words, and what surely holds of them."""
     line, best = evaluation.routers["knn"], evaluation.lines["best_single"]
     assert line.cost is not None and best.cost and line.quality is not None and best.quality  # noqa: S101, PT018
     saved, kept = 1 - line.cost / best.cost, line.quality / best.quality
     low, high = line.interval["quality"]
-    told = (
+    return (
         f"On {evaluation.n_test} held-out questions the router costs {line.cost * 1e3:.4f} USD per "
         f"1,000 questions, {best.model} alone {best.cost * 1e3:.4f}: {saved:.0%} saved.\n"
         f"Mean quality {line.quality:.3f} (95 % interval {low:.3f} to {high:.3f}) against "
-        f"{best.quality:.3f}: {kept:.1%} of it kept."
+        f"{best.quality:.3f}: {kept:.1%} of it kept.\nVerdict: {verdict(evaluation, line)}."
     )
-    if line.beats_zero:
-        return told
-    return f"{told}\nThat is not measurably better than mixing models at random: don't route here."

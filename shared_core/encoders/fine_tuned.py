@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
@@ -78,7 +79,10 @@ class FineTunedEncoder(Encoder):
             )
             text = tokenizer.backend_tokenizer.to_str()
         except (OSError, ValueError, AttributeError) as error:
-            raise ConfigError(f"cannot load the model {model!r}: {error}") from error
+            told: object = error
+            if local_files_only and not Path(model).exists():
+                told = "no folder, nor in the Hugging Face hub's cache; the hub was not asked"
+            raise ConfigError(f"cannot load the model {model!r}: {told}") from error
         window = getattr(network.config, "max_position_embeddings", None) or max_tokens
         longest = min(max_tokens, int(tokenizer.model_max_length), window)
         return cls(_architecture(network.config), text, flat(network), pooling, longest)

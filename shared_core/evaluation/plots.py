@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from shared_core.errors import ConfigError
 from shared_core.evaluation.lines import Evaluation, Line
@@ -25,6 +26,8 @@ _MARKS: Final = ("o", "^", "D", "v", "P", "X")
 _DASHES: Final = ("-", "--", "-.", ":")
 _GREY: Final = "#6b6b6b"
 _FEW_MODELS: Final = 12
+_LONGEST_NAME: Final = 28
+"""Characters of a model's name; of a longer one, beginning and end."""
 _WIDE_RANGE: Final = 30
 """Costs that differ by more than this factor need a logarithmic axis."""
 
@@ -123,12 +126,18 @@ def _draw_singles(axes: Any, evaluation: Evaluation) -> None:
         axes.plot([_milli(line.cost)], [line.quality], "s", color="#333333", markersize=5)
         if len(evaluation.singles) <= _FEW_MODELS or line.model in _named(evaluation):
             where = (_milli(line.cost), line.quality)
-            axes.annotate(name, where, (6, -10), textcoords="offset points", fontsize=8)
+            axes.annotate(_short(name), where, (6, -10), textcoords="offset points", fontsize=8)
     oracle = evaluation.lines["oracle"]
     place = [_milli(oracle.cost)], [oracle.quality]
     axes.plot(
         *place, "*", color="#E69F00", markeredgecolor="#333333", markersize=14, label="oracle"
     )
+
+
+def _short(name: str) -> str:
+    """The name, its middle left out where it is long: names of one family differ at their ends."""
+    half = (_LONGEST_NAME - 1) // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def _named(evaluation: Evaluation) -> set[str | None]:
@@ -207,7 +216,8 @@ def _traffic(axes: Any, evaluation: Evaluation) -> None:
         places = [i + row * height for i in range(len(used))]
         axes.barh(places, [100 * line.traffic.get(m, 0.0) for m in used], height, color=colour,
                   label=name)  # fmt: skip
-    axes.set_yticks([i + 0.4 - height / 2 for i in range(len(used))], used, fontsize=8)
+    axes.set_yticks([i + 0.4 - height / 2 for i in range(len(used))],
+                    [_short(model) for model in used], fontsize=8)  # fmt: skip
     axes.invert_yaxis()
     axes.set_xlabel("share of the queries, %")
     axes.legend(frameon=False)
@@ -220,7 +230,9 @@ def _latency(axes: Any, latency: Mapping[str, Sequence[float]]) -> None:
         if name.startswith("router "):
             colour, mark, _ = next(styles)
         axes.plot([seconds], [quality], mark, color=colour, markersize=8)
-        axes.annotate(name, (seconds, quality), (6, -10), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            _short(name), (seconds, quality), (6, -10), textcoords="offset points", fontsize=8
+        )
     axes.set_xlabel("mean seconds to the answer")
     axes.set_ylabel("mean quality")
     axes.margins(x=0.2)
@@ -236,6 +248,9 @@ def _budget(axes: Any, study: Study) -> None:
     zero = study.evaluation.lines["zero"].aiq_range or 0.0
     axes.axhline(zero, linestyle="--", color="#999999", label="mixing single models")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("training queries")
     axes.set_ylabel("AIQ (band: seeds)")
     axes.legend(frameon=False)
@@ -253,7 +268,7 @@ def _domains(axes: Any, domains: Sequence[Mapping[str, Any]]) -> None:
             axes.plot([low, high], [y, y], color=colour, linewidth=1.5)
             axes.plot([gain], [y], mark, color=colour, label=None if place else name)
     axes.axvline(0, color="#999999", linestyle="--")
-    names = [f"{domain['domain']} ({domain['n_test']:,})" for domain in shown]
+    names = [f"{_short(domain['domain'])} ({domain['n_test']:,})" for domain in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("quality over the best single model, 95 % interval")

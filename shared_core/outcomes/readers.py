@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,18 +18,42 @@ from shared_core.errors import DataError
 
 Columns = Mapping[str, Sequence[Any]]
 
+MEASURES: Final = (
+    "score",
+    "cost",
+    "in_tokens",
+    "out_tokens",
+    "cached_tokens",
+    "latency",
+    "logprob",
+    "entropy",
+)
+"""Columns ``measure.model`` that are numbers per query and model."""
+
 _TRUTHS: Final = {"true": 1.0, "false": 0.0}  # as spreadsheets and data frames write them
 _UNKNOWN: Final = frozenset({"", "-", "n/a", "na", "nan", "none", "null"})
+_DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 def read_columns(path: Path) -> Columns:
     """The file's columns, by what its name ends in."""
-    if not path.is_file():
-        raise DataError(f"no file {path}")
+    check_file(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{path} ends in none of {', '.join(_READERS)}")
     return reader(path)
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        DataError: there is nothing, or a folder.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give the file of outcomes in it")
+    if not path.is_file():
+        raise DataError(f"no file {path}")
 
 
 def is_unknown(cell: Any) -> bool:
@@ -79,8 +104,46 @@ def opened(path: Path) -> Iterator[TextIO]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             yield lines
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} cannot be read as UTF-8 text: {error}. Save it as UTF-8, which spreadsheets "
+            "call 'CSV UTF-8'"
+        ) from error
+
+
+@contextlib.contextmanager
+def opened_csv(path: Path) -> Iterator[tuple[Sequence[str], Iterator[dict[str, Any]]]]:
+    """The names in the first line, and the rows below it.
+
+    Commas, semicolons or tabs separate, whatever makes most names of the first line. Where it is
+    no comma, numbers may have one for a point, as spreadsheets of many countries write them.
+
+    Raises:
+        DataError: not readable, or two columns of one name.
+    """
+    csv.field_size_limit(sys.maxsize)
+    with opened(path) as lines:
+        first = lines.readline()
+        lines.seek(0)
+        separator = max(",;\t", key=lambda mark: len(next(csv.reader([first], delimiter=mark), ())))
+        reader = csv.DictReader(lines, strict=True, delimiter=separator)
+        try:
+            names = reader.fieldnames or ()
+            check_names(names, path)
+            yield names, reader if separator == "," else map(_with_points, reader)
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num} is no CSV: {error}") from error
+
+
+def _with_points(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with decimal points in its measures."""
+    for name, cell in row.items():
+        is_measure = name and name.partition(".")[0] in MEASURES
+        if is_measure and isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell):
+            row[name] = cell.replace(",", ".")
+    return row
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -94,14 +157,8 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
 
 
 def _read_csv(path: Path) -> Columns:
-    csv.field_size_limit(sys.maxsize)
-    with opened(path) as lines:
-        reader = csv.DictReader(lines, strict=True)
-        try:
-            names, rows = reader.fieldnames or (), list(reader)
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num} is no CSV: {error}") from error
-    check_names(names, path)
+    with opened_csv(path) as (names, found):
+        rows = list(found)
     if any(None in row for row in rows):
         raise DataError(f"{path} has rows with more fields than its first line names")
     return {name: [row[name] for row in rows] for name in names}

@@ -12,21 +12,10 @@ from numpy.typing import NDArray
 
 from shared_core.errors import DataError
 from shared_core.outcomes import readers
+from shared_core.outcomes.readers import MEASURES
 from shared_core.pool import Candidate, ModelPool
 
 Matrix = NDArray[np.float64]
-
-MEASURES = (
-    "score",
-    "cost",
-    "in_tokens",
-    "out_tokens",
-    "cached_tokens",
-    "latency",
-    "logprob",
-    "entropy",
-)
-"""Columns ``measure.model`` that are numbers per query and model."""
 
 SIGNED = ("logprob",)
 """Measures that may lie below 0."""

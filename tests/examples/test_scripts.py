@@ -26,7 +26,8 @@ def run(folder: str, capsys: pytest.CaptureFixture[str], *arguments: str) -> str
 
 def test_train_and_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
     told = run("train_and_evaluate", capsys)
-    assert "worth it: True" in told
+    assert "worth it? better than mixing models" in told
+    assert "not surely cheaper than qwen-coder-1.5b" in told  # as `llmrouter evaluate` says it
     assert "What is 7 + 5? ->" in told
 
 

@@ -454,7 +454,7 @@ def test_a_dry_run_of_a_router_that_must_ask_says_so() -> None:
         ({"polcy": 1}, "no option polcy"),
         ({"max_retries": 1, "reliability": Reliability(deadline=1)}, "give either reliability"),
         ({"models": {"a": FakeProvider(name_of_model="a")}}, "give one model for each name"),
-        ({"models": {"a": "gpt", "b": "gpt"}}, "no LangChain model"),
+        ({"models": {"a": "gpt", "b": "gpt"}}, r"no LangChain model .*init_chat_model\('gpt'\)"),
     ],
 )
 def test_wrong_arguments_are_told_plainly(options: dict[str, Any], told: str) -> None:

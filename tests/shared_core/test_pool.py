@@ -213,6 +213,19 @@ def test_broken_files_are_told(content: bytes, tmp_path: Path) -> None:
         ModelPool.from_json(path)
 
 
+def test_a_misspelt_field_of_a_file_is_no_description(tmp_path: Path) -> None:
+    path = tmp_path / "pool.json"
+    path.write_text('{"a": {"inputprice": 1}}', encoding="utf-8")
+    with pytest.raises(PoolError, match="a has the field 'inputprice': if it is input_price"):
+        ModelPool.from_json(path)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "pool.json"
+    path.write_text('{"a": {"input_price": 1}}', encoding="utf-8-sig")
+    assert ModelPool.from_json(path)["a"].input_price == 1
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(PoolError, match=r"cannot read a pool from .*nowhere\.json"):
         ModelPool.from_json(tmp_path / "nowhere.json")
@@ -223,3 +236,5 @@ def test_the_abilities_there_are_come_from_one_place() -> None:
         Query("hi", needs=frozenset({"flying"}))
     with pytest.raises(PoolError, match="unknown abilities"):
         ModelPool([{"name": "a", "abilities": ["flying"]}])
+    with pytest.raises(PoolError, match="a list of names, not the string 'tools'"):
+        ModelPool([{"name": "a", "abilities": "tools"}])

@@ -14,7 +14,10 @@ from shared_core.evaluation.metrics.cost_metrics import points
 def pareto_front(cost: ArrayLike, quality: ArrayLike) -> NDArray[np.bool]:
     """(k,) whether no other point is at least as good and as cheap, and better in one of the two.
 
-    Equal points are all on the front or all off it.
+    Equal points are all on the front or all off it. Errors as for ``pareto_dist``.
+
+    Args:
+        cost, quality: the points' mean costs (k,) and mean qualities (k,).
     """
     costs, qualities = points(cost, quality)
     order = np.lexsort((-qualities, costs))
@@ -40,6 +43,9 @@ def pareto_dist(
     Args:
         cost, quality: the router's points (k,).
         front_cost, front_quality: points of all compared routers; those off the front are ignored.
+
+    Raises:
+        DataError: no points, other than as many costs as qualities, or a number that is not finite.
     """
     costs, qualities = points(cost, quality)
     all_costs, all_qualities = points(front_cost, front_quality)
@@ -53,7 +59,10 @@ def pareto_dist(
 def pareto_ratio(
     cost: ArrayLike, quality: ArrayLike, front_cost: ArrayLike, front_quality: ArrayLike
 ) -> float:
-    """Share of a router's points that no point of the others dominates; arguments as above."""
+    """Share of a router's points that no point of the others dominates.
+
+    Arguments and errors as for ``pareto_dist``.
+    """
     costs, qualities = points(cost, quality)
     others = points(front_cost, front_quality)
     x, y = np.concatenate([costs, others[0]]), np.concatenate([qualities, others[1]])

@@ -19,9 +19,11 @@ function el(tag, attributes = {}, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
-const number = (value, digits = 4) => value === null || value === undefined ? "–" : value.toFixed(digits);
-const percent = (value, digits = 1) => value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
-const short = (name, most = 22) => name.length > most ? `${name.slice(0, most - 1)}…` : name;
+const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "");
+const number = (value, digits = 4) => value === null || value === undefined ? "–" : fixed(value, digits);
+const percent = (value, digits = 1) => value === null || value === undefined ? "–" : `${fixed(100 * value, digits)} %`;
+// Names of one family differ at their ends.
+const short = (name, most = 22) => name.length > most ? `${name.slice(0, Math.ceil((most - 1) / 2))}…${name.slice(-Math.floor((most - 1) / 2))}` : name;
 function usd(value) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "$0";
@@ -37,6 +39,17 @@ function ticks(low, high, most) {
   const found = [];
   for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) found.push(t);
   return found;
+}
+// As few digits as say what the marks are: 0.25 is no 0.3.
+function digitsOf(marks, least) {
+  const near = 1e-4 * Math.abs(marks.length > 1 ? marks[1] - marks[0] : marks[0] ?? 1);
+  for (let d = least; d < 8; d += 1) if (marks.every((t) => Math.abs(t - Number(t.toFixed(d))) <= near)) return d;
+  return null;
+}
+const plain = (least) => (value, marks) => fixed(value, digitsOf(marks, least) ?? 8);
+function usdMark(value, marks) {
+  const digits = digitsOf(marks, 0);
+  return digits === null || value === 0 ? usd(value) : `$${value.toFixed(digits)}`;
 }
 function logTicks(low, high) {
   const found = [];
@@ -54,7 +67,7 @@ function padded(values, share) {
 function plane(holder, options) {
   const width = Math.max(280, holder.clientWidth || 600);
   const height = options.height || Math.min(440, Math.max(270, width * 0.56));
-  const box = { left: 54, right: options.right || 14, top: 12, bottom: 44 };
+  const box = { left: 60, right: options.right || 14, top: 12, bottom: 44 };
   const [x0, x1] = options.x, [y0, y1] = options.y;
   const inner = { width: width - box.left - box.right, height: height - box.top - box.bottom };
   const along = options.log ? (v) => Math.log(v / x0) / Math.log(x1 / x0) : (v) => (v - x0) / (x1 - x0);
@@ -72,11 +85,12 @@ function drawAxes(chart, { x, y, log, xName, yName, xFormat, yFormat }) {
   const xs = log ? logTicks(...x) : ticks(...x, width < 480 ? 4 : 7);
   for (const t of xs) {
     svg.append(el("line", { class: "gridline", x1: chart.x(t), x2: chart.x(t), y1: box.top, y2: height - box.bottom }));
-    svg.append(el("text", { class: "tick", x: chart.x(t), y: height - box.bottom + 16, "text-anchor": "middle" }, xFormat(t)));
+    svg.append(el("text", { class: "tick", x: chart.x(t), y: height - box.bottom + 16, "text-anchor": "middle" }, xFormat(t, xs)));
   }
-  for (const t of ticks(...y, 6)) {
+  const ys = ticks(...y, 6);
+  for (const t of ys) {
     svg.append(el("line", { class: "gridline", x1: box.left, x2: width - box.right, y1: chart.y(t), y2: chart.y(t) }));
-    svg.append(el("text", { class: "tick", x: box.left - 7, y: chart.y(t) + 4, "text-anchor": "end" }, yFormat(t)));
+    svg.append(el("text", { class: "tick", x: box.left - 7, y: chart.y(t) + 4, "text-anchor": "end" }, yFormat(t, ys)));
   }
   svg.append(el("text", { class: "tick", x: box.left + chart.inner.width / 2, y: height - 6, "text-anchor": "middle" }, xName));
   svg.append(el("text", { class: "tick", x: 12, y: box.top + chart.inner.height / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${box.top + chart.inner.height / 2})` }, yName));
@@ -185,7 +199,7 @@ function drawCostQuality(table, holder, detail) {
   const costs = [...singles.map(([, l]) => l.cost), oracle.cost, ...lines.map((n) => table.routers[n].cost), ...curves.flat().map((p) => p[0])].map(perThousand);
   const qualities = [...singles.map(([, l]) => l.quality), shown("oracle") ? oracle.quality : null, ...curves.flat().map((p) => p[1]), ...lines.flatMap((n) => table.routers[n].interval?.quality ?? [])].filter((v) => v !== null);
   const x = log ? [Math.min(...costs.filter((c) => c > 0)) / 1.25, Math.max(...costs) * 1.25] : [Math.max(0, padded(costs, 0.05)[0]), padded(costs, 0.05)[1]];
-  const chart = plane(holder, { x, y: padded(qualities, 0.06), log, label: "Quality over cost", xName: "USD per 1,000 queries", yName: "mean quality", xFormat: usd, yFormat: (v) => v.toFixed(2) });
+  const chart = plane(holder, { x, y: padded(qualities, 0.06), log, label: "Quality over cost", xName: "USD per 1,000 queries", yName: "mean quality", xFormat: usdMark, yFormat: plain(2) });
   const told = (name, cost, quality) => detail.replaceChildren(...explained(table, name, cost, quality));
   if (shown("mixing models")) path(chart, dense(held(table.curves.zero.hull, x)).map(([c, q]) => [perThousand(c), q]), "var(--zero)", { "stroke-dasharray": "6 5" });
   for (const name of lines) drawRouter(chart, table, name, told);
@@ -271,7 +285,7 @@ function showCalibration(table, name) {
   const holder = el("div", { id: "calibration" }), detail = el("div", { class: "detail quiet" }, "Click a point for its bin.");
   made.append(holder, detail);
   const draw = () => {
-    const chart = plane(holder, { x: [0, 1], y: [0, 1], height: 300, label: "Actual over predicted quality", xName: "predicted quality", yName: "actual quality", xFormat: (v) => v.toFixed(1), yFormat: (v) => v.toFixed(1) });
+    const chart = plane(holder, { x: [0, 1], y: [0, 1], height: 300, label: "Actual over predicted quality", xName: "predicted quality", yName: "actual quality", xFormat: plain(1), yFormat: plain(1) });
     path(chart, [[0, 0], [1, 1]], "var(--zero)", { "stroke-dasharray": "6 5" });
     path(chart, bins.predicted.map((p, i) => [Math.min(1, Math.max(0, p)), bins.actual[i]]), colourOf(table, name), { opacity: 0.5 });
     const most = Math.max(...bins.count);
@@ -289,7 +303,7 @@ function showCalls(table) {
   made.append(holder, keys(Object.keys(calls).map((name) => [name, calledColour(table, name)])));
   const draw = () => {
     const all = Object.values(calls).flat();
-    const chart = plane(holder, { x: [0, 1], y: padded(all.map((p) => p[1]), 0.05), height: 300, label: "Quality over share of strong calls", xName: "calls to the strong model", yName: "mean quality", xFormat: (v) => `${Math.round(100 * v)} %`, yFormat: (v) => v.toFixed(2) });
+    const chart = plane(holder, { x: [0, 1], y: padded(all.map((p) => p[1]), 0.05), height: 300, label: "Quality over share of strong calls", xName: "calls to the strong model", yName: "mean quality", xFormat: (v) => `${Math.round(100 * v)} %`, yFormat: plain(2) });
     const first = Object.values(calls)[0];
     path(chart, [first[0], first[first.length - 1]], "var(--zero)", { "stroke-dasharray": "6 5" });
     for (const [name, points] of Object.entries(calls)) path(chart, points, calledColour(table, name));
@@ -309,7 +323,7 @@ function showBudget(table) {
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const draw = () => {
     const sizes = budget.flatMap(([, steps]) => steps.map(([n]) => n)), zero = table.lines.zero.aiq_range;
-    const chart = plane(holder, { x: [Math.min(...sizes) / 1.2, Math.max(...sizes) * 1.2], y: padded([zero, ...budget.flatMap(([, steps]) => steps.flatMap(([, each]) => each))], 0.1), log: true, height: 300, label: "AIQ over training queries", xName: "training queries", yName: "AIQ", xFormat: (v) => v.toLocaleString("en"), yFormat: (v) => v.toFixed(3) });
+    const chart = plane(holder, { x: [Math.min(...sizes) / 1.2, Math.max(...sizes) * 1.2], y: padded([zero, ...budget.flatMap(([, steps]) => steps.flatMap(([, each]) => each))], 0.1), log: true, height: 300, label: "AIQ over training queries", xName: "training queries", yName: "AIQ", xFormat: (v) => v.toLocaleString("en"), yFormat: plain(3) });
     path(chart, [[Math.min(...sizes) / 1.2, zero], [Math.max(...sizes) * 1.2, zero]], "var(--zero)", { "stroke-dasharray": "6 5" });
     for (const [name, steps] of budget) {
       path(chart, steps.map(([n, each]) => [n, mean(each)]), colourOf(table, name));
@@ -330,7 +344,8 @@ function showDomains(table, name) {
     const room = 150, width = Math.max(280, holder.clientWidth), row = 26, height = shown.length * row + 40;
     const x = (v) => room + ((width - room - 14) * (v - low)) / (high - low);
     const svg = el("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Gain by domain" });
-    for (const t of ticks(low, high, 4)) svg.append(el("line", { class: "gridline", x1: x(t), x2: x(t), y1: 4, y2: height - 34 }), el("text", { class: "tick", x: x(t), y: height - 18, "text-anchor": "middle" }, t.toFixed(2)));
+    const xs = ticks(low, high, 4);
+    for (const t of xs) svg.append(el("line", { class: "gridline", x1: x(t), x2: x(t), y1: 4, y2: height - 34 }), el("text", { class: "tick", x: x(t), y: height - 18, "text-anchor": "middle" }, plain(2)(t, xs)));
     svg.append(el("line", { x1: x(0), x2: x(0), y1: 4, y2: height - 34, stroke: "var(--zero)", "stroke-dasharray": "6 5" }));
     shown.forEach((d, i) => {
       const y = i * row + 17, one = d.routers[name], gain = one.quality - d.best_single.quality;
@@ -359,7 +374,7 @@ function showLatency(table) {
   const holder = el("div", { id: "latency" });
   made.append(holder);
   const draw = () => {
-    const chart = plane(holder, { x: [0, Math.max(...latency.map(([, p]) => p[0])) * 1.25], y: padded(latency.map(([, p]) => p[1]), 0.12), height: 300, label: "Quality over latency", xName: "seconds", yName: "mean quality", xFormat: (v) => v.toFixed(1), yFormat: (v) => v.toFixed(2) });
+    const chart = plane(holder, { x: [0, Math.max(...latency.map(([, p]) => p[0])) * 1.25], y: padded(latency.map(([, p]) => p[1]), 0.12), height: 300, label: "Quality over latency", xName: "seconds", yName: "mean quality", xFormat: plain(1), yFormat: plain(2) });
     for (const [name, [x, y]] of latency) {
       const router = name.startsWith("router ") ? name.slice(7) : null, left = chart.x(x) > chart.width * 0.6;
       mark(chart, x, y, { shape: router ? shapeOf(table, router) : "square", colour: router ? colourOf(table, router) : "var(--single)", name });
@@ -390,7 +405,7 @@ function show() {
   document.getElementById("main").replaceChildren();
   document.getElementById("title").textContent = named(table.data);
   document.title = `Routing report: ${named(table.data)}`;
-  document.getElementById("subtitle").textContent = `${Object.keys(table.singles).length} models, ${table.n_test.toLocaleString("en")} held-out queries · ${table.split ?? ""}`;
+  document.getElementById("subtitle").textContent = `${Object.keys(table.singles).length} ${Object.keys(table.singles).length === 1 ? "model" : "models"}, ${table.n_test.toLocaleString("en")} held-out queries · ${table.split ?? ""}`;
   document.getElementById("made").textContent = `Made by ${report.made_by}, ${report.date}. Prompts shown under “Decisions” stay in this file; nothing is loaded from anywhere.`;
   document.getElementById("tables").replaceChildren(...(report.tables.length > 1 ? report.tables.map((t, i) => el("button", { type: "button", "aria-pressed": String(i === state.table), onclick: () => { state.table = i; state.log = null; show(); } }, named(t.data))) : []));
   showVerdicts(table);

@@ -41,9 +41,11 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
     """Read a file (or LLMRouterBench's folder) of outcomes; what cannot be used is counted.
 
     Args:
-        path: .csv, .json, .jsonl or .parquet. Pickles are refused.
+        path: .csv (separated by commas, semicolons or tabs; UTF-8), .json, .jsonl or .parquet.
+            Pickles are refused.
         format: one of ``FORMATS``, or ``auto`` to tell by the first records.
-        score: for traces and logs, the feedback or field that says how good an answer was.
+        score: for traces and logs, the feedback or field that says how good an answer was; needed
+            where there are several.
 
     Raises:
         DataError: not there, of no known format, or with nothing to use in it.
@@ -59,21 +61,25 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
     tally = Tally()
     found = records(where, tally)
     if not found:
-        raise DataError(f"{where} holds no records; left out: {dict(tally.left_out)}")
+        raise DataError(f"{where} holds no records that can be read. {tally.explain()}")
     known = _formats(score)
     name = next((n for n, (fits, _) in known.items() if fits(found)), None)
     if name in (None, "routellm") and format == "auto" and table.lacks_query(found):
         raise DataError(
             f"{where} has columns score.<model>, but no column query, as our format takes; it has "
-            f"{', '.join(map(str, found[0]))}"
+            f"{_names(found[0])}"
         )
     name = name if format == "auto" else format
     if name is None:
         raise DataError(
             f"{where} is of no format we know ({', '.join(FORMATS)}); its first record has "
-            f"{', '.join(map(str, found[0]))}"
+            f"{_names(found[0])}. A table of outcomes has columns query and score.<model>"
         )
     return known[name][1](where, found, tally)
+
+
+def _names(record: Record) -> str:
+    return ", ".join(repr(name) if str(name) != str(name).strip() else str(name) for name in record)
 
 
 def _formats(score: str | None) -> dict[str, tuple[Fits, Read]]:

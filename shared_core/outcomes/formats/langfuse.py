@@ -19,6 +19,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    chosen_score,
     measures,
     score_of,
     text,
@@ -36,10 +37,9 @@ def fits(found: Sequence[Record]) -> bool:
 
 
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
-    """``score`` names the score that says how good an answer was; the most frequent if None."""
+    """``score`` names the score that says how good an answer was; None takes the only one."""
     known = _scores(found)
-    names = [name for values in known.values() for name in values]
-    key = score or max(dict.fromkeys(names), key=names.count, default="score")
+    key = chosen_score((name for values in known.values() for name in values), score, str(path))
     return tally.reading(_outcomes(found, tally, known, key), "langfuse", str(path))
 
 

@@ -19,6 +19,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    chosen_score,
     measures,
     score_of,
     text,
@@ -31,14 +32,10 @@ def fits(found: Sequence[Record]) -> bool:
 
 
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
-    """``score`` names the feedback that says how good an answer was; the most frequent if None."""
-    key = score or _usual_feedback(found)
+    """``score`` names the feedback that says how good an answer was; None takes the only one."""
+    names = (key for row in found for key in _nested(row.get("feedback_stats")))
+    key = chosen_score(names, score, str(path))
     return tally.reading(_outcomes(found, tally, key), "langsmith", str(path))
-
-
-def _usual_feedback(found: Sequence[Record]) -> str:
-    keys = [key for row in found for key in _nested(row.get("feedback_stats"))]
-    return max(dict.fromkeys(keys), key=keys.count, default="score")
 
 
 def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:

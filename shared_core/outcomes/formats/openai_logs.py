@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from shared_core.errors import DataError
 from shared_core.outcomes.formats import messages
 from shared_core.outcomes.formats.reading import (
     Broken,
@@ -34,7 +35,18 @@ def fits(found: Sequence[Record]) -> bool:
 
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
     """``score`` names the field that says how good an answer was, ``score`` if None."""
-    return tally.reading(_outcomes(found, tally, score or "score"), "openai", str(path))
+    key = score or "score"
+    if not any(key in row or key in _mapping(row.get("metadata")) for row in found):
+        fields = dict.fromkeys(name for row in found for name in (*row, *_metadata_names(row)))
+        raise DataError(
+            f"{path}: no record has the field {key!r}; there are {', '.join(fields)}. Say which "
+            "one tells how good an answer was: score='…' in Python, --score … at the command line"
+        )
+    return tally.reading(_outcomes(found, tally, key), "openai", str(path))
+
+
+def _metadata_names(row: Record) -> Iterator[str]:
+    return (f"{name} (of metadata)" for name in _mapping(row.get("metadata")))
 
 
 def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:

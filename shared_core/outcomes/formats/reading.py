@@ -45,7 +45,8 @@ class Reading:
     def explain(self) -> str:
         """In a sentence: what was read, what was not, and why."""
         told = f"{self.records:,} records of format {self.format}: {len(self.table):,} queries"
-        told += f", {len(self.table.models)} models"
+        n_models = len(self.table.models)
+        told += f", {n_models} model{'' if n_models == 1 else 's'}"
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
         told += f". Left out: {reasons}" if reasons else ", nothing left out"
         return f"{told}. {self.note}" if self.note else told
@@ -92,7 +93,7 @@ class Tally:
                 f"{where}: {error}. Rescale the scores of all records to 0..1, where 1 is the best"
             ) from error
         if not rows:
-            raise DataError(f"{where}: nothing to read as {name}. {self._reasons()}")
+            raise DataError(f"{where}: nothing to read as {name}. {self.explain()}")
         return Reading(_table(rows), name, self.records, dict(self.left_out))
 
     def _rows(self, outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
@@ -111,9 +112,33 @@ class Tally:
             rows.setdefault(key, []).append(outcome)
         return list(rows.values())
 
-    def _reasons(self) -> str:
+    def explain(self) -> str:
+        """How many records there were, and how many were left out why."""
         told = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
         return f"{self.records:,} records; left out: {told or 'none'}"
+
+
+def chosen_score(names: Iterable[str], wanted: str | None, where: str) -> str:
+    """The name of the score that says how good an answer was: the wanted one, or the only one.
+
+    Args:
+        names: of all scores in the file, as often as they occur.
+        wanted: None where nobody said.
+        where: the file's name.
+
+    Raises:
+        DataError: there is none of that name; or there are several, and nobody said which.
+    """
+    there = Counter(names)
+    if wanted in there or (wanted is None and len(there) < 2):
+        return wanted or next(iter(there), "score")
+    told = ", ".join(f"{name!r} ({count:,})" for name, count in there.most_common(20)) or "none"
+    if wanted is not None:
+        raise DataError(f"{where} has no score {wanted!r}; there are {told}")
+    raise DataError(
+        f"{where} has several scores: {told}. Say which one tells how good an answer was: "
+        "score='…' in Python, --score … at the command line"
+    )
 
 
 def number(value: Any, what: str) -> float:

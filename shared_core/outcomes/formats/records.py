@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +29,7 @@ def records(path: Path, tally: Tally) -> list[dict[str, Any]]:
             f"{path} is a pickle, and reading one runs whatever code is in it. Where you trust it, "
             "save it as parquet or CSV first, with pandas: read_pickle(...).to_parquet(...)"
         )
-    if not path.is_file():
-        raise DataError(f"no file {path}")
+    readers.check_file(path)
     reader = _READERS.get(suffix)
     if reader is None:
         raise DataError(f"{path} ends in none of {', '.join(_READERS)}")
@@ -78,19 +75,13 @@ def _listed(read: Any) -> list[Any]:
 
 
 def _csv(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:
-    csv.field_size_limit(sys.maxsize)
-    with readers.opened(path) as lines:
-        reader = csv.DictReader(lines, strict=True)
-        try:
-            readers.check_names(reader.fieldnames or (), path)
-            for row in reader:
-                if None in row:
-                    tally.records += 1
-                    tally.left_out["with more fields than the first line names"] += 1
-                else:
-                    yield row
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num} is no CSV: {error}") from error
+    with readers.opened_csv(path) as (_, rows):
+        for row in rows:
+            if None in row:
+                tally.records += 1
+                tally.left_out["with more fields than the first line names"] += 1
+            else:
+                yield row
 
 
 def _parquet(path: Path, tally: Tally) -> Iterator[dict[str, Any]]:

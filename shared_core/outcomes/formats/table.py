@@ -9,7 +9,8 @@ from typing import Any
 from shared_core.errors import DataError
 from shared_core.outcomes import readers
 from shared_core.outcomes.formats.reading import Broken, Reading, Record, Tally, number
-from shared_core.outcomes.table import MEASURES, SIGNED, OutcomeTable
+from shared_core.outcomes.readers import MEASURES
+from shared_core.outcomes.table import SIGNED, OutcomeTable
 
 
 def fits(found: Sequence[Record]) -> bool:
@@ -50,7 +51,7 @@ def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
     _check_scores(path, found)
     kept = list(_sound(found, tally))
     if not kept:
-        raise DataError(f"{path}: no row can be used. {dict(tally.left_out)}")
+        raise DataError(f"{path}: no row can be used. {tally.explain()}{_first_wrong(found[0])}")
     table = OutcomeTable.from_rows(kept, where=str(path))
     return Reading(table, "table", tally.records, dict(tally.left_out))
 
@@ -91,6 +92,16 @@ def _sound(found: Sequence[Record], tally: Tally) -> Iterator[Record]:
             tally.left_out[str(reason)] += 1
         else:
             yield row
+
+
+def _first_wrong(row: Record) -> str:
+    """The cell that is why this row is left out, where it is a number that is none."""
+    for name, value in row.items():
+        try:
+            _check(name, value)
+        except Broken:
+            return f". In the first, {name} is {value!r}"
+    return ""
 
 
 def _check(name: str, value: Any) -> None:

@@ -37,7 +37,7 @@ def learnable(outcomes: OutcomeTable, pool: ModelPool) -> OutcomeTable:
         silent = [
             name for name, any_known in zip(table.models, known, strict=True) if not any_known
         ]
-        raise DataError(f"every score of {', '.join(silent)} is unknown: nothing to learn from")
+        raise DataError(f"every score of {', '.join(silent)} is unknown: leave its columns out")
     return in_its_own_order(with_costs(table))
 
 

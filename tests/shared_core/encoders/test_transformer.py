@@ -101,8 +101,12 @@ def test_other_weights_at_the_same_place_are_refused(folder: Path, tmp_path: Pat
 
 
 def test_a_model_that_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
+    from shared_core import TransformerEncoder
+
     with pytest.raises(ConfigError, match="cannot load the model"):
         made(tmp_path / "nowhere")(["hi"])
+    with pytest.raises(ConfigError, match=r"no folder, .* the hub was not asked"):
+        TransformerEncoder("no-such-model", local_files_only=True)(["hi"])
 
 
 def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

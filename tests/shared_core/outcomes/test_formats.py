@@ -277,6 +277,21 @@ def test_routerbench_wide(tmp_path: Path) -> None:
     assert found.left_out == {"(of one model) without a score": 1}
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("['What is \\'it\\'?\\nSay.']", "What is 'it'?\nSay."),
+        ("['One.', \"Two's?\"]", "One.\nTwo's?"),
+        ("['not closed", "['not closed"),
+        ("[1, 2] is a list?", "[1, 2] is a list?"),
+    ],
+)
+def test_routerbench_writes_prompts_as_lists(tmp_path: Path, written: str, meant: str) -> None:
+    row = {"prompt": written, "a": 1, "a|total_cost": 0.1, "a|model_response": "['yes']"}
+    table = read_outcomes(lines(tmp_path / "rb.jsonl", [row])).table
+    assert (table.queries, table.answers["a"]) == ((meant,), ("yes",))
+
+
 def test_llmrouterbench_folder_takes_the_latest_run(tmp_path: Path) -> None:
     record = {
         "index": 1,
@@ -373,7 +388,12 @@ def test_langsmith_runs(tmp_path: Path) -> None:
     }
     text["end_time"] = "2025-01-01T01:00:03+01:00"  # beside a time that says no zone
     rows = [run, text, {**run, "run_type": "chain"}, {**run, "error": "boom"}, {**run, "extra": {}}]
-    found = read_outcomes(lines(tmp_path / "runs.jsonl", rows))
+    path = lines(tmp_path / "runs.jsonl", rows)
+    with pytest.raises(DataError, match=r"several scores: 'correct' \(5\), 'style' \(4\)"):
+        read_outcomes(path)
+    with pytest.raises(DataError, match=r"no score 'nice'; there are 'correct' \(5\)"):
+        read_outcomes(path, score="nice")
+    found = read_outcomes(path, score="correct")
     assert found.format == "langsmith"
     assert (score(found, "hi", "gpt-x"), score(found, "again", "gpt-x")) == (1, 0)
     assert found.table.measures["latency"][:, 0].tolist() == [2, 3]
@@ -429,6 +449,15 @@ def test_langfuse_observations(tmp_path: Path, snake: bool) -> None:
     }
 
 
+def test_which_of_several_langfuse_scores_counts_has_to_be_said(tmp_path: Path) -> None:
+    observation = {"id": "o", "type": "GENERATION", "traceId": "t", "model": "m", "input": "hi"}
+    scores = [{"name": "toxicity", "value": 0.1}, {"name": "helpful", "value": 1}]
+    path = lines(tmp_path / "observations.jsonl", [{**observation, "scores": scores}])
+    with pytest.raises(DataError, match=r"several scores: 'toxicity' \(1\), 'helpful' \(1\)"):
+        read_outcomes(path)
+    assert score(read_outcomes(path, score="helpful"), "hi", "m") == 1
+
+
 def test_langfuse_traces_with_observations_inside(tmp_path: Path) -> None:
     inside = {"id": "o", "type": "GENERATION", "model": "m", "input": "hi", "output": "yo"}
     trace = {
@@ -476,6 +505,10 @@ def test_openai_logs(tmp_path: Path) -> None:
     assert (score(found, "hi", "m"), score(found, "two", "n")) == (1, 0.5)
     assert found.table.measures["out_tokens"][0, 0] == 1
     assert found.left_out == {"without a score": 1, "that ended in an error": 1}
+    with pytest.raises(
+        DataError, match=r"no record has the field 'rating'; there are .*score \(of m"
+    ):
+        read_outcomes(tmp_path / "log.jsonl", score="rating")
 
 
 def test_pickles_are_refused_unread(tmp_path: Path) -> None:
@@ -497,7 +530,8 @@ def test_pickles_are_refused_unread(tmp_path: Path) -> None:
         ("x.json", "{", "is no JSON"),
         ("x.txt", "a", "ends in none of"),
         ("x.jsonl", '{"run_type": "chain"}', "1 that are no model calls"),
-        ("x.csv", "query,score.m\na,good", "no row can be used"),
+        ("x.csv", "query,score.m\na,70%", r"no row can be used.* score\.m is '70%'"),
+        ("x.csv", " query , score.m \na,1", r"first record has ' query ', ' score\.m '"),
     ],
 )
 def test_errors_say_what_is_wrong(tmp_path: Path, name: str, content: str, told: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ GOOD = b'{"query": "x", "score.a": 1}\n'
         ("t.csv", b"query,score.a\nx,good\n", r"column score\.a of .* no number"),
         ("t.csv", b"query,score.a,score.a\nx,1,0\n", r"several columns named score\.a"),
         ("t.csv", b"query,score.a,out_tokens.a\nx,1,-5\n", r"out_tokens\.a lies outside 0\.\.inf"),
-        ("t.csv", b"query;score.a\nx;1\n", r"it has query;score\.a"),
+        ("t.csv", b"query;score.a\nx;1.000,5\n", r"column score\.a of .* no number"),
+        ("t.csv", b'query,score.a\nx,"0,5"\n', r"column score\.a of .* no number"),
         ("t.parquet", b"", r"t\.parquet cannot be read as parquet"),
         ("t.parquet", b"PAR1 and then something else", r"t\.parquet cannot be read as parquet"),
         ("t.txt", GOOD, r"t\.txt ends in none of \.parquet, \.csv, \.jsonl"),
@@ -98,10 +100,30 @@ def test_broken_files_are_told(name: str, content: bytes, told: str, tmp_path: P
         OutcomeTable.read(tmp_path / name)
 
 
-def test_no_file_and_a_folder_are_told(tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere.csv", tmp_path):
-        with pytest.raises(DataError, match="no file"):
-            OutcomeTable.read(path)
+@pytest.mark.parametrize("read", [OutcomeTable.read, read_outcomes])
+def test_no_file_and_a_folder_are_told(read: Callable[[Path], Any], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="no file"):
+        read(tmp_path / "nowhere.csv")
+    with pytest.raises(DataError, match="folder is a folder"):
+        read(tmp_path / "folder")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_of_a_country_with_decimal_commas(separator: str, tmp_path: Path) -> None:
+    rows = [
+        "query,split,score.a,cost.a",
+        '"10,5 or 7; which?",train,"0,5","1,25e-06"',
+        "b,test,1,0",
+    ]
+    cells = list(csv.reader(rows))
+    path = tmp_path / "pasta de trabalho.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as lines:
+        csv.writer(lines, delimiter=separator).writerows(cells)
+    for table in (OutcomeTable.read(path), read_outcomes(path).table):
+        assert table.queries == ("10,5 or 7; which?", "b")
+        assert table.score.tolist() == [[0.5], [1.0]]
+        assert table.cost.tolist() == [[1.25e-06], [0.0]]
 
 
 def test_a_truncated_parquet_file_is_told(tmp_path: Path) -> None:

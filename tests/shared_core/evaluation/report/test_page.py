@@ -125,6 +125,25 @@ def test_it_reads_well_at_its_width(opened: Opened) -> None:
 
 
 @pytest.mark.slow
+def test_names_of_rows_are_no_column_of_letters(opened: Opened) -> None:
+    cells = "[...document.querySelectorAll('td:first-child')]"
+    assert min(opened.page.evaluate(f"{cells}.map(c => c.clientWidth)")) >= 100
+
+
+@pytest.mark.slow
+def test_marks_and_names_are_told_as_they_are(opened: Opened) -> None:
+    js = opened.page.evaluate
+    assert js("[0, 0.25, 0.5].map((v, _, all) => plain(1)(v, all))") == ["0.00", "0.25", "0.50"]
+    assert js("[0, 0.2, 0.4].map((v, _, all) => plain(1)(v, all))") == ["0.0", "0.2", "0.4"]
+    assert js("[0.01, 0.1, 1].map((v, _, all) => usdMark(v, all))") == ["$0.01", "$0.10", "$1.00"]
+    assert js("[1e-9, 2e-9].map((v, _, all) => usdMark(v, all))") == ["$1.00e-9", "$2.00e-9"]
+    assert js("percent(-1e-9)") == "0.0 %"
+    assert js("percent(-0.019)") == "-1.9 %"
+    ends = js("short('accounts/fireworks/models/llama-v3p1-70b-instruct', 21)")
+    assert ends == "accounts/f…b-instruct"
+
+
+@pytest.mark.slow
 def test_two_models_have_their_own_chart(opened: Opened) -> None:
     page = opened.page
     assert page.locator("#calls").count() == 0

@@ -48,14 +48,15 @@ def tuned(epochs: int = 1, seed: int = 0, rate: float = 2e-3, told: Any = None) 
     from shared_core import FineTunedEncoder
     from shared_core.encoders.shape import shape
     from shared_core.routers.predictive.objective import Objective
+    from shared_core.routers.predictive.reading import Reading
     from shared_core.routers.predictive.tuning import Tuning
 
     table = outcomes()
     plain = FineTunedEncoder.of(tiny_models.folder("tiny-bert"))
     design = np.hstack([plain(table.queries), shape(table.queries)])
     objective = Objective.of(table.score, table.cost, 1.0, None)
-    tuning = Tuning(epochs, rate, 16, seed)
-    return [plain, tuning(plain, table.queries, design, objective, told or (lambda _: None))]
+    tuning, seen = Tuning(epochs, rate, 16, seed), Reading(table.queries, plain)
+    return [plain, tuning(plain, seen, design, objective, told or (lambda _: None))]
 
 
 def test_fine_tuning_changes_the_weights_but_the_embeddings() -> None:

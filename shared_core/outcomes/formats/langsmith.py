@@ -6,9 +6,9 @@ exports keep nested fields as JSON text.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    mapping,
     measures,
     number,
     text,
@@ -33,20 +34,12 @@ def fits(found: Sequence[Record]) -> bool:
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
     """``score`` names the feedback that says how good an answer was; the most frequent if None."""
     key = score or _usual_feedback(found)
-    return tally.reading(_outcomes(found, tally, key), "langsmith", str(path))
+    return tally.reading(tally.used(found, partial(_outcome, key=key)), "langsmith", str(path))
 
 
 def _usual_feedback(found: Sequence[Record]) -> str:
-    keys = [key for row in found for key in _nested(row.get("feedback_stats"))]
+    keys = [key for row in found for key in mapping(row.get("feedback_stats"))]
     return max(dict.fromkeys(keys), key=keys.count, default="score")
-
-
-def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:
-    for row in found:
-        try:
-            yield _outcome(row, key)
-        except Broken as reason:
-            tally.left_out[str(reason)] += 1
 
 
 def _outcome(row: Record, key: str) -> Outcome:
@@ -54,13 +47,13 @@ def _outcome(row: Record, key: str) -> Outcome:
         raise Broken("that are no model calls")
     if row.get("error"):
         raise Broken("that ended in an error")
-    feedback = _nested(_nested(row.get("feedback_stats")).get(key))
-    extra = _nested(row.get("extra"))
+    feedback = mapping(mapping(row.get("feedback_stats")).get(key))
+    extra = mapping(row.get("extra"))
     return Outcome(
-        messages.asked(_nested(row.get("inputs"))),
+        messages.asked(mapping(row.get("inputs"))),
         text(_model(extra), "a model's name"),
         number(feedback.get("avg"), f"the feedback {key!r}", upper=1.0),
-        messages.answered(_nested(row.get("outputs"))),
+        messages.answered(mapping(row.get("outputs"))),
         measures(
             cost=row.get("total_cost"),
             in_tokens=row.get("prompt_tokens"),
@@ -72,17 +65,8 @@ def _outcome(row: Record, key: str) -> Outcome:
 
 
 def _model(extra: Mapping[str, Any]) -> Any:
-    metadata, given = _nested(extra.get("metadata")), _nested(extra.get("invocation_params"))
+    metadata, given = mapping(extra.get("metadata")), mapping(extra.get("invocation_params"))
     return metadata.get("ls_model_name") or given.get("model") or given.get("model_name")
-
-
-def _nested(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
 
 
 def _seconds(start: Any, end: Any) -> float | None:

@@ -8,7 +8,8 @@ and false), there or under ``metadata``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    mapping,
     measures,
     number,
     text,
@@ -34,22 +36,15 @@ def fits(found: Sequence[Record]) -> bool:
 
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
     """``score`` names the field that says how good an answer was, ``score`` if None."""
-    return tally.reading(_outcomes(found, tally, score or "score"), "openai", str(path))
-
-
-def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:
-    for row in found:
-        try:
-            yield _outcome(row, key)
-        except Broken as reason:
-            tally.left_out[str(reason)] += 1
+    outcome = partial(_outcome, key=score or "score")
+    return tally.reading(tally.used(found, outcome), "openai", str(path))
 
 
 def _outcome(row: Record, key: str) -> Outcome:
     request, response = _request(row), _response(row)
     if row.get("error") or response.get("error"):
         raise Broken("that ended in an error")
-    usage, metadata = _mapping(response.get("usage")), _mapping(row.get("metadata"))
+    usage, metadata = mapping(response.get("usage")), mapping(row.get("metadata"))
     model = request.get("model") or response.get("model")
     return Outcome(
         messages.asked(request.get("messages")),
@@ -67,13 +62,9 @@ def _outcome(row: Record, key: str) -> Outcome:
 
 
 def _request(row: Record) -> Mapping[str, Any]:
-    return _mapping(row.get("request")) or _mapping(row.get("body")) or row
+    return mapping(row.get("request")) or mapping(row.get("body")) or row
 
 
 def _response(row: Record) -> Mapping[str, Any]:
-    found = _mapping(row.get("response")) or row
-    return _mapping(found.get("body")) or found
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    found = mapping(row.get("response")) or row
+    return mapping(found.get("body")) or found

@@ -18,6 +18,7 @@ from shared_core.outcomes.formats.reading import (
     measures,
     number,
     text,
+    text_or_none,
 )
 
 _COST = "|total_cost"
@@ -45,5 +46,5 @@ def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
             except Broken as reason:
                 tally.left_out[f"(of one model) {reason}"] += 1
             else:
-                answer = row.get(f"{model}|model_response")
+                answer = text_or_none(row.get(f"{model}|model_response"))
                 yield Outcome(query, model, score, answer, spent, columns)

@@ -53,6 +53,11 @@ class Scorer:
         return [{}]
 
 
+def rivals(answer: Answer, others: Iterable[Answer]) -> list[Answer]:
+    """The other answers that there are."""
+    return [other for other in others if other is not answer and not other.failed]
+
+
 def ask(models: Sequence[str], prompt: str) -> Generator[Ask, list[Answer], list[Answer]]:
     """The answers to a prompt, of those who gave one."""
     answers = yield Ask(tuple(models), prompt)

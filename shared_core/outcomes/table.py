@@ -161,9 +161,8 @@ class OutcomeTable:
         if any(values is None for values in tokens) or candidate.cost(0, 0) is None:
             return np.full(len(self), np.nan)
         read, written = (values[:, column] for values in tokens if values is not None)
-        told = self.measures.get("cached_tokens", np.zeros_like(self.score))[:, column]
-        cached = np.minimum(np.nan_to_num(told), read)
-        sizes = zip(read, written, cached, strict=True)
+        cached = self.measures.get("cached_tokens", np.zeros_like(self.score))[:, column]
+        sizes = zip(read, written, np.nan_to_num(cached), strict=True)
         return np.array([candidate.cost(*size) for size in sizes], float)
 
     @classmethod

@@ -550,3 +550,11 @@ def test_who_won_is_one_or_nobody(tmp_path: Path) -> None:
 def test_an_answer_that_is_no_text_is_none(row: Any, answer: Any, tmp_path: Path) -> None:
     told = {name: answer if value is ... else value for name, value in row.items()}
     assert read_outcomes(lines(tmp_path / "t.jsonl", [told])).table.answers == {}
+
+
+@pytest.mark.parametrize("name", ["records", "runs", "observations", "traces", "data", "rows"])
+def test_records_may_stand_in_an_object(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    row = {"query": "q", "model_name": "m", "performance": 1}
+    path.write_text(json.dumps({"version": 2, name: [row, row | {"query": "r"}]}), "utf-8")
+    assert read_outcomes(path).table.queries == ("q", "r")

@@ -176,3 +176,10 @@ def test_five_thousand_models_are_no_burden() -> None:
 
 def test_the_texts_stay_out_of_the_answers_repr() -> None:
     assert "'z'" not in repr(table())
+
+
+def test_logarithms_of_chances_lie_below_0() -> None:
+    made = table(**{"logprob.a": [-0.5, None, 0], "entropy.a": [0.5, None, 0]})
+    np.testing.assert_array_equal(made.measures["logprob"][:, 0], [-0.5, np.nan, 0])
+    with pytest.raises(DataError, match=r"entropy\.a lies outside 0\.\.inf in row 0"):
+        table(**{"entropy.a": [-0.5, 0, 0]})

@@ -58,7 +58,7 @@ class Bench:
         self.best = int(np.argmax(_known_means(train.score, -np.inf)))
         self.train_cost = _known_means(train.cost, self.mean_cost)
         self.cheapest = int(np.argmin(self.train_cost))
-        self.resamples = Resamples(len(test), seed, n_resamples, test.queries)
+        self.resamples = Resamples(len(test), seed, n_resamples, test.origins)
 
     def judged(self, router: Judgeable) -> Judged:
         """What ``router`` does on the test rows."""

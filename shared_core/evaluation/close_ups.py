@@ -103,7 +103,7 @@ def _domain(trial: Trial, name: str, rows: Choices) -> dict[str, Any]:
     bench = trial.bench
     score, cost = bench.test.score[rows], bench.test.cost[rows]
     single = score[:, bench.best]
-    resamples = Resamples(len(rows), texts=[bench.test.queries[i] for i in rows])
+    resamples = Resamples(len(rows), texts=[bench.test.origins[i] for i in rows])
     lines: dict[str, Any] = {}
     for router, found in trial.found.items():
         chosen = found.chosen[rows]

@@ -182,8 +182,8 @@ def _notes(
     notes = []
     if left_out := len(asked) - len(whole):
         notes.append(f"{left_out:,} test rows left out: a score or a cost is unknown")
-    known = set(train.queries)
-    if seen := sum(text in known for text in whole.queries):
+    known = set(train.origins)
+    if seen := sum(text in known for text in whole.origins):
         notes.append(f"{seen:,} test rows have the text of a training row: routers have seen them")
     if not asked.has_costs:
         notes.append(NO_COSTS)

@@ -82,8 +82,8 @@ class Gained:
 
     def __init__(self, test: OutcomeTable, sweep: Sweep, best: int, seed: int = 0) -> None:
         self._test, self._sweep, self._best = test, sweep, best
-        n_folds = min(N_FOLDS, len(set(test.queries)))
-        self._fold = folds(test.queries, n_folds, seed) if n_folds > 1 else np.zeros(len(test), int)
+        n_folds = min(N_FOLDS, len(set(test.origins)))
+        self._fold = folds(test.origins, n_folds, seed) if n_folds > 1 else np.zeros(len(test), int)
         single = test.cost.mean(axis=0)
         self._unit = best if single[best] else int(single.argmax())
         self._usual = float(single[self._unit]) or 1.0

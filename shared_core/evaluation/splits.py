@@ -23,7 +23,7 @@ def train_and_test(table: OutcomeTable, seed: int = 0) -> tuple[OutcomeTable, Ou
     """
     if "split" in table.columns:
         return table.split("train"), table.split("test"), "the table's column 'split'"
-    in_train = np.array([_share(text, seed) < TRAIN_SHARE for text in table.queries])
+    in_train = np.array([_share(text, seed) < TRAIN_SHARE for text in table.origins])
     if in_train.all() or not in_train.any():
         raise DataError(f"{len(table)} queries are too few to learn from some and judge on others")
     how = f"no column 'split': {TRAIN_SHARE:.0%} of the query texts drawn for training, seed {seed}"

@@ -1,8 +1,8 @@
 """More training queries out of the ones there are. Only training rows are ever added to.
 
-A copy inherits its original's outcomes and, in the column ``augmented_from``, its place; where a
-table has a ``split``, rows of any other side than ``train`` are left as they are, and nothing is
-made of them.
+A copy inherits its original's outcomes and, in the column ``augmented_from``, bears its text; where
+a table has a ``split``, rows of any other side than ``train`` are left as they are, and nothing is
+made of them. Whatever splits rows further, as cross-validation does, keeps both on one side.
 
 On two real sets (`benchmarks/augmentation.py`) nothing here clearly helped nearest neighbours or
 ridge regression, and the error of both grew a little: measure before you augment.
@@ -74,7 +74,9 @@ def augment(
             origin.append(row)
             texts.append(changed)
     whole = outcomes.rows([*range(len(outcomes)), *origin])
-    marks = (*[None] * len(outcomes), *origin)
+    origins = outcomes.origins
+    before = outcomes.columns.get("augmented_from", (None,) * len(outcomes))
+    marks = (*before, *(origins[row] for row in origin))
     return replace(
         whole,
         queries=(*outcomes.queries, *texts),

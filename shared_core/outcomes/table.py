@@ -104,6 +104,17 @@ class OutcomeTable:
         labels = self.columns.get("dataset")
         return None if labels is None else tuple(map(str, labels))
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What each row asks: its text, or that which it was made from (``augmented_from``).
+
+        Rows of the same origin say the same thing again: what is learned from some of them is not
+        judged on others.
+        """
+        made = self.columns.get("augmented_from", (None,) * len(self))
+        pairs = zip(self.queries, made, strict=True)
+        return tuple(of if isinstance(of, str) and of else text for text, of in pairs)
+
     def rows(self, chosen: Sequence[int] | NDArray[Any] | np.bool) -> OutcomeTable:
         """The chosen rows: indices, or a mask of n booleans."""
         is_mask = np.asarray(chosen).dtype == bool

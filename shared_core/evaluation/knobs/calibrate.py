@@ -96,7 +96,7 @@ def _check_known(known: NDArray[np.bool], models: Sequence[str]) -> None:
 
 def _chances(table: OutcomeTable, known: NDArray[np.bool], seed: int) -> Matrix:
     encoder = LexicalEncoder(seed=seed).fit(table.queries)
-    fold = folds(table.queries, N_FOLDS, seed)
+    fold = folds(table.origins, N_FOLDS, seed)
     return chances(Reading(table.queries, encoder, table.domains), known, fold)
 
 
@@ -115,12 +115,12 @@ def out_of_fold(
         DataError: too few different queries with every outcome known.
     """
     report = progress or (lambda _: None)
-    if (n_texts := len(set(outcomes.queries))) < N_FOLDS:
+    if (n_texts := len(set(outcomes.origins))) < N_FOLDS:
         raise DataError(
             f"cross-validation takes {N_FOLDS} different queries with a known outcome; there "
             f"are {n_texts}: give more rows, or a cost weight (--cost-weight)"
         )
-    fold = folds(outcomes.queries, N_FOLDS, seed)
+    fold = folds(outcomes.origins, N_FOLDS, seed)
     quality, cost = np.empty_like(outcomes.score), np.empty_like(outcomes.score)
     unit = 1.0
     for held_out in range(N_FOLDS):

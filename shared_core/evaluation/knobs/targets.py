@@ -150,7 +150,7 @@ def keep(router: PredictiveRouter, calibration: OutcomeTable, target: Target) ->
         raise ConfigError("strong_share: no model is dearer than the others; give costs or prices")
     predicted = router.predict(table.queries)
     against = Against.of(router, table)
-    return kept(predicted, table.score, table.cost, target, against, table.queries)
+    return kept(predicted, table.score, table.cost, target, against, table.origins)
 
 
 def kept(

@@ -21,8 +21,8 @@ from shared_core.outcomes.formats.reading import (
     Tally,
     mapping,
     measures,
-    number,
     parsed,
+    score_of,
     text,
 )
 
@@ -87,7 +87,7 @@ def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
     return Outcome(
         messages.asked(row.get("input")),
         text(_any(row, "model", "provided_model_name", "providedModelName"), "a model's name"),
-        number(values.get(key), f"the score {key!r}", upper=1.0),
+        score_of(values.get(key), f"the score {key!r}"),
         messages.answered(row.get("output")),
         measures(
             cost=parts.get("total") if price is None else price,

@@ -21,7 +21,7 @@ from shared_core.outcomes.formats.reading import (
     Tally,
     mapping,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -52,7 +52,7 @@ def _outcome(row: Record, key: str) -> Outcome:
     return Outcome(
         messages.asked(mapping(row.get("inputs"))),
         text(_model(extra), "a model's name"),
-        number(feedback.get("avg"), f"the feedback {key!r}", upper=1.0),
+        score_of(feedback.get("avg"), f"the feedback {key!r}"),
         messages.answered(mapping(row.get("outputs"))),
         measures(
             cost=row.get("total_cost"),

@@ -15,7 +15,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     measures,
-    number,
+    score_of,
     text,
     text_or_none,
 )
@@ -35,7 +35,7 @@ def _outcome(row: Record) -> Outcome:
     return Outcome(
         text(row.get("query"), "a query"),
         text(row.get("model_name"), "a model's name"),
-        number(row.get("performance"), "a performance", upper=1.0),
+        score_of(row.get("performance"), "a performance"),
         text_or_none(row.get("response")),
         measures(
             cost=row.get("cost"),

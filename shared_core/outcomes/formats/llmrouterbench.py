@@ -22,7 +22,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Tally,
     measures,
-    number,
+    score_of,
     text,
     text_or_none,
 )
@@ -96,7 +96,7 @@ def _outcome(run: Run, record: Any) -> Outcome:
     return Outcome(
         text(record.get("origin_query") or record.get("prompt"), "a query"),
         str(run["model_name"]),
-        number(record.get("score"), "a score", upper=1.0),
+        score_of(record.get("score"), "a score"),
         text_or_none(record.get("raw_output") or record.get("prediction")),
         measures(
             cost=record.get("cost"),

@@ -22,7 +22,7 @@ from shared_core.outcomes.formats.reading import (
     Tally,
     mapping,
     measures,
-    number,
+    score_of,
     text,
 )
 
@@ -49,7 +49,7 @@ def _outcome(row: Record, key: str) -> Outcome:
     return Outcome(
         messages.asked(request.get("messages")),
         text(model, "a model's name"),
-        number(row.get(key, metadata.get(key)), f"a {key}", upper=1.0),
+        score_of(row.get(key, metadata.get(key)), f"a {key}"),
         messages.answered(response.get("choices")),
         measures(
             cost=row.get("cost", metadata.get("cost")),

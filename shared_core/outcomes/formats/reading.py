@@ -21,6 +21,10 @@ class Broken(Exception):
     """A record that cannot be used; the message is the reason it is counted under."""
 
 
+class OffScale(Exception):
+    """A score outside 0..1; the message names it. To leave it out would select by outcome."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """Outcomes that were read.
@@ -88,8 +92,20 @@ class Tally:
         """The table of the outcomes, a row for each query in order of appearance.
 
         Raises:
-            DataError: none could be used; the message counts why.
+            DataError: none could be used, and the message counts why; or a score is off the scale.
         """
+        try:
+            rows = self._rows(outcomes)
+        except OffScale as error:
+            raise DataError(
+                f"{where}: {error}. Rescale the scores of all records to 0..1, where 1 is the best"
+            ) from error
+        if not rows:
+            raise DataError(f"{where}: nothing to read as {name}. {self._reasons()}")
+        return Reading(_table(rows), name, self.records, dict(self.left_out))
+
+    def _rows(self, outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+        """The outcomes of each query."""
         rows: dict[tuple[Any, ...], list[Outcome]] = {}
         seen: set[tuple[Any, ...]] = set()
         for outcome in outcomes:
@@ -102,21 +118,39 @@ class Tally:
                 continue
             seen.add((*key, outcome.model))
             rows.setdefault(key, []).append(outcome)
-        if not rows:
-            raise DataError(f"{where}: nothing to read as {name}. {self._reasons()}")
-        return Reading(_table(list(rows.values())), name, self.records, dict(self.left_out))
+        return list(rows.values())
 
     def _reasons(self) -> str:
         told = "; ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
         return f"{self.records:,} records; left out: {told or 'none'}"
 
 
-def number(value: Any, what: str, upper: float = math.inf) -> float:
-    """A number from 0 to ``upper``; booleans count as 0 and 1.
+def number(value: Any, what: str) -> float:
+    """A finite number from 0 up; booleans count as 0 and 1.
 
     Raises:
         Broken: there is none, or it is something else.
     """
+    found = _float(value, what)
+    if not (found >= 0 and math.isfinite(found)):
+        raise Broken(f"whose {what} is not a number from 0 up")
+    return found
+
+
+def score_of(value: Any, what: str) -> float:
+    """How good an answer was, 0 to 1; booleans count as 0 and 1.
+
+    Raises:
+        Broken: there is none, or it is no number.
+        OffScale: it lies outside.
+    """
+    found = _float(value, what)
+    if found < 0 or found > 1:
+        raise OffScale(f"{what} is {value}, outside 0..1")
+    return found
+
+
+def _float(value: Any, what: str) -> float:
     if value is None or value == "":
         raise Broken(f"without {what}")
     try:
@@ -124,8 +158,8 @@ def number(value: Any, what: str, upper: float = math.inf) -> float:
         found = {"true": 1.0, "false": 0.0}[text] if text in ("true", "false") else float(text)
     except (ValueError, RecursionError) as error:
         raise Broken(f"whose {what} is no number") from error
-    if not (0 <= found <= upper and math.isfinite(found)):
-        raise Broken(f"whose {what} lies outside 0..{upper:g}")
+    if math.isnan(found):
+        raise Broken(f"without {what}")
     return found
 
 

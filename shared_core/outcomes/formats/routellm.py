@@ -21,7 +21,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
-    number,
+    score_of,
     text,
     text_or_none,
 )
@@ -74,7 +74,7 @@ def _responses(found: Sequence[Record], models: list[str], tally: Tally) -> Iter
         for model in models:
             try:
                 query = text(row.get("prompt"), "a prompt")
-                score = number(row.get(model), "a verdict", upper=1.0)
+                score = score_of(row.get(model), "a verdict")
             except Broken as reason:
                 tally.left_out[str(reason)] += 1
             else:

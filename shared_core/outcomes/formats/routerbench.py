@@ -16,7 +16,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     measures,
-    number,
+    score_of,
     text,
     text_or_none,
 )
@@ -41,7 +41,7 @@ def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
         for model in models:
             try:
                 query = text(row.get("prompt"), "a prompt")
-                score = number(row.get(model), "a score", upper=1.0)
+                score = score_of(row.get(model), "a score")
                 spent = measures(cost=row.get(f"{model}{_COST}"))
             except Broken as reason:
                 tally.left_out[f"(of one model) {reason}"] += 1

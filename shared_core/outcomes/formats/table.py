@@ -98,4 +98,4 @@ def _check(name: str, value: Any) -> None:
     if not dot or measure not in MEASURES or measure in SIGNED:
         return
     if not readers.is_unknown(value):
-        number(value, measure, upper=1.0 if measure == "score" else float("inf"))
+        number(value, measure)

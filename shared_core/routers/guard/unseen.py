@@ -82,7 +82,7 @@ def rehearse(
         progress: told in words what is being done.
     """
     stage = _Stage.of(router, table, anew)
-    fold = folds(table.queries, _FOLDS, router.seed)
+    fold = folds(table.origins, _FOLDS, router.seed)
     never = stage.ground(stage.seen), np.array([[0.0], [NEVER], [0.0]])
     if min(len(np.unique(group)) for group in (stage.domains, fold)) < 2:
         progress("trusts no choice: there is nothing that could be left out")
@@ -144,7 +144,7 @@ class _Stage(NamedTuple):
 
     @classmethod
     def of(cls, router: PredictiveRouter, table: OutcomeTable, anew: Anew | None) -> _Stage:
-        seen = Reading(table.queries, router.encoder_, table.domains)
+        seen = Reading(table.queries, router.encoder_, table.domains, table.origins)
         outcomes, form = (table.score, table.cost), np.stack(scale(seen.shape))
         return cls(router, anew, seen, form, outcomes, _domains(seen, router.seed))
 

@@ -102,8 +102,8 @@ class HybridRouter(ListeningRouter):
         cost = np.where(np.isfinite(table.cost), table.cost, means(table.cost))
         cost /= self.inner.cost_unit_
         rows = Rows(*(values[whole] for values in (table.score, expected, score, cost)))
-        texts = [table.queries[row] for row in np.flatnonzero(whole)]
-        self.held_out_gain_ = held_out_gain(rows, texts, self.longest)
+        origins = [table.origins[row] for row in np.flatnonzero(whole)]
+        self.held_out_gain_ = held_out_gain(rows, origins, self.longest)
         return self
 
     def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
@@ -181,7 +181,7 @@ class HybridRouter(ListeningRouter):
     def out_of_fold(self, outcomes: OutcomeTable) -> Matrix:
         """Quality (n, m) of every row as the inner router predicts it without having seen it."""
         table = outcomes.of(self.pool.names).priced(self.pool)
-        fold = folds(table.queries, N_FOLDS, self.inner.seed)
+        fold = folds(table.origins, N_FOLDS, self.inner.seed)
         expected = np.empty_like(table.score)
         for held_out in range(N_FOLDS):
             rows = np.flatnonzero(fold == held_out)

@@ -30,16 +30,16 @@ class Rows(NamedTuple):
         return Rows(*(values[rows] for values in self))
 
 
-def held_out_gain(rows: Rows, texts: Sequence[str], longest: int) -> Matrix:
+def held_out_gain(rows: Rows, origins: Sequence[str], longest: int) -> Matrix:
     """Cost weights, and the mean utility (2, w) that listening adds to routing on rows held out.
 
     What listening brings is expected from chance relations, too, and one asks where they promise
     most: so it is measured on rows that taught none of them. It is an estimate: above 0 by chance,
     too, where listening brings nothing.
     """
-    some = np.random.default_rng(0).permutation(len(texts))[:_MOST_ROWS]
+    some = np.random.default_rng(0).permutation(len(origins))[:_MOST_ROWS]
     rows = rows.of(some)
-    same = [texts[i] for i in some]
+    same = [origins[i] for i in some]
     fold = folds(same if len(set(same)) >= _N_FOLDS else some.tolist(), _N_FOLDS, 0)
     gain = np.zeros((len(WEIGHTS), len(some)))
     for held_out in range(_N_FOLDS):

@@ -49,13 +49,13 @@ def choose_anchors(outcomes: OutcomeTable, encoder: Encoder, n: int, seed: int =
 
 
 def one_each(outcomes: OutcomeTable) -> OutcomeTable:
-    """One row for each text: the mean of what is known of it, as copies tell of no other query.
+    """One row for each query: the mean of what is known of it, as copies tell of no other.
 
     Raises:
         DataError: fewer than 20 texts.
     """
-    text = numbered(outcomes.queries)
-    queries = tuple(dict.fromkeys(outcomes.queries))
+    text = numbered(outcomes.origins)
+    queries = tuple(dict.fromkeys(outcomes.origins))
     if len(queries) < FEWEST:
         raise DataError(f"{len(queries)} different anchors; it takes {FEWEST} or more")
 

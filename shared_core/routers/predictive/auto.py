@@ -17,14 +17,13 @@ from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.cross_validation import N_FOLDS, folds
 from shared_core.routers.predictive.gain import Gain, gain, levels
 from shared_core.routers.predictive.learnable import with_all_models
 from shared_core.routers.predictive.reading import Reading
 from shared_core.routers.predictive.stacking import Stack
 from shared_core.routers.predictive.trial import Trial
 
-N_FOLDS: Final = 5
 CHEAP: Final = (
     "KNNRouter", "DomainRouter", "MatrixFactorizationRouter", "KernelRouter", "ClusterRouter",
 )  # fmt: skip
@@ -89,9 +88,9 @@ class AutoRouter(PredictiveRouter):
         return reading
 
     def _fit(self, vectors: Reading, quality: Matrix, cost: Matrix, progress: Progress) -> None:
-        if len(set(vectors.texts)) == 1:
+        if len(set(vectors.origins)) == 1:
             raise DataError("every row has the same text: no query is left to judge routers by")
-        fold = folds(vectors.texts, N_FOLDS, self.seed)
+        fold = folds(vectors.origins, N_FOLDS, self.seed)
         tried = Trial(self, vectors, (quality, cost), fold, progress)
         tried.run(self.members, self.time_budget)
         unit = self.cost_unit_
@@ -103,7 +102,7 @@ class AutoRouter(PredictiveRouter):
         self.parts_ = [one.part for one in tried.members]
         self.stack_ = stack.to_array()
         self._settle_levels(quality, cost, tried.chance)
-        found = gain(predicted, quality, cost, fold, tried.chance, vectors.texts)
+        found = gain(predicted, quality, cost, fold, tried.chance, vectors.origins)
         self.leaderboard_ = [*tried.told(stack), {"router": "stack", **found.to_dict()}]
         self.best_single_ = _best_single(self.policy, self.pool.names, self.means_, unit)
         self.routes_ = bool(found.is_sure)

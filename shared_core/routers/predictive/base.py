@@ -23,6 +23,7 @@ from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.anchors import one_each
+from shared_core.routers.predictive.cross_validation import N_FOLDS, Folds, folds, numbered
 from shared_core.routers.predictive.extension import Additions, Extension, learn, together
 from shared_core.routers.predictive.learnable import cost_unit, learnable, with_all_models
 from shared_core.routers.predictive.reading import Reading
@@ -96,8 +97,8 @@ class PredictiveRouter(Router):
         report("encoding the queries")
         self.cost_unit_ = cost_unit(table.cost)
         self.train_means_ = np.nanmean(table.score, axis=0)
-        reading = Reading(table.queries, self.encoder_, table.domains)
-        self._fit(self._see(reading), table.score, table.cost, report)
+        reading = Reading(table.queries, self.encoder_, table.domains, table.origins)
+        self._learn(reading, table.score, table.cost, report)
         self.provenance_ = {
             "rows": len(table),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -224,6 +225,31 @@ class PredictiveRouter(Router):
         chosen = {name: getattr(self, f"{name}_") for name in given if self._has_chosen(name)}
         return type(self)(**given | chosen)
 
+    def _learn(
+        self, seen: Reading, quality: Matrix, cost: Matrix, progress: Progress | None = None
+    ) -> None:
+        """Learn from n texts that its encoder has read, and their outcomes.
+
+        Args:
+            seen: the texts.
+            quality, cost: (n, m); NaN is unknown.
+            progress: told in words what is being done.
+        """
+        self._origins = numbered(seen.origins)
+        try:
+            self._fit(self._see(seen), quality, cost, progress or _silent)
+        finally:
+            del self._origins
+
+    def _folds(self, rows: Vectors, n_folds: int = N_FOLDS) -> Folds:
+        """A fold (n,) for each of the rows that ``_fit`` is given, to choose settings by.
+
+        Equal rows share theirs, and so do those that were made from the same text.
+        """
+        origin = getattr(self, "_origins", np.arange(len(rows)))
+        first = np.unique(origin, return_index=True)[1][origin]
+        return folds([rows[i].tobytes() for i in first], n_folds, self.seed)
+
     def again(self, seen: Reading, quality: Matrix, cost: Matrix) -> PredictiveRouter:
         """A router as this one would be, had it learned from these n rows; its choices stay.
 
@@ -234,7 +260,7 @@ class PredictiveRouter(Router):
         twin = self.settled()
         twin.cost_unit_ = self.cost_unit_
         outcomes = with_all_models(quality), with_all_models(cost)
-        twin._fit(twin._see(seen), *outcomes, _silent)
+        twin._learn(seen, *outcomes)
         return twin
 
     def _has_chosen(self, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from shared_core.policies.base import Matrix
 
 Folds = NDArray[np.int64]
+
+N_FOLDS: Final = 5
 
 
 def folds(groups: Sequence[object], n_folds: int, seed: int) -> Folds:

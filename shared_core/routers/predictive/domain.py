@@ -90,7 +90,7 @@ class DomainRouter(RegressionRouter):
         self.axes_ = neighbours.principal_axes(seen[:, :-WIDTH])[:, : _width(n_domains)]
         design = self._design(seen)
         self.gate_ = gate.fit(design, domain, n_domains).weights
-        fold = self._folds(seen)
+        fold = self._folds(vectors.design)[rows]
         likely = gate.left_out(design, domain, n_domains, fold)
         features = self._by_domain(likely, design)
         self._regress(features, fold, quality[rows], cost[rows], progress)

@@ -57,7 +57,7 @@ class Gain:
 
 def gain(
     predicted: Predictions, score: Matrix, cost: Matrix, fold: Folds, chance: Matrix | None = None,
-    texts: Sequence[str] | None = None,
+    origins: Sequence[str] | None = None,
 ) -> Gain:  # fmt: skip
     """The gain of choosing by predictions (n, m) of rows with these outcomes (n, m).
 
@@ -77,10 +77,10 @@ def gain(
             the other folds.
         chance: (n, m) how likely each outcome was to become known, see ``chances``; when not given,
             every outcome of a model was as likely as the others.
-        texts: of the n rows; when not given, all differ.
+        origins: what the n rows ask, see ``OutcomeTable.origins``; when not given, all differ.
     """
     known = np.isfinite(score) & np.isfinite(cost)
-    text = np.arange(len(known)) if texts is None else numbered(texts)
+    text = np.arange(len(known)) if origins is None else numbered(origins)
     if len(np.unique(text[known.any(axis=1)])) < 2:
         return Gain(0.0, 0.0)
     outcomes = estimated(predicted, score, cost, chance)

@@ -21,11 +21,10 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import neighbours, reading
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.cross_validation import advantage_error, folds
+from shared_core.routers.predictive.cross_validation import advantage_error
 from shared_core.routers.predictive.neighbours import Indices
 from shared_core.routers.predictive.reading import Reading
 
-N_FOLDS: Final = 5
 _KS: Final = (10, 20, 40, 60, 80, 120, 160, 240, 320)
 _SHRINKAGES: Final = (5.0, 10.0, 20.0, 40.0, 80.0)
 _TUNING_ROWS: Final = 3000
@@ -118,8 +117,8 @@ class KNNRouter(PredictiveRouter):
         return ks[k_index], shrinkages[s_index]
 
     def _errors(self, ks: Sequence[int], shrinkages: Sequence[float]) -> Matrix:
-        """Cross-validated error (ks, shrinkages); rows with equal vectors share a fold."""
-        fold = folds([row.tobytes() for row in self.vectors_], N_FOLDS, self.seed)
+        """Cross-validated error (ks, shrinkages)."""
+        fold = self._folds(self.vectors_)
         judged = np.random.default_rng(self.seed).permutation(len(fold))[:_TUNING_ROWS]
         errors = np.zeros((len(ks), len(shrinkages)))
         for part in neighbours.chunks(len(judged), len(fold)):

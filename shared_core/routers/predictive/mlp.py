@@ -23,7 +23,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import reading
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.cross_validation import Folds, folds
+from shared_core.routers.predictive.cross_validation import Folds
 from shared_core.routers.predictive.layers import Layers
 from shared_core.routers.predictive.reading import Reading
 from shared_core.routers.predictive.stacking import Stack
@@ -91,7 +91,7 @@ class MLPRouter(PredictiveRouter):
         design = self._design(vectors)
         objective = self._objective(quality, cost)
         n_parts = max(self.networks, _FEWEST_PARTS)
-        part = folds([row.tobytes() for row in design], n_parts, self.seed)
+        part = self._folds(design, n_parts)
         networks = []
         for number in range(self.networks):
             progress(f"training network {number + 1} of {self.networks}")

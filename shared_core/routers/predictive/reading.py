@@ -22,14 +22,20 @@ class Reading:
         texts: the n texts.
         encoder: fitted; the n-grams are those of a lexical one.
         labels: each text's domain, where known.
+        origins: what each text was made from, see ``OutcomeTable.origins``; itself if not given.
     """
 
     def __init__(
-        self, texts: Sequence[str], encoder: Encoder, labels: Sequence[str] | None = None
+        self,
+        texts: Sequence[str],
+        encoder: Encoder,
+        labels: Sequence[str] | None = None,
+        origins: Sequence[str] | None = None,
     ) -> None:
         self.texts = tuple(texts)
         self.encoder = encoder
         self.labels = None if labels is None else tuple(labels)
+        self.origins = self.texts if origins is None else tuple(origins)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -74,7 +80,7 @@ class _Otherwise(Reading):
     """All rows of a reading as another encoder sees them."""
 
     def __init__(self, whole: Reading, encoder: Encoder) -> None:
-        super().__init__(whole.texts, encoder, whole.labels)
+        super().__init__(whole.texts, encoder, whole.labels, whole.origins)
         self._whole = whole
 
     @cached_property
@@ -94,7 +100,8 @@ class _Rows(Reading):
 
     def __init__(self, whole: Reading, chosen: Folds) -> None:
         labels = None if whole.labels is None else [whole.labels[i] for i in chosen]
-        super().__init__([whole.texts[i] for i in chosen], whole.encoder, labels)
+        texts, origins = ([told[i] for i in chosen] for told in (whole.texts, whole.origins))
+        super().__init__(texts, whole.encoder, labels, origins)
         self._whole, self._chosen = whole, chosen
 
     @cached_property

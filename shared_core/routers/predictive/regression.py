@@ -16,10 +16,9 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import reading, ridge
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.cross_validation import Folds, folds
+from shared_core.routers.predictive.cross_validation import Folds
 from shared_core.routers.predictive.reading import Reading
 
-N_FOLDS: Final = 5
 FORM_WEIGHT: Final = 0.3
 """What a standard deviation of a text's form counts beside its unit vector."""
 
@@ -61,9 +60,6 @@ class RegressionRouter(PredictiveRouter):
 
     def _settle_scale(self, seen: Vectors) -> None:
         self.middle_, self.spread_ = reading.scale(seen[:, -WIDTH:])
-
-    def _folds(self, seen: Vectors) -> Folds:
-        return folds([row.tobytes() for row in seen], N_FOLDS, self.seed)
 
     def _regress(
         self, features: Vectors, fold: Folds, quality: Matrix, cost: Matrix, progress: Progress

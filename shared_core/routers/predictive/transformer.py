@@ -130,7 +130,7 @@ class TransformerRouter(MLPRouter):
         settings: dict[str, Any] = {"networks": self.networks, "temperature": self.temperature}
         head = MLPRouter(self.pool, seed=self.seed, **settings)
         head.cost_unit_ = self.cost_unit_
-        head._fit(head._see(seen), quality, cost, lambda _: None)
+        head._learn(seen, quality, cost)
         return head
 
     def _best_reading(
@@ -144,7 +144,7 @@ class TransformerRouter(MLPRouter):
         _ = plain.vectors  # worked out once, its rows are taken below
         rest = np.flatnonzero(~held)
         encoder = self._tuned(plain.rows(rest), quality[rest], cost[rest], progress)
-        tuned = Reading(plain.texts, encoder)
+        tuned = plain.read_by(encoder)
         _ = tuned.vectors
         before, after = (self._missed(one, quality, cost, held) for one in (plain, tuned))
         gain, error = _mean_and_error(before - after)
@@ -155,7 +155,7 @@ class TransformerRouter(MLPRouter):
 
     def _judges(self, seen: Reading) -> Any:
         """Which texts (n,) are held back to judge the fine-tuning."""
-        return folds(seen.texts, _PARTS, self.seed) == 0
+        return folds(seen.origins, _PARTS, self.seed) == 0
 
     def _tuned(
         self, seen: Reading, quality: Matrix, cost: Matrix, progress: Progress
@@ -166,7 +166,7 @@ class TransformerRouter(MLPRouter):
         tuning = self._with_torch("tuning").Tuning(
             self.epochs, self.rate, self.batch_size, self.seed
         )
-        tuned: FineTunedEncoder = tuning(self.encoder_, seen.texts, design, objective, progress)
+        tuned: FineTunedEncoder = tuning(self.encoder_, seen, design, objective, progress)
         return tuned
 
     def _missed(self, seen: Reading, quality: Matrix, cost: Matrix, held: Any) -> Matrix:

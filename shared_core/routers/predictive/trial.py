@@ -83,7 +83,7 @@ class Trial:
         try:
             new = member_class(note["router"])(self._auto.pool, seed=self._auto.seed)
             new.cost_unit_ = self._auto.cost_unit_
-            new._fit(new._see(reading), *self._outcomes, lambda _: None)
+            new._learn(reading, *self._outcomes)
             predicted = self._held_out(new, reading)
         except ConfigError as error:
             note["left_out"] = str(error)
@@ -91,8 +91,8 @@ class Trial:
         self.members.append(Member(new, part, *predicted, note))
         found = Predictions(self._auto.pool.names, *predicted, self._auto.cost_unit_)
         note["seconds"] = round(time.process_time() - began, 2)
-        texts = self._reading.texts
-        note |= gain(found, *self._outcomes, self._fold, self.chance, texts).to_dict()
+        origins = self._reading.origins
+        note |= gain(found, *self._outcomes, self._fold, self.chance, origins).to_dict()
 
     def keep(self, places: Sequence[int]) -> None:
         """Go on with these of the members only; a decision waits for every one."""

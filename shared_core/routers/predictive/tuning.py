@@ -8,7 +8,7 @@ arXiv 1911.03090), and they take half the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +19,10 @@ from shared_core.encoders.fine_tuned import FineTunedEncoder, flat
 from shared_core.encoders.shape import WIDTH
 from shared_core.routers.predictive import ridge
 from shared_core.routers.predictive.base import Progress
-from shared_core.routers.predictive.cross_validation import folds
+from shared_core.routers.predictive.cross_validation import N_FOLDS, folds
 from shared_core.routers.predictive.objective import Objective, tensor
+from shared_core.routers.predictive.reading import Reading
 
-_N_FOLDS: Final = 5
 _ALPHAS: Final = (3.0, 10.0, 30.0, 100.0, 300.0)
 _WARM_UP: Final = 0.1
 _HEAD_RATE: Final = 1e-3
@@ -51,7 +51,7 @@ class Tuning:
     def __call__(
         self,
         encoder: FineTunedEncoder,
-        texts: Sequence[str],
+        seen: Reading,
         design: Vectors,
         objective: Objective,
         progress: Progress,
@@ -60,14 +60,14 @@ class Tuning:
 
         Args:
             encoder: where to start.
-            texts: n of them.
+            seen: n texts.
             design: their vectors by that encoder beside their form (n, d).
             objective: of those n rows.
             progress: told each epoch's loss.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            run = _Run(self, encoder, texts, design, objective)
+            run = _Run(self, encoder, seen, design, objective)
             for epoch in range(self.epochs):
                 loss = run.epoch()
                 progress(f"fine-tuning, epoch {epoch + 1} of {self.epochs}: loss {loss:.4f}")
@@ -81,21 +81,21 @@ class _Run:
         self,
         tuning: Tuning,
         encoder: FineTunedEncoder,
-        texts: Sequence[str],
+        seen: Reading,
         design: Vectors,
         objective: Objective,
     ) -> None:
         self._size = tuning.batch_size
         self._encoder, self._objective = encoder, objective
-        self._tokens = encoder.tokens(texts)
+        self._tokens = encoder.tokens(seen.texts)
         self._form = tensor(design[:, -WIDTH:])
         self.network = encoder.network()
-        self._head = _head(design, objective, folds(texts, _N_FOLDS, tuning.seed))
+        self._head = _head(design, objective, folds(seen.origins, N_FOLDS, tuning.seed))
         self._trained = _upper_half(self.network)
         groups = [{"params": self._trained, "lr": tuning.rate}]
         groups.append({"params": list(self._head.parameters()), "lr": _HEAD_RATE})
         self._descent = torch.optim.AdamW(groups, weight_decay=_WEIGHT_DECAY)
-        n_steps = tuning.epochs * sum(1 for _ in self._batches(list(range(len(texts)))))
+        n_steps = tuning.epochs * sum(1 for _ in self._batches(list(range(len(seen)))))
         self._pace = torch.optim.lr_scheduler.LambdaLR(self._descent, _rise_and_fall(n_steps))
 
     def epoch(self) -> float:

@@ -36,7 +36,7 @@ def test_table_leaves_broken_rows_out_and_says_so(tmp_path: Path) -> None:
     assert found.left_out == {
         "that are no JSON objects": 2,
         "whose score is no number": 1,
-        "whose cost lies outside 0..inf": 1,
+        "whose cost is not a number from 0 up": 1,
     }
     assert "5 records" in found.explain()
     assert "2 that are no JSON objects" in found.explain()
@@ -75,14 +75,44 @@ RUN = {
 }
 
 
+GENERATION = {
+    "type": "GENERATION",
+    "traceId": "t",
+    "input": "q",
+    "model": "m",
+    "scores": [{"name": "s", "value": 1}],
+}
+BENCH = {"sample_id": "1", "prompt": "q", "m": 1, "m|model_response": "x", "m|total_cost": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("sound", "off"),
+    [
+        (LINE, {"performance": 4}),
+        (LOG, {"score": -1}),
+        (RUN, {"feedback_stats": {"score": {"avg": 4.5}}}),
+        (GENERATION, {"scores": [{"name": "s", "value": 5}]}),
+        (BENCH, {"m": 10**400}),
+    ],
+)  # fmt: skip
+def test_a_score_off_the_scale_refuses_the_file(
+    sound: dict[str, Any], off: dict[str, Any], tmp_path: Path
+) -> None:
+    """Of marks from 1 to 5 only those of 1 lie within 0..1, where they would be the best."""
+    path = lines(tmp_path / "t.jsonl", [sound, {**sound, **off}])
+    with pytest.raises(DataError, match=r"t\.jsonl: .* outside 0\.\.1\. Rescale the scores of all"):
+        read_outcomes(path)
+    assert len(read_outcomes(lines(path, [sound])).table) == 1
+
+
 @pytest.mark.parametrize(
     ("sound", "broken", "reason"),
     [
-        (TABLE, {"cost.m": math.inf}, "whose cost lies outside 0..inf"),
-        (TABLE, {"cost.m": 10**400}, "whose cost lies outside 0..inf"),
+        (TABLE, {"cost.m": math.inf}, "whose cost is not a number from 0 up"),
+        (TABLE, {"cost.m": 10**400}, "whose cost is not a number from 0 up"),
         (TABLE, {"query": ["b"]}, "whose query is no text"),
         (TABLE, {"query": 5}, "whose query is no text"),
-        (LINE, {"cost": math.inf}, "whose cost lies outside 0..inf"),
+        (LINE, {"cost": math.inf}, "whose cost is not a number from 0 up"),
         (LINE, {"task_name": {"a": 1}}, "whose data set is no name"),
         (LINE, {"task_name": ["a"]}, "whose data set is no name"),
         (LOG, {"messages": [{"kwargs": {"content": "x"}, "id": 5}]}, "without a text that a user"),

@@ -89,7 +89,9 @@ def test_augmentation_never_crosses_the_split() -> None:
         assert more.queries[:3] == table.queries
         assert set(more.columns["split"][3:]) == {"train"}
         assert "HELLO WORLD" not in more.queries[3:]
-        assert all(more.columns["augmented_from"][i] in (0, 2) for i in range(3, len(more)))
+        assert more.origins[:3] == table.queries
+        assert set(more.origins[3:]) <= {"Hello World", "abc def"}
+        assert set(augment.augment(more, [augment.typos]).origins) == set(table.queries)
 
 
 def test_changes_by_models_are_functions_handed_in() -> None:

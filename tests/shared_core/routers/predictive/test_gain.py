@@ -46,13 +46,13 @@ def test_a_text_that_was_asked_again_counts_once() -> None:
     predicted, score, cost = _world(4)
     each = Predictions(MODELS, predicted.quality[:200], predicted.cost[:200], 1.0)
     texts = [str(i) for i in range(200)]
-    once = gain(each, score[:200], cost[:200], FOLD[:200], texts=texts)
+    once = gain(each, score[:200], cost[:200], FOLD[:200], origins=texts)
     assert once == gain(each, score[:200], cost[:200], FOLD[:200])
     eight = Predictions(MODELS, np.tile(each.quality, (8, 1)), np.tile(each.cost, (8, 1)), 1.0)
     outcomes = np.tile(score[:200], (8, 1)), np.tile(cost[:200], (8, 1))
-    again = gain(eight, *outcomes, np.tile(FOLD[:200], 8), texts=texts * 8)
+    again = gain(eight, *outcomes, np.tile(FOLD[:200], 8), origins=texts * 8)
     assert (again.mean, again.error) == pytest.approx((once.mean, once.error))
-    assert gain(eight, *outcomes, np.tile(FOLD[:200], 8), texts=["one"] * 1600) == Gain(0.0, 0.0)
+    assert gain(eight, *outcomes, np.tile(FOLD[:200], 8), origins=["one"] * 1600) == Gain(0.0, 0.0)
 
 
 @pytest.mark.parametrize("share", [0.6, 0.25])

@@ -302,6 +302,7 @@ def test_where_who_was_asked_failed_the_next_of_the_ranking_is_chosen(
     with pytest.raises(StopIteration) as done:
         flow.send([Answer(model, "", error="is down") for model in step.models])
     ranking = done.value.value.ranking
+    assert done.value.value.cause == "policy"  # nothing was heard
     assert set(ranking[-len(asked) :]) == set(asked)
     assert ranking[0] == next(name for name in ("b", "a", "c") if name not in asked)
 
@@ -333,3 +334,5 @@ def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:
     knn = KNNRouter(turned, policy=CostQuality(0.0), k=20, encoder=LexicalEncoder())
     found = HybridRouter(knn, MeanLogprob()).fit(table).route("question number 1")
     assert found.ranking == ("a", "b", "c")
+    told = knn.predict(["question number 1"])
+    assert found.cost == dict(zip(told.models, told.cost[0].tolist(), strict=True))

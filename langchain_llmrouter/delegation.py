@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from shared_core.calls.loop import aclose
 from shared_core.decision import Answer
 from shared_core.dispatch import Streamed
 from shared_core.errors import ConfigError
+from shared_core.scorers.base import with_calls
 from shared_core.scorers.likelihood import certainty_of
 
 AnyRunnable = Runnable[Any, Any]
@@ -222,18 +222,9 @@ def answer_of(model: str, value: Any) -> Answer:
 
 
 def _judged(message: AIMessage) -> str:
-    """What scorers read: what is said, then the tool calls as JSON, arguments in order of names."""
     said = message.content if isinstance(message.content, str) else str(message.text)
     calls = (*message.tool_calls, *message.invalid_tool_calls)
-    if not calls:
-        return said
-    told = json.dumps(
-        [{"name": call["name"], "args": call["args"]} for call in calls],
-        sort_keys=True,
-        ensure_ascii=False,
-        default=str,
-    )
-    return f"{said}\n{told}" if said else told
+    return with_calls(said, ((call["name"], call["args"]) for call in calls))
 
 
 def said_in(value: Any) -> AIMessage | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -27,6 +26,7 @@ from llamaindex_llmrouter.requests import Request
 from shared_core.decision import Answer
 from shared_core.dispatch import Dispatcher
 from shared_core.errors import own_errors
+from shared_core.scorers.base import with_calls
 from shared_core.scorers.likelihood import certainty_of
 
 _TOKENS_READ: Final = ("prompt_tokens", "input_tokens")
@@ -132,9 +132,10 @@ def _answer(model: str, value: Any) -> Answer:
     if not isinstance(value, RESPONSES):
         return Answer(model, text_of(value), value)
     logprob, entropy = certainty_of(_tokens_of(value))
+    calls = calls_of(value.message) if isinstance(value, ChatResponse) else ()
     return Answer(
         model,
-        _judged(value),
+        with_calls(text_of(value), calls),
         value,
         in_tokens=_count(value, _TOKENS_READ),
         out_tokens=_count(value, _TOKENS_WRITTEN),
@@ -162,18 +163,3 @@ def _tokens_of(response: ChatResponse | CompletionResponse) -> list[Any]:
         return list(content)
     tops = [top for top in response.logprobs or () if top]
     return [{"logprob": top[0].logprob, "top_logprobs": top} for top in tops]
-
-
-def _judged(response: ChatResponse | CompletionResponse) -> str:
-    """What scorers read: what is said, then the tool calls as JSON, arguments in order of names."""
-    said = text_of(response)
-    calls = calls_of(response.message) if isinstance(response, ChatResponse) else ()
-    if not calls:
-        return said
-    told = json.dumps(
-        [{"name": name, "args": arguments} for name, arguments in calls],
-        sort_keys=True,
-        ensure_ascii=False,
-        default=str,
-    )
-    return f"{said}\n{told}" if said else told

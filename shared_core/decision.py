@@ -132,20 +132,18 @@ class RoutingDecision:
 
     def after(self, model: str, attempts: tuple[Attempt, ...]) -> RoutingDecision:
         """This decision once ``model`` answered, after these attempts."""
-        if model == self.model:
-            return (
-                RoutingDecision(  # every call comes here, and ``replace`` takes four times as long
-                    self.ranking,
-                    self.router,
-                    self.cause,
-                    self.reason,
-                    self.quality,
-                    self.cost,
-                    self.rejected,
-                    attempts,
-                    self.answer,
-                    self.id,
-                )
+        if model == self.model:  # every call comes here, and ``replace`` takes four times as long
+            return RoutingDecision(
+                self.ranking,
+                self.router,
+                self.cause,
+                self.reason,
+                self.quality,
+                self.cost,
+                self.rejected,
+                attempts,
+                self.answer,
+                self.id,
             )
         later = tuple(name for name in self.ranking if name != model)
         failed = "; ".join(str(attempt) for attempt in attempts if attempt.is_failure)

@@ -136,7 +136,7 @@ def learn(router: Router, table: OutcomeTable) -> None:
     """Fit the router, or else the ones inside."""
     if hasattr(router, "fit"):
         with skipped_without_extras():
-            router.fit(table)
+            assert router.fit(table) is router
         return
     for inner in itertools.islice(family(router), 1, None):
         learn(inner, table)
@@ -356,15 +356,6 @@ def test_settings_that_are_no_numbers_are_refused(case: Case) -> None:
 
 
 @every_router
-def test_fit_returns_the_router_itself(case: Case) -> None:
-    router = case.new()
-    if not hasattr(router, "fit"):
-        pytest.skip("learns nothing")
-    with skipped_without_extras():
-        assert router.fit(outcomes()) is router
-
-
-@every_router
 def test_one_query_and_many_give_the_same(case: Case) -> None:
     router = ready(case)
     assert facts(router, TRAIN[0]) == facts(router, Query(TRAIN[0]))
@@ -424,12 +415,18 @@ def test_odd_texts_give_a_sound_decision(case: Case, text: str) -> None:
 
 
 @every_router
-def test_odd_texts_can_be_learned_from(case: Case, tmp_path: Path) -> None:
-    odd = [text[:5000] for text in ODD_TEXTS.values()]
-    router = case.fitted(outcomes(TRAIN + odd))
+def test_odd_texts_can_be_learned_from_and_no_text_is_told_or_saved(
+    case: Case, tmp_path: Path
+) -> None:
+    secret, odd = "xylophone-quartz", [text[:5000] for text in ODD_TEXTS.values()]
+    router = case.fitted(outcomes([*(f"{text} {secret}" for text in TRAIN), *odd]))
     for text in odd:
         check_sound(router, Query(text, tokens=10))
-    router.save(tmp_path / "router")
+    decision = decide(router, f"{TRAIN[0]} {secret}")[0]
+    saved = folder_bytes(router.save(tmp_path / "router"))
+    told = [repr(router), repr(decision), json.dumps(decision.to_dict())]
+    assert not [text for text in told if secret in text]
+    assert not [name for name, held in saved.items() if secret.encode() in held]
 
 
 @every_router
@@ -457,14 +454,3 @@ def test_a_model_that_was_asked_once_is_tolerated(case: Case) -> None:
     router = case.fitted(seldom)
     for text in TRAIN[:9]:
         check_sound(router, text)
-
-
-@every_router
-def test_no_query_is_told_or_saved(case: Case, tmp_path: Path) -> None:
-    secret = "xylophone-quartz"
-    router = case.fitted(outcomes([f"{text} {secret}" for text in TRAIN]))
-    decision = decide(router, f"{TRAIN[0]} {secret}")[0]
-    saved = folder_bytes(router.save(tmp_path / "router"))
-    told = [repr(router), repr(decision), json.dumps(decision.to_dict())]
-    assert not [text for text in told if secret in text]
-    assert not [name for name, held in saved.items() if secret.encode() in held]

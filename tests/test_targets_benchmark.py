@@ -25,7 +25,7 @@ def test_promises_are_made_and_looked_at(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "small" / "outcomes.parquet")
     done = subprocess.run(
-        [sys.executable, SCRIPT, tmp_path, "--sets", "small", "--router=linear", "--draws=20"],
+        [sys.executable, SCRIPT, tmp_path, "--sets", "small", "--router=linear", "--draws=5"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     lines = [line.split() for line in done.stdout.splitlines()]

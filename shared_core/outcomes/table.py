@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,9 +161,8 @@ class OutcomeTable:
         if any(values is None for values in tokens) or candidate.cost(0, 0) is None:
             return np.full(len(self), np.nan)
         read, written = (values[:, column] for values in tokens if values is not None)
-        told = self.measures.get("cached_tokens", np.zeros_like(self.score))[:, column]
-        cached = np.minimum(np.nan_to_num(told), read)
-        sizes = zip(read, written, cached, strict=True)
+        cached = self.measures.get("cached_tokens", np.zeros_like(self.score))[:, column]
+        sizes = zip(read, written, np.nan_to_num(cached), strict=True)
         return np.array([candidate.cost(*size) for size in sizes], float)
 
     @classmethod
@@ -191,12 +191,13 @@ class OutcomeTable:
         _check_lengths(columns, where)
         found = {name: _matrix(columns, name, models, where) for name in MEASURES}
         plain = (name for name in columns if name != "query" and not _is_per_model(name, models))
+        said = {model: f"answer.{model}" for model in models}
         return cls(
             models=tuple(models),
-            queries=_texts(columns["query"], where),
+            queries=_texts(columns["query"], "query", where),
             measures={name: values for name, values in found.items() if values is not None},
             columns={name: tuple(columns[name]) for name in plain if name not in MEASURES},
-            answers={m: tuple(columns[f"answer.{m}"]) for m in models if f"answer.{m}" in columns},
+            answers={m: _texts(columns[n], n, where) for m, n in said.items() if n in columns},
         )
 
     @classmethod
@@ -205,13 +206,13 @@ class OutcomeTable:
         return cls.from_columns(readers.columns_of(rows), where=where)
 
 
-def _texts(values: Sequence[Any], where: str) -> tuple[str, ...]:
-    """The queries; one that is absent is an empty text."""
+def _texts(values: Sequence[Any], name: str, where: str) -> tuple[str, ...]:
+    """The texts of a column; one that is absent is empty: None, or a data frame's NaN."""
     for row, value in enumerate(values):
-        if not isinstance(value, str | None):
+        if not (isinstance(value, str | None) or (isinstance(value, float) and math.isnan(value))):
             kind = type(value).__name__
-            raise DataError(f"the query in row {row} of {where} is no text but a {kind}")
-    return tuple("" if text is None else str(text) for text in values)
+            raise DataError(f"the {name} in row {row} of {where} is no text but a {kind}")
+    return tuple(str(value) if isinstance(value, str) else "" for value in values)
 
 
 def _check_lengths(columns: Mapping[str, Sequence[Any]], where: str) -> None:

@@ -108,25 +108,17 @@ def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:
     raise ArtifactError(f"{name} is a {type(value).__name__}, which can't be saved")
 
 
+@dataclasses.dataclass
 class _Unpacker:
-    """Turns packed values back into objects."""
+    """Turns packed values back into objects; see ``router_of``."""
 
-    def __init__(
-        self,
-        parts: Mapping[str, Artifact],
-        base: type[Any],
-        pool: ModelPool | None,
-        encoder: Encoder | None,
-        is_part: bool,
-        is_trusted: bool,
-    ) -> None:
-        self._parts = parts
-        self._base = base
-        self._pool = pool
-        self._encoder = encoder
-        self._is_part = is_part
-        self._is_trusted = is_trusted
-        self._unpacked: dict[str, Any] = {}
+    parts: Mapping[str, Artifact]
+    base: type[Any]
+    pool: ModelPool | None
+    encoder: Encoder | None
+    is_part: bool
+    is_trusted: bool
+    unpacked: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -146,7 +138,7 @@ class _Unpacker:
 
     def _scorer(self, name: Any, packed: Mapping[str, Any]) -> Any:
         scorer_class = find(name, Scorer, "llmrouter.scorers")
-        if scorer_class.runs_code and not self._is_trusted:
+        if scorer_class.runs_code and not self.is_trusted:
             raise ArtifactError(
                 f"the saved {name} brings code that it runs: where you trust whoever saved it, "
                 "read it with Router.load(folder, is_trusted=True)"
@@ -155,34 +147,34 @@ class _Unpacker:
 
     def _part(self, name: str) -> Any:
         """What is in that part: one thing, however often it is named."""
-        if name not in self._unpacked:
-            self._unpacked[name] = self._fresh(self._parts[name])
-        return self._unpacked[name]
+        if name not in self.unpacked:
+            self.unpacked[name] = self._fresh(self.parts[name])
+        return self.unpacked[name]
 
     def _fresh(self, part: Artifact) -> Any:
         if part.kind == "router":
-            told = self._base, self._pool, self._encoder
-            return router_of(part, *told, is_part=True, is_trusted=self._is_trusted)
-        if self._encoder is None:
+            told = self.base, self.pool, self.encoder
+            return router_of(part, *told, is_part=True, is_trusted=self.is_trusted)
+        if self.encoder is None:
             return encoder_of(part)
         expected = part.document["fingerprint"]
-        if self._encoder.fingerprint != expected:
+        if self.encoder.fingerprint != expected:
             raise ArtifactError(
                 f"the router was trained with the encoder {part.document['encoder']} of "
-                f"fingerprint {expected}; {self._encoder!r} has {self._encoder.fingerprint}"
+                f"fingerprint {expected}; {self.encoder!r} has {self.encoder.fingerprint}"
             )
-        return self._encoder
+        return self.encoder
 
     def _checked_pool(self, saved: ModelPool) -> ModelPool:
-        if self._pool is None:
+        if self.pool is None:
             return saved
-        given, known = set(self._pool.names), set(saved.names)
-        if not (known <= given if self._is_part else known == given):
+        given, known = set(self.pool.names), set(saved.names)
+        if not (known <= given if self.is_part else known == given):
             raise ArtifactError(
                 f"the router was trained for {', '.join(saved.names)}; "
-                f"the pool has {', '.join(self._pool.names)}"
+                f"the pool has {', '.join(self.pool.names)}"
             )
-        return ModelPool(self._pool[name] for name in saved.names)
+        return ModelPool(self.pool[name] for name in saved.names)
 
 
 def _frozen(value: Any) -> Any:

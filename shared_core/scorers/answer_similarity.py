@@ -11,7 +11,7 @@ import numpy as np
 from shared_core.decision import Answer
 from shared_core.encoders.base import Encoder
 from shared_core.query import Query
-from shared_core.scorers.base import UNKNOWN, Scorer
+from shared_core.scorers.base import UNKNOWN, Scorer, rivals
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class AnswerSimilarity(Scorer):
     is_quick: ClassVar[bool] = False
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
-        heard = [other.text for other in others if other is not answer and not other.failed]
+        heard = [other.text for other in rivals(answer, others)]
         if not heard:
             return UNKNOWN
         own, *rest = self.encoder([answer.text, *heard])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from shared_core.decision import Answer, Ask
@@ -52,7 +53,24 @@ class Scorer:
         return [{}]
 
 
+def rivals(answer: Answer, others: Iterable[Answer]) -> list[Answer]:
+    """The other answers that there are."""
+    return [other for other in others if other is not answer and not other.failed]
+
+
 def ask(models: Sequence[str], prompt: str) -> Generator[Ask, list[Answer], list[Answer]]:
     """The answers to a prompt, of those who gave one."""
     answers = yield Ask(tuple(models), prompt)
     return [answer for answer in answers if not answer.failed]
+
+
+def with_calls(said: str, calls: Iterable[tuple[Any, Any]]) -> str:
+    """What scorers read of an answer: what is said, then its tool calls (name, arguments) as JSON.
+
+    They make one line, with arguments in order of names.
+    """
+    listed = [{"name": name, "args": arguments} for name, arguments in calls]
+    if not listed:
+        return said
+    told = json.dumps(listed, sort_keys=True, ensure_ascii=False, default=str)
+    return f"{said}\n{told}" if said else told

@@ -9,7 +9,7 @@ from typing import ClassVar
 from shared_core.decision import Answer
 from shared_core.errors import ConfigError
 from shared_core.query import Query
-from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask
+from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask, rivals
 from shared_core.scorers.similarity import token_f1
 
 
@@ -42,7 +42,7 @@ class Agreement(Scorer):
     """How alike the answer is to those of the other models, by its words; asks nobody."""
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
-        heard = [other for other in others if other is not answer and not other.failed]
+        heard = rivals(answer, others)
         if not heard:
             return UNKNOWN
         return sum(token_f1(answer.text, other.text) for other in heard) / len(heard)

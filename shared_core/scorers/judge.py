@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from shared_core.decision import Answer, Ask
 from shared_core.query import Query
-from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask
+from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask, rivals
 from shared_core.scorers.replies import choice_of, grade_of
 
 
@@ -53,9 +53,8 @@ class PairwiseJudge(Scorer):
     asks: ClassVar[bool] = True
 
     def flow(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> Scoring:
-        rivals = [other for other in others if other is not answer and not other.failed]
         results = []
-        for rival in rivals:
+        for rival in rivals(answer, others):
             first = yield from self._wins_as_first(query, answer, rival)
             second = yield from self._wins_as_first(query, rival, answer)
             if first is not None and second is not None:

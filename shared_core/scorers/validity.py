@@ -45,7 +45,8 @@ class ValidJSON(Scorer):
 class ValidToolCalls(Scorer):
     """1 when every tool call names a known tool and its arguments fit; 0.0 for any that does not.
 
-    Calls are read from ``answer.value.tool_calls`` (name and args), else from the text as JSON.
+    Calls are read from the ``tool_calls`` (name and args) of ``answer.value``, which a LangChain
+    message has, else as JSON from the text or from its last line.
 
     Args:
         tools: tool name -> JSON Schema of its arguments.
@@ -87,13 +88,20 @@ def parsed(text: str) -> tuple[Any] | None:
 
 
 def _calls_of(answer: Answer) -> Sequence[Any]:
-    calls = getattr(answer.value, "tool_calls", None)
-    if calls:
-        return list(calls)
-    found = parsed(answer.text)
-    if found is None:
-        return []
-    return found[0] if isinstance(found[0], list) else [found[0]]
+    kinds = ("tool_calls", "invalid_tool_calls")
+    if calls := [call for kind in kinds for call in getattr(answer.value, kind, None) or ()]:
+        return calls
+    if found := parsed(answer.text):
+        return found[0] if isinstance(found[0], list) else [found[0]]
+    found = parsed(answer.text.rpartition("\n")[2])
+    return found[0] if found and _are_calls(found[0]) else []
+
+
+def _are_calls(told: Any) -> bool:
+    """Whether it is what ``with_calls`` writes behind what was said."""
+    return isinstance(told, list) and all(
+        isinstance(one, Mapping) and one.keys() == {"name", "args"} for one in told
+    )
 
 
 def _fits(value: Any, schema: Mapping[str, Any]) -> bool:

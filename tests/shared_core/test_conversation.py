@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,7 @@ def test_a_yes_to_nobody_or_with_a_picture_is_a_request() -> None:
         ([ASKED], False),
         ([ASKED, CALLS], True),
         ([ASKED, CALLS, RESULT], True),
+        ([ASKED, CALLS, Turn("user", "result", answers="1")], True),
         ([ASKED, CALLS, RESULT, REMINDER], True),
         ([ASKED, CALLS, RESULT, SYSTEM], True),
         ([ASKED, CALLS, RESULT, SAID], False),
@@ -178,3 +181,11 @@ def test_what_the_caller_knows_better_wins() -> None:
 def test_sizes_are_told_a_quarter_larger_than_estimated() -> None:
     told = query_from([Turn("user", "x" * 2999)])
     assert (told.tokens, estimate_tokens("x" * 2999)) == (1250, 1000)
+
+
+@pytest.mark.parametrize("newest", [RESULT, SYSTEM, Turn("user", "And 18?")])
+def test_the_last_model_has_read_all_up_to_its_answer_and_the_tools(newest: Turn) -> None:
+    turns, tool = [SYSTEM, ASKED, CALLS], "search(query)"
+    size = sum(turn.size for turn in turns) + estimate_tokens(tool)
+    assert query_from([*turns, newest], tools=[tool]).prefix_tokens == math.ceil(SAFETY * size)
+    assert query_from([SYSTEM, ASKED]).prefix_tokens == 0

@@ -39,7 +39,13 @@ def test_every_decision_has_its_own_id() -> None:
 
 @pytest.mark.parametrize(
     ("status", "told"),
-    [(429, "m: RateLimited 429"), ("429", "m: RateLimited"), (None, "m: RateLimited")],
+    [
+        (429, "m: RateLimited 429"),
+        ("429", "m: RateLimited"),
+        (None, "m: RateLimited"),
+        (42, "m: RateLimited"),
+        (4290, "m: RateLimited"),
+    ],
 )
 def test_an_attempt_tells_the_kind_of_error_and_never_its_message(
     status: object, told: str
@@ -63,6 +69,20 @@ def test_after_failover_the_answering_model_leads() -> None:
     assert (final.cause, final.failed) == ("failover", failed)
     assert final.reason == "cheap; then a: Timeout; b: RateLimited 429"
     assert (final.id, final.quality) == (made.id, made.quality)
+
+
+def test_who_was_only_slower_has_not_failed() -> None:
+    slower = Attempt("a", outcome="cancelled")
+    assert decision().after("b", (slower,)).reason == "cheap; then b was quicker"
+    assert decision(attempts=(slower,)).failed == ()
+
+
+def test_a_model_that_answered_twice_is_told_of_by_its_last_answer() -> None:
+    first, last = (Attempt("a", outcome="answered", cost=cost) for cost in (1.0, 2.0))
+    made = decision(attempts=(first, last, Attempt("a", "Timeout"), Attempt("b", "Timeout")))
+    assert made.attempt_of("a") is last
+    assert made.attempt_of("b") is None
+    assert made.usage["cost"] == 3.0
 
 
 def test_the_record_is_json_and_holds_no_answer() -> None:

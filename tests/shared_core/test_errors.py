@@ -69,3 +69,14 @@ def test_a_missing_models_message_is_not_quoted() -> None:
     with pytest.raises(KeyError) as caught:
         ModelPool(["a"])["b"]
     assert str(caught.value) == "no model 'b' in the pool; there are a"
+
+
+def test_the_last_models_own_error_is_raised_and_told_of_once() -> None:
+    own, failed = ValueError("too long"), AllModelsFailed([Attempt("a", "ValueError")])
+    for _ in range(2):  # as where a router is a model of another
+        with pytest.raises(ValueError, match="too long") as caught, errors.own_errors():
+            raise failed from own
+    assert caught.value is own
+    assert own.__notes__ == [str(failed)]
+    with pytest.raises(AllModelsFailed), errors.own_errors():
+        raise AllModelsFailed([])

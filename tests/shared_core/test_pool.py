@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,31 @@ def test_what_is_unknown_excludes_nobody() -> None:
     assert Candidate(name="m").objection(query) is None
 
 
+def test_abilities_of_which_nobody_knows_are_told_and_exclude_nobody() -> None:
+    model = Candidate(name="m", abilities={"tools"}, unknown_abilities={"tools", "vision"})
+    query = Query("hi", needs=frozenset({"tools", "vision"}))
+    assert model.objection(query) is None
+    assert model.unsure(query) == ("vision",)
+    assert model.objection(Query("hi", needs=frozenset({"pdf"}))) == "lacks pdf"
+
+
+def test_what_a_pool_knows_against_its_models_joins_what_the_query_says() -> None:
+    pool = ModelPool([Candidate(name="short", max_output=100), "other"])
+    asked = Query("hi", reserved_output=100, exclude={"other": "is down"})
+    assert pool.narrowed(asked).exclude == {"other": "is down"}
+    longer = pool.narrowed(replace(asked, reserved_output=101, exclude={"third": "is out"}))
+    told = "101 output tokens exceed its limit of 100"
+    assert longer.exclude == {"third": "is out", "short": told}
+
+
+def test_facts_fill_what_is_not_set_and_nothing_else() -> None:
+    facts = {"input_price": 1.0, "context_window": 99, "unknown_abilities": {"pdf"}}
+    given = Candidate(name="a", input_price=None, context_window=10, abilities={"tools"})
+    full, bare = ModelPool([given, "b"]).completed({"a": facts, "b": facts}).values()
+    assert (full.input_price, full.context_window, full.unknown_abilities) == (1.0, 10, set())
+    assert (bare.context_window, bare.unknown_abilities) == (99, {"pdf"})
+
+
 def test_a_pool_is_an_ordered_mapping() -> None:
     pool = ModelPool(["b", {"name": "a", "input_price": 1}, Candidate(name="c")])
     assert pool.names == tuple(pool) == ("b", "a", "c")
@@ -176,9 +202,10 @@ def test_by_price_counts_a_token_in_and_one_out() -> None:
             Candidate(name="dear", input_price=1, output_price=9),
             Candidate(name="cheap", input_price=0, output_price=0),
             Candidate(name="middle", input_price=3, output_price=1),
+            Candidate(name="more", input_price=0.5, output_price=4),
         ]
     )
-    assert pool.by_price() == ("cheap", "middle", "dear")
+    assert pool.by_price() == ("cheap", "middle", "more", "dear")
     with pytest.raises(PoolError, match="no price known for a, b"):
         ModelPool(["a", "b"]).by_price()
 

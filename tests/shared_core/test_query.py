@@ -60,6 +60,13 @@ def test_a_limit_is_a_number_above_0(limit: str, value: object) -> None:
         Query("hi", **{limit: value})  # type: ignore[arg-type]
 
 
+def test_a_cost_weight_is_a_number_from_0_up() -> None:
+    assert Query("hi", cost_weight=0).cost_weight == 0
+    for wrong in (-0.1, "0.1", float("nan"), float("inf"), True):
+        with pytest.raises(ConfigError, match="cost_weight is a number from 0 up"):
+            Query("hi", cost_weight=wrong)  # type: ignore[arg-type]
+
+
 def test_the_size_is_the_callers_or_an_estimate() -> None:
     assert Query("hi", tokens=9000).input_tokens == 9000
     assert Query("hi", tokens=0).input_tokens == 0

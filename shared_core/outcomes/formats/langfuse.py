@@ -7,8 +7,8 @@ on its trace, or in rows of their own in the same file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     chosen_score,
+    mapping,
     measures,
+    parsed,
     score_of,
     text,
 )
@@ -46,7 +48,7 @@ def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = 
 def _scores(found: Sequence[Record]) -> Scores:
     known: Scores = {}
     for row in found:
-        listed = _parsed(row.get("scores"))
+        listed = parsed(row.get("scores"))
         nested = listed if isinstance(listed, list) else []
         own = [row] if "value" in row and "name" in row else []
         for one in [*nested, *own]:
@@ -60,14 +62,10 @@ def _scores(found: Sequence[Record]) -> Scores:
 
 def _outcomes(found: Sequence[Record], tally: Tally, known: Scores, key: str) -> Iterator[Outcome]:
     for row in found:
-        nested = _parsed(row.get("observations"))
+        nested = parsed(row.get("observations"))
         inside = nested if isinstance(nested, list) else [row]
         tally.records += len(inside) - 1
-        for observation in inside:
-            try:
-                yield _outcome(observation, row, known, key)
-            except Broken as reason:
-                tally.left_out[str(reason)] += 1
+        yield from tally.used(inside, partial(_outcome, trace=row, known=known, key=key))
 
 
 def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
@@ -83,20 +81,16 @@ def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
     values = {
         name: v for place in reversed(places) for name, v in known.get(str(place), {}).items()
     }
-    used = _mapping(_any(row, "usageDetails", "usage_details", "usage"))
+    used = mapping(_any(row, "usageDetails", "usage_details", "usage"))
     price = _any(row, "calculatedTotalCost", "total_cost", "totalCost")
-    spent = (
-        price
-        if price is not None
-        else _mapping(_any(row, "costDetails", "cost_details")).get("total")
-    )
+    parts = mapping(_any(row, "costDetails", "cost_details"))
     return Outcome(
-        messages.asked(_parsed(row.get("input"))),
+        messages.asked(row.get("input")),
         text(_any(row, "model", "provided_model_name", "providedModelName"), "a model's name"),
         score_of(values.get(key), f"the score {key!r}"),
-        messages.answered(_parsed(row.get("output"))),
+        messages.answered(row.get("output")),
         measures(
-            cost=spent,
+            cost=parts.get("total") if price is None else price,
             in_tokens=_any(used, "input", "promptTokens"),
             out_tokens=_any(used, "output", "completionTokens"),
             latency=row.get("latency"),
@@ -107,17 +101,3 @@ def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
 
 def _any(row: Record, *names: str) -> Any:
     return next((row[name] for name in names if row.get(name) not in (None, "")), None)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    found = _parsed(value)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value

@@ -6,9 +6,9 @@ exports keep nested fields as JSON text.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     chosen_score,
+    mapping,
     measures,
     score_of,
     text,
@@ -33,17 +34,9 @@ def fits(found: Sequence[Record]) -> bool:
 
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
     """``score`` names the feedback that says how good an answer was; None takes the only one."""
-    names = (key for row in found for key in _nested(row.get("feedback_stats")))
+    names = (key for row in found for key in mapping(row.get("feedback_stats")))
     key = chosen_score(names, score, str(path))
-    return tally.reading(_outcomes(found, tally, key), "langsmith", str(path))
-
-
-def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:
-    for row in found:
-        try:
-            yield _outcome(row, key)
-        except Broken as reason:
-            tally.left_out[str(reason)] += 1
+    return tally.reading(tally.used(found, partial(_outcome, key=key)), "langsmith", str(path))
 
 
 def _outcome(row: Record, key: str) -> Outcome:
@@ -51,13 +44,13 @@ def _outcome(row: Record, key: str) -> Outcome:
         raise Broken("that are no model calls")
     if row.get("error"):
         raise Broken("that ended in an error")
-    feedback = _nested(_nested(row.get("feedback_stats")).get(key))
-    extra = _nested(row.get("extra"))
+    feedback = mapping(mapping(row.get("feedback_stats")).get(key))
+    extra = mapping(row.get("extra"))
     return Outcome(
-        messages.asked(_nested(row.get("inputs"))),
+        messages.asked(mapping(row.get("inputs"))),
         text(_model(extra), "a model's name"),
         score_of(feedback.get("avg"), f"the feedback {key!r}"),
-        messages.answered(_nested(row.get("outputs"))),
+        messages.answered(mapping(row.get("outputs"))),
         measures(
             cost=row.get("total_cost"),
             in_tokens=row.get("prompt_tokens"),
@@ -69,17 +62,8 @@ def _outcome(row: Record, key: str) -> Outcome:
 
 
 def _model(extra: Mapping[str, Any]) -> Any:
-    metadata, given = _nested(extra.get("metadata")), _nested(extra.get("invocation_params"))
+    metadata, given = mapping(extra.get("metadata")), mapping(extra.get("invocation_params"))
     return metadata.get("ls_model_name") or given.get("model") or given.get("model_name")
-
-
-def _nested(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
 
 
 def _seconds(start: Any, end: Any) -> float | None:

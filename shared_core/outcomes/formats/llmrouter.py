@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from shared_core.outcomes.formats.reading import (
-    Broken,
     Outcome,
     Reading,
     Record,
@@ -18,6 +17,7 @@ from shared_core.outcomes.formats.reading import (
     measures,
     score_of,
     text,
+    text_or_none,
 )
 
 
@@ -28,29 +28,24 @@ def fits(found: Sequence[Record]) -> bool:
 
 def read(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
     """``task_name`` becomes the column ``dataset``, ``ground_truth`` the column ``reference``."""
-    return tally.reading(_outcomes(found, tally), "llmrouter", str(path))
+    return tally.reading(tally.used(found, _outcome), "llmrouter", str(path))
 
 
-def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
-    for row in found:
-        try:
-            said = row.get("response")
-            yield Outcome(
-                text(row.get("query"), "a query"),
-                text(row.get("model_name"), "a model's name"),
-                score_of(row.get("performance"), "a performance"),
-                said if isinstance(said, str) else None,
-                measures(
-                    cost=row.get("cost"),
-                    in_tokens=row.get("input_tokens"),
-                    out_tokens=row.get("output_tokens", row.get("token_num")),
-                    latency=row.get("response_time"),
-                ),
-                {
-                    "query_id": row.get("task_id"),
-                    "dataset": row.get("task_name"),
-                    "reference": row.get("ground_truth"),
-                },
-            )
-        except Broken as reason:
-            tally.left_out[str(reason)] += 1
+def _outcome(row: Record) -> Outcome:
+    return Outcome(
+        text(row.get("query"), "a query"),
+        text(row.get("model_name"), "a model's name"),
+        score_of(row.get("performance"), "a performance"),
+        text_or_none(row.get("response")),
+        measures(
+            cost=row.get("cost"),
+            in_tokens=row.get("input_tokens"),
+            out_tokens=row.get("output_tokens", row.get("token_num")),
+            latency=row.get("response_time"),
+        ),
+        {
+            "query_id": row.get("task_id"),
+            "dataset": row.get("task_name"),
+            "reference": row.get("ground_truth"),
+        },
+    )

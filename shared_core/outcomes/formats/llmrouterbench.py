@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from shared_core.outcomes.formats.reading import (
     measures,
     score_of,
     text,
+    text_or_none,
 )
 
 Run = Mapping[str, Any]
@@ -84,23 +86,18 @@ def _is_run(read: Any) -> bool:
 
 def _outcomes(runs: list[Run], tally: Tally) -> Iterator[Outcome]:
     for run in runs:
-        for record in run["records"]:
-            tally.records += 1
-            try:
-                yield _outcome(run, record)
-            except Broken as reason:
-                tally.left_out[str(reason)] += 1
+        tally.records += len(run["records"])
+        yield from tally.used(run["records"], partial(_outcome, run))
 
 
 def _outcome(run: Run, record: Any) -> Outcome:
     if not isinstance(record, dict):
         raise Broken("that are no JSON objects")
-    said = record.get("raw_output") or record.get("prediction")
     return Outcome(
         text(record.get("origin_query") or record.get("prompt"), "a query"),
         str(run["model_name"]),
         score_of(record.get("score"), "a score"),
-        said if isinstance(said, str) else None,
+        text_or_none(record.get("raw_output") or record.get("prediction")),
         measures(
             cost=record.get("cost"),
             in_tokens=record.get("prompt_tokens"),

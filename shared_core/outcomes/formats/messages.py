@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared_core.outcomes.formats.reading import Broken
+from shared_core.outcomes.formats.reading import Broken, parsed
 
 _USER = {"user", "human", "HumanMessage", "HumanMessageChunk"}
 
@@ -34,18 +33,9 @@ def answered(given: Any) -> str | None:
 
 def _deep(find: Callable[[Any], str | None], given: Any) -> str | None:
     try:
-        return find(_parsed(given))
+        return find(parsed(given))
     except RecursionError as error:
         raise Broken("that are nested too deep") from error
-
-
-def _parsed(given: Any) -> Any:
-    if isinstance(given, str) and given[:1] in ("{", "["):
-        try:
-            return json.loads(given)
-        except (ValueError, RecursionError):
-            return given
-    return given
 
 
 def _last_user(given: Any) -> str | None:

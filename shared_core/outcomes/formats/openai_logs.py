@@ -9,6 +9,7 @@ and false), there or under ``metadata``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    mapping,
     measures,
     score_of,
     text,
@@ -36,32 +38,24 @@ def fits(found: Sequence[Record]) -> bool:
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
     """``score`` names the field that says how good an answer was, ``score`` if None."""
     key = score or "score"
-    if not any(key in row or key in _mapping(row.get("metadata")) for row in found):
+    if not any(key in row or key in mapping(row.get("metadata")) for row in found):
         fields = dict.fromkeys(name for row in found for name in (*row, *_metadata_names(row)))
         raise DataError(
             f"{path}: no record has the field {key!r}; there are {', '.join(fields)}. Say which "
             "one tells how good an answer was: score='…' in Python, --score … at the command line"
         )
-    return tally.reading(_outcomes(found, tally, key), "openai", str(path))
+    return tally.reading(tally.used(found, partial(_outcome, key=key)), "openai", str(path))
 
 
 def _metadata_names(row: Record) -> Iterator[str]:
-    return (f"{name} (of metadata)" for name in _mapping(row.get("metadata")))
-
-
-def _outcomes(found: Sequence[Record], tally: Tally, key: str) -> Iterator[Outcome]:
-    for row in found:
-        try:
-            yield _outcome(row, key)
-        except Broken as reason:
-            tally.left_out[str(reason)] += 1
+    return (f"{name} (of metadata)" for name in mapping(row.get("metadata")))
 
 
 def _outcome(row: Record, key: str) -> Outcome:
     request, response = _request(row), _response(row)
     if row.get("error") or response.get("error"):
         raise Broken("that ended in an error")
-    usage, metadata = _mapping(response.get("usage")), _mapping(row.get("metadata"))
+    usage, metadata = mapping(response.get("usage")), mapping(row.get("metadata"))
     model = request.get("model") or response.get("model")
     return Outcome(
         messages.asked(request.get("messages")),
@@ -79,13 +73,9 @@ def _outcome(row: Record, key: str) -> Outcome:
 
 
 def _request(row: Record) -> Mapping[str, Any]:
-    return _mapping(row.get("request")) or _mapping(row.get("body")) or row
+    return mapping(row.get("request")) or mapping(row.get("body")) or row
 
 
 def _response(row: Record) -> Mapping[str, Any]:
-    found = _mapping(row.get("response")) or row
-    return _mapping(found.get("body")) or found
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    found = mapping(row.get("response")) or row
+    return mapping(found.get("body")) or found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,14 @@ class Tally:
     def __init__(self) -> None:
         self.records = 0
         self.left_out: Counter[str] = Counter()
+
+    def used(self, found: Iterable[Any], outcome: Callable[[Any], Outcome]) -> Iterator[Outcome]:
+        """The outcome of each of these, where it has one; the others are counted."""
+        for one in found:
+            try:
+                yield outcome(one)
+            except Broken as reason:
+                self.left_out[str(reason)] += 1
 
     def reading(self, outcomes: Iterable[Outcome], name: str, where: str) -> Reading:
         """The table of the outcomes, a row for each query in order of appearance.
@@ -193,6 +202,27 @@ def text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Broken(f"without {what}")
     return value
+
+
+def text_or_none(value: Any) -> str | None:
+    """The text, where it is one."""
+    return value if isinstance(value, str) else None
+
+
+def parsed(value: Any) -> Any:
+    """What JSON text holds that is an object or a list; anything else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The object that this is, or is JSON text of; an empty one where it is none."""
+    found = parsed(value)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _table(rows: list[list[Outcome]]) -> OutcomeTable:

@@ -23,6 +23,7 @@ from shared_core.outcomes.formats.reading import (
     Tally,
     score_of,
     text,
+    text_or_none,
 )
 
 _VERDICTS = {"true", "false", "0", "1", "0.0", "1.0", "", "none"}
@@ -77,7 +78,7 @@ def _responses(found: Sequence[Record], models: list[str], tally: Tally) -> Iter
             except Broken as reason:
                 tally.left_out[str(reason)] += 1
             else:
-                yield Outcome(query, model, score, row.get(f"{model}_response"))
+                yield Outcome(query, model, score, text_or_none(row.get(f"{model}_response")))
 
 
 def _pairs(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
@@ -95,8 +96,7 @@ def _pairs(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
         columns = {"query_id": str(row.get("id") or row.get("question_id") or number_)}
         columns |= {"split": row["split"]} if row.get("split") else {}
         for model, score, answer in zip(names, scores, said, strict=True):
-            told = answer if isinstance(answer, str) else None
-            yield Outcome(query, model, score, told, columns=columns)
+            yield Outcome(query, model, score, text_or_none(answer), columns=columns)
 
 
 def _scores(row: Record) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from shared_core.outcomes.formats.reading import (
     measures,
     score_of,
     text,
+    text_or_none,
 )
 
 _COST = "|total_cost"
@@ -49,7 +50,7 @@ def _outcomes(found: Sequence[Record], tally: Tally) -> Iterator[Outcome]:
             except Broken as reason:
                 tally.left_out[f"(of one model) {reason}"] += 1
             else:
-                answer = _turns(row.get(f"{model}|model_response"))
+                answer = text_or_none(_turns(row.get(f"{model}|model_response")))
                 yield Outcome(query, model, score, answer, spent, columns)
 
 

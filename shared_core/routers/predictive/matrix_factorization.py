@@ -52,7 +52,6 @@ class MatrixFactorizationRouter(RegressionRouter):
         squares = (fitted - fitted.mean(axis=0)).T @ (fitted - fitted.mean(axis=0))
         models = np.linalg.eigh(squares.astype(np.float64))[1][:, -self.rank :]
         level = np.nanmean(quality, axis=0)
-        self.models_ = models
         weights = self.weights_.astype(np.float64)
         weights[:, :m] = weights[:, :m] @ models @ models.T
         middle = self._features(self._design(vectors)).mean(axis=0)

@@ -157,7 +157,8 @@ class MLPRouter(PredictiveRouter):
 
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
-        return [{"hidden": 16, "networks": 2}, {"hidden": 16, "networks": 1, "temperature": 10.0}]
+        small = {"hidden": 16, "max_epochs": 15}
+        return [{**small, "networks": 2}, {**small, "networks": 1, "temperature": 10.0}]
 
 
 def _missing(told: Vectors | Matrix, outcomes: Matrix) -> Matrix:

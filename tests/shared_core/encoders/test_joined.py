@@ -96,3 +96,10 @@ def test_a_member_reads_its_own_part_only() -> None:
     both = AutoRouter(POOL, encoder=joined, members=MEMBERS[1:]).fit(outcomes())
     assert both.parts_ == [1]
     np.testing.assert_array_equal(both.predict(KNOWN).quality, alone.predict(KNOWN).quality)
+
+
+def test_eleven_parts_keep_their_order_when_saved() -> None:
+    encoder = JoinedEncoder([small(seed) for seed in range(11)]).fit(KNOWN)
+    again = JoinedEncoder.from_artifact(encoder.artifact())
+    assert [part.config()["seed"] for part in again.parts] == [*range(11)]
+    np.testing.assert_array_equal(again(KNOWN), encoder(KNOWN))

@@ -63,3 +63,14 @@ def test_features_are_what_their_names_say(text: str) -> None:
 def test_a_text_has_its_form_whatever_the_others_are() -> None:
     assert shape([]).shape == (0, WIDTH)
     np.testing.assert_array_equal(shape(TRAIN)[:3], shape(TRAIN[:3]))
+
+
+def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
+    (end, long) = (
+        dict(zip(NAMES, row.tolist(), strict=True))
+        for row in shape(["Why? \n", "a " * 2000 + "1?" * 5000])
+    )
+    assert end["ends_in_question"] == 1
+    assert long["characters"] == np.float32(np.log1p(14_000))
+    assert long["words"] == np.float32(np.log1p(2000))
+    assert (long["numbers"], long["questions"], long["ends_in_question"]) == (0, 0, 0)

@@ -547,3 +547,76 @@ def test_errors_say_what_is_wrong(tmp_path: Path, name: str, content: str, told:
 
 def test_every_format_is_named() -> None:
     assert len(set(FORMATS)) == len(FORMATS) == 9
+
+
+def test_an_observations_own_score_counts_before_its_traces(tmp_path: Path) -> None:
+    made = {"type": "GENERATION", "traceId": "t", "model": "m", "output": "yo"}
+    rows = [
+        {**made, "id": "own", "input": "rated", "costDetails": {"input": 0.1, "total": 0.3}},
+        {**made, "id": "o", "input": "not rated", "calculatedTotalCost": 0, "level": "DEFAULT"},
+        {**made, "id": "broken", "input": "failed", "level": "ERROR"},
+        {"name": "seldom", "value": 0, "traceId": "t"},
+        {"name": "usual", "value": 1, "traceId": "t"},
+        {"name": "usual", "value": 0.25, "observationId": "own", "traceId": "t"},
+    ]
+    found = read_outcomes(lines(tmp_path / "t.jsonl", rows), score="usual")
+    assert (score(found, "rated", "m"), score(found, "not rated", "m")) == (0.25, 1)
+    assert found.table.cost[:, 0].tolist() == [0.3, 0]
+    assert found.left_out["that ended in an error"] == 1
+
+
+def test_runs_without_the_feedback_that_counts_are_told(tmp_path: Path) -> None:
+    run = {"run_type": "llm", "extra": {"invocation_params": {"model": "m"}}}
+    told = [{"seldom": {"avg": 0}}, {"usual": {"avg": 0.5}}, {"usual": {"avg": 1}, "late": None}]
+    rows = [
+        {**run, "inputs": {"input": f"q{i}"}, "feedback_stats": one} for i, one in enumerate(told)
+    ]
+    found = read_outcomes(lines(tmp_path / "runs.jsonl", rows), score="usual")
+    assert found.table.score.tolist() == [[0.5], [1]]
+    assert found.left_out == {"without the feedback 'usual'": 1}
+
+
+def test_of_a_chat_the_last_that_the_user_said_counts_and_all_parts_of_it(tmp_path: Path) -> None:
+    parts = [
+        {"type": "text", "text": "Look."},
+        {"type": "image_url"},
+        {"type": "text", "text": "?"},
+    ]
+    chat = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+    row = {"model": "m", "choices": [], "metadata": {"score": 1, "latency": 2.5, "cost": 0.1}}
+    rows = [{**row, "messages": [*chat, {"role": "user", "content": parts}]}]
+    table = read_outcomes(lines(tmp_path / "log.jsonl", rows)).table
+    assert table.queries == ("Look.\n?",)
+    assert (table.measures["latency"].item(), table.cost.item()) == (2.5, 0.1)
+
+
+def test_who_won_is_one_or_nobody(tmp_path: Path) -> None:
+    row = {"prompt": "q", "model_a": "x", "model_b": "y", "winner_model_a": 1, "winner_tie": 0}
+    rows = [{**row, "winner_model_b": both} for both in (0, 1)]
+    found = read_outcomes(lines(tmp_path / "pairs.jsonl", rows))
+    assert found.table.score.tolist() == [[1, 0]]
+    assert found.left_out == {"without a known winner": 1}
+
+
+@pytest.mark.parametrize("answer", [42, ["no", "text"], {"text": "x"}, None])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "q", "a": 1, "b": 0, "a_response": ...},
+        {"prompt": "q", "a": 1, "a|model_response": ..., "a|total_cost": 0},
+        {"query": "q", "model_name": "a", "performance": 1, "response": ...},
+        {"prompt": "q", "model_a": "a", "model_b": "b", "winner": "tie", "response_a": ...},
+    ],
+    ids=["routellm", "routerbench", "llmrouter", "pairs"],
+)
+def test_an_answer_that_is_no_text_is_none(row: Any, answer: Any, tmp_path: Path) -> None:
+    told = {name: answer if value is ... else value for name, value in row.items()}
+    assert read_outcomes(lines(tmp_path / "t.jsonl", [told])).table.answers == {}
+
+
+@pytest.mark.parametrize("name", ["records", "runs", "observations", "traces", "data", "rows"])
+def test_records_may_stand_in_an_object(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    row = {"query": "q", "model_name": "m", "performance": 1}
+    path.write_text(json.dumps({"version": 2, name: [row, row | {"query": "r"}]}), "utf-8")
+    assert read_outcomes(path).table.queries == ("q", "r")

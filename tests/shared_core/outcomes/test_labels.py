@@ -98,7 +98,7 @@ def test_changes_by_models_are_functions_handed_in() -> None:
     rng = random.Random(0)
     assert augment.paraphrase(lambda prompt: prompt[-5:])("hello", rng) == "hello"
     assert augment.back_translation(str.upper, str.lower)("Hola", rng) == "hola"
-    assert augment.drop_words("one", rng, share=1.0) == "one"
+    assert augment.drop_words("one two", rng, share=1.0) == "one"
     with pytest.raises(ConfigError):
         augment.augment(rows(), [])
 
@@ -107,3 +107,9 @@ def test_mixed_vectors_are_unit_and_labels_between() -> None:
     vectors, told = augment.mix_up(np.eye(4, dtype=np.float32), np.eye(4), 50)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert ((told >= 0) & (told <= 1)).all()
+
+
+def test_a_model_is_not_compared_with_itself() -> None:
+    row = {"query": "hi", "model_a": "x", "model_b": "x", "winner": "tie"}
+    with pytest.raises(DataError, match="row 0 compares x with itself"):
+        preferences.table([row])

@@ -229,3 +229,10 @@ def test_real_outcomes_are_read_as_they_are(path: Path) -> None:
     assert len(table.models) >= 2
     assert np.isfinite(table.score).mean() > 0.5
     assert len(table.split("train")) + len(table.split("test")) <= len(table)
+
+
+def test_columns_without_a_name_are_no_matter(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(",,query,score.a\n0,0,x,1\n", "utf-8")  # as a data frame's index is written
+    assert OutcomeTable.read(path).score.tolist() == [[1.0]]
+    assert read_outcomes(path).table.queries == ("x",)

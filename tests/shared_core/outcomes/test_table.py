@@ -60,6 +60,8 @@ def test_scores_may_be_strings_booleans_and_integers() -> None:
         ({"cost.a": ["$1", 1, 1]}, "no number"),
         ({"score.a": [1, 1]}, r"column score\.a of the table has 2 rows, query 3"),
         ({"split": ["train"]}, "column split of the table has 1 rows, query 3"),
+        ({"answer.a": ["x", 42, "z"]}, r"answer\.a in row 1 of the table is no text but a int"),
+        ({"query": ["x", "y", b"z"]}, "query in row 2 of the table is no text but a bytes"),
     ],
 )
 def test_values_that_make_no_sense_are_told(changes: dict[str, object], told: str) -> None:
@@ -91,6 +93,12 @@ def test_rows_may_lack_keys() -> None:
     made = OutcomeTable.from_rows([{"query": "x", "score.a": 1}, {"score.b": 0.5}])
     assert made.queries == ("x", "")
     np.testing.assert_array_equal(made.score, [[1, np.nan], [np.nan, 0.5]])
+
+
+def test_absent_texts_are_empty_however_a_data_frame_says_so() -> None:
+    made = table(**{"answer.a": ["x", None, math.nan], "query": [math.nan, None, "three"]})
+    assert made.answers["a"] == ("x", "", "")
+    assert made.queries == ("", "", "three")
 
 
 def test_rows_are_taken_by_index_and_by_mask() -> None:
@@ -168,3 +176,10 @@ def test_five_thousand_models_are_no_burden() -> None:
 
 def test_the_texts_stay_out_of_the_answers_repr() -> None:
     assert "'z'" not in repr(table())
+
+
+def test_logarithms_of_chances_lie_below_0() -> None:
+    made = table(**{"logprob.a": [-0.5, None, 0], "entropy.a": [0.5, None, 0]})
+    np.testing.assert_array_equal(made.measures["logprob"][:, 0], [-0.5, np.nan, 0])
+    with pytest.raises(DataError, match=r"entropy\.a lies outside 0\.\.inf in row 0"):
+        table(**{"entropy.a": [-0.5, 0, 0]})

@@ -302,6 +302,7 @@ def test_where_who_was_asked_failed_the_next_of_the_ranking_is_chosen(
     with pytest.raises(StopIteration) as done:
         flow.send([Answer(model, "", error="is down") for model in step.models])
     ranking = done.value.value.ranking
+    assert done.value.value.cause == "policy"  # nothing was heard
     assert set(ranking[-len(asked) :]) == set(asked)
     assert ranking[0] == next(name for name in ("b", "a", "c") if name not in asked)
 
@@ -333,3 +334,34 @@ def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:
     knn = KNNRouter(turned, policy=CostQuality(0.0), k=20, encoder=LexicalEncoder())
     found = HybridRouter(knn, MeanLogprob()).fit(table).route("question number 1")
     assert found.ranking == ("a", "b", "c")
+    told = knn.predict(["question number 1"])
+    assert found.cost == dict(zip(told.models, told.cost[0].tolist(), strict=True))
+
+
+def hear(router: Router, *logprobs: float | None) -> tuple[Any, list[str]]:
+    """The decision, and who was asked, where answers come with these log-probabilities in turn."""
+    flow, told, asked = router.start("question number 1"), iter(enumerate(logprobs)), []
+    try:
+        step = next(flow)
+        while True:
+            asked += step.models
+            said = zip(step.models, told, strict=False)
+            step = flow.send([Answer(m, f"answer {i}", logprob=sure) for m, (i, sure) in said])
+    except StopIteration as done:
+        return done.value, asked
+
+
+def test_a_cascade_climbs_by_price_and_stops_at_its_threshold() -> None:
+    made = CascadeRouter(POOL, MeanLogprob(), 1.0, longest=2, inner=Always(POOL, "c"))
+    decision, asked = hear(made, 0.0)
+    assert (decision.model, asked) == ("a", ["a"])
+    decision, asked = hear(made, -0.1)
+    assert (decision.model, asked, decision.answer) == ("c", ["a"], None)
+
+
+@pytest.mark.parametrize(("logprobs", "kept"), [((-0.5, -0.5), 0), ((None, -0.5), 1)])
+def test_the_first_of_equals_is_kept_and_none_that_cannot_be_judged(
+    logprobs: tuple[float | None, ...], kept: int
+) -> None:
+    decision, _ = hear(BestOfNRouter(POOL, MeanLogprob(), n=2), *logprobs)
+    assert decision.answer.text == f"answer {kept}"

@@ -70,3 +70,14 @@ def test_answers_are_as_alike_as_their_words_and_meanings() -> None:
         assert scorer.score(QUERY, GOOD, others) == pytest.approx(0.5)
         assert scorer.score(QUERY, BAD, others) == pytest.approx(0.0)
         assert scorer.score(QUERY, GOOD, others[::2]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("given", "asked"), [({}, "small"), ({"model": "large"}, "large")])
+def test_whoever_answered_verifies_unless_another_is_named(
+    given: dict[str, str], asked: str
+) -> None:
+    def yes(ask: Ask) -> list[str]:
+        assert ask.models == (asked, asked)
+        return ["yes", "yes"]
+
+    assert score(SelfVerification(2, **given), yes) == 1.0

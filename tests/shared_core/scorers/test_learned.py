@@ -74,3 +74,40 @@ def test_a_model_that_was_never_scored_is_not_the_best() -> None:
     wider = replace(known, models=names, measures={"score": score}, answers=answers)
     told = scores(LearnedScorer(ridge=0.1, target="keep").fitted(wider))
     assert told == scores(LearnedScorer(ridge=0.1, target="keep").fitted(known))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("surely not today", "sorry not today!"),
+        ("one two six ten", "one two two ten"),
+        ("it is number 7", "it is number x"),
+        ("the question, then", "the answer, mostly"),
+    ],
+    ids=["refusal", "repetition", "number", "shared words"],
+)
+def test_each_sign_tells_where_answers_differ_in_it(good: str, bad: str) -> None:
+    table = OutcomeTable.from_rows(
+        {"query": f"the question {i}", "score.m": i % 2, "answer.m": good if i % 2 else bad}
+        for i in range(40)
+    )
+    scorer = LearnedScorer(ridge=0.1, words=0).fitted(table)
+    told = [scorer("the question", Answer("m", said)) for said in (good, bad)]
+    assert told == pytest.approx([1, 0], abs=0.05)
+
+
+def test_what_a_sign_tells_is_learned_within_each_model() -> None:
+    """Longer answers are better, though the model that writes longer ones is worse."""
+    said = {"short": ["x" * n for n in (9, 19, 39)], "long": ["x" * n for n in (99, 199, 399)]}
+    level = {"short": 0.5, "long": -0.2}
+    table = OutcomeTable.from_rows(
+        {"query": f"q{i}"}
+        | {f"answer.{m}": texts[i % 3] for m, texts in said.items()}
+        | {f"score.{m}": level[m] + 0.1 * np.log1p(len(said[m][i % 3])) for m in said}
+        for i in range(60)
+    )
+    scorer = LearnedScorer(ridge=1e-6, words=0).fitted(table)
+    for model, texts in said.items():
+        for text in texts:
+            expected = level[model] + 0.1 * np.log1p(len(text))
+            assert scorer("q", Answer(model, text)) == pytest.approx(expected, abs=0.01)

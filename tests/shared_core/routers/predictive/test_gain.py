@@ -34,8 +34,8 @@ def test_with_all_outcomes_known_nothing_is_estimated() -> None:
     for weight in (0.0, *np.geomspace(0.003, 3.0, 13)):
         utility = score - weight * cost
         chosen = (predicted.quality - weight * predicted.cost).argmax(axis=1)
-        single = [utility[one != FOLD].mean(axis=0).argmax() for one in FOLD]
-        expected.append(utility[np.arange(N), chosen] - utility[np.arange(N), single])
+        single = np.array([utility[one != FOLD].mean(axis=0).argmax() for one in range(5)])
+        expected.append(utility[np.arange(N), chosen] - utility[np.arange(N), single[FOLD]])
     each = np.mean(expected, axis=0)
     found = gain(predicted, score, cost, FOLD)
     assert found.mean == pytest.approx(each.mean(), abs=1e-12)
@@ -139,7 +139,7 @@ def test_levels_are_those_of_all_rows_and_not_of_the_rows_that_were_asked() -> N
     assert np.abs(np.mean(naive, axis=0)).min() > 0.1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_log_of_easy_questions_does_not_make_the_weak_model_the_best(seed: int) -> None:
     table = _log(seed)
     naive = np.nanmean(table.score, axis=0)
@@ -149,7 +149,7 @@ def test_a_log_of_easy_questions_does_not_make_the_weak_model_the_best(seed: int
     assert router.verdict_.endswith("on held-out rows, 50% of whose outcomes are known")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_one_answer_per_query_is_enough_to_learn_who_is_good_at_what(seed: int) -> None:
     rng = np.random.default_rng(seed)
     is_sum = np.arange(800) >= 400

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -23,6 +23,7 @@ from shared_core.encoders.joined import JoinedEncoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError
 from shared_core.evaluation import contestants
+from shared_core.evaluation.evaluate import NO_COSTS
 from shared_core.evaluation.knobs.calibrate import match_best_single, matching_best_single
 from shared_core.outcomes.formats.detect import read_outcomes
 from shared_core.outcomes.table import OutcomeTable
@@ -31,6 +32,11 @@ from shared_core.pool import ModelPool
 from shared_core.query import ABILITIES, Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.base import PredictiveRouter
+
+QUALITY_ALONE: Final = (
+    "Nothing cheaper kept the best single model's quality in cross-validation, so cost does not "
+    "count. To save where little quality is lost, train with --cost-weight 0.05"
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -109,9 +115,12 @@ def train(
     with screen.working() as report:
         trained = _trained(make, rows, candidates, cost_weight, seed, report)
         trained.save(out)
-    screen.trained(
-        screen.console(), trained, out, read.explain(), has_costs=rows.priced(candidates).has_costs
-    )
+    notes = [read.explain()]
+    if not rows.priced(candidates).has_costs:
+        notes.append(NO_COSTS)
+    elif cost_weight == "auto" and trained.policy == CostQuality(0.0):
+        notes.append(QUALITY_ALONE)
+    screen.trained(screen.console(), trained, out, notes)
 
 
 @app.command()

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from shared_core._lazy import load
 from shared_core.decision import RoutingDecision
-from shared_core.evaluation.evaluate import NO_COSTS
 from shared_core.evaluation.lines import Evaluation, Line
 from shared_core.evaluation.report.comparison import Change
 from shared_core.evaluation.verdict import verdict
@@ -40,9 +39,7 @@ def working() -> Iterator[Report]:
         yield lambda doing: progress.update(task, description=doing)
 
 
-def trained(
-    console: Console, router: PredictiveRouter, folder: Path, origin: str, has_costs: bool
-) -> None:
+def trained(console: Console, router: PredictiveRouter, folder: Path, notes: Sequence[str]) -> None:
     """What was trained, on what, and how to go on."""
     if isinstance(router, AutoRouter):
         _tried(console, router)
@@ -55,9 +52,8 @@ def trained(
         f"{type(router).__name__} for {', '.join(router.pool)}, from {rows:,} rows"
         f"{f' ({told})' if told else ''}; decides by {router.policy.explain()}."
     )
-    console.print(Text(origin, style="dim"))
-    if not has_costs:
-        console.print(Text(NO_COSTS, style="dim"))
+    for note in notes:
+        console.print(Text(note, style="dim"))
     unproven = isinstance(router, AutoRouter) and not router.routes_
     saved = f"Saved to {folder}{' all the same' if unproven else ''}."
     tried = f"llmrouter route {shlex.quote(str(folder))} 'your question'"

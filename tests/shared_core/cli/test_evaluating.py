@@ -13,7 +13,8 @@ pytest.importorskip("matplotlib", reason="needs the extra `eval`")
 
 from typer.testing import CliRunner, Result
 
-from shared_core import Always, Candidate, ConfigError, DataError
+from shared_core import Always, Candidate, ConfigError, CostQuality, DataError
+from shared_core.cli import app as cli
 from shared_core.cli.app import app
 from shared_core.cli.evaluating import REGRESSED
 
@@ -122,6 +123,20 @@ def test_pairs_of_many_models_are_for_auto(tmp_path: Path) -> None:
 def test_train_reads_what_evaluate_reads(tmp_path: Path) -> None:
     done = llmrouter("train", write(tmp_path / "a.csv"), "-o", tmp_path / "out", "--router", "knn")
     assert "Left out: 1 whose score is no number" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("found", "given", "is_told"), [(0, "auto", 1), (0, 0, 0), (0.1, "auto", 0)]
+)
+def test_train_says_where_nothing_cheaper_was_as_good(
+    found: float, given: object, is_told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "match_best_single", lambda *_, **__: CostQuality(found))
+    data = write(tmp_path / "a.csv")
+    done = llmrouter(
+        "train", data, "-o", tmp_path / "out", "--router", "knn", "--cost-weight", given
+    )
+    assert ("cost does not count" in " ".join(done.output.split())) == is_told
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -27,6 +27,7 @@ from langchain_llmrouter.routing import CONFIG_SPECS, check_models
 from langchain_llmrouter.tools import shown
 from shared_core.decision import RoutingDecision
 from shared_core.encoders.base import Encoder
+from shared_core.errors import ConfigError
 from shared_core.events import Listener
 from shared_core.pool import ModelPool
 from shared_core.query import estimate_tokens
@@ -109,6 +110,10 @@ class ChatLLMRouter(ChatMethods):
     def __init__(self, models: Mapping[str, AnyRunnable], router: Router, **options: Any) -> None:
         check_models(models, router)
         given = check_options(type(self), options)
+        if (name := given.get("model")) in models:
+            raise ConfigError(
+                f"model is what the router itself is called; bind(model={name!r}) forces {name}"
+            )
         wanted = {name: given.get(name) for name in SET_ON_EACH}
         members = models if isinstance(models, Members) else Members(models, wanted)
         super().__init__(models=members.with_options(wanted), router=router, **given)

@@ -91,6 +91,7 @@ def router_query_engine(
             given, that of ``Settings``, if one was set there.
         options: see ``RouterQueryEngine``.
     """
+    _check(tools, QueryEngineTool)
     return RouterQueryEngine(selector or RouterSelector(), tools, llm=_joining(llm), **options)
 
 
@@ -104,6 +105,7 @@ def router_retriever(
         selector: by the tools' descriptions when not given.
         options: see ``RouterRetriever``.
     """
+    _check(tools, RetrieverTool)
     return RouterRetriever(selector or RouterSelector(), tools, **{"llm": NoLLM(), **options})
 
 
@@ -123,8 +125,15 @@ def tool_router_query_engine(
             given, that of ``Settings``, if one was set there.
         options: see ``ToolRetrieverRouterQueryEngine``.
     """
+    if not isinstance(tools, ObjectRetriever):
+        _check(tools, QueryEngineTool)
     retriever = RouterToolRetriever(tools, selector)
     return ToolRetrieverRouterQueryEngine(retriever, llm=_joining(llm), **options)
+
+
+def _check(tools: Sequence[BaseTool], kind: type[BaseTool]) -> None:
+    if odd := [type(tool).__name__ for tool in tools if not isinstance(tool, kind)]:
+        raise ConfigError(f"the tools are each a {kind.__name__}, not a {odd[0]}")
 
 
 def _joining(llm: LLM | None) -> LLM:

@@ -154,6 +154,8 @@ class RouterSelector(BaseSelector):
         self, names: Sequence[str], router: str, error: NoEligibleModel
     ) -> RoutingDecision:
         name = _named(self.default, names)
+        if name is None and self.default is not None:
+            raise NoEligibleModel(f"{error}; the default {self.default!r} is none of the choices")
         if name is None:
             raise error
         return RoutingDecision((name,), router, "default", f"{name} by default: {error}")

@@ -452,6 +452,7 @@ def test_a_dry_run_of_a_router_that_must_ask_says_so() -> None:
     ("options", "told"),
     [
         ({"polcy": 1}, "no option polcy"),
+        ({"model": "a"}, r"bind\(model='a'\) forces a"),
         ({"max_retries": 1, "reliability": Reliability(deadline=1)}, "give either reliability"),
         ({"models": {"a": FakeProvider(name_of_model="a")}}, "give one model for each name"),
         ({"models": {"a": "gpt", "b": "gpt"}}, r"no LangChain model .*init_chat_model\('gpt'\)"),

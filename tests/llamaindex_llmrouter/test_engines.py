@@ -68,6 +68,12 @@ async def test_a_query_engine(form: str) -> None:
     assert str(await asked(engine, form, COUNT)) == "sql answers"
 
 
+@pytest.mark.parametrize("make", [router_query_engine, router_retriever, tool_router_query_engine])
+def test_tools_of_another_kind_are_told(make: Any) -> None:
+    with pytest.raises(ConfigError, match="not a FunctionTool"):
+        make([FunctionTool.from_defaults(asked)])
+
+
 @pytest.mark.parametrize("form", ["query", "aquery"])
 async def test_joining_answers_takes_an_llm(form: str, make: Any) -> None:
     selector = RouterSelector(max_outputs=2)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_fakes import FakeProvider
 
-from langchain_llmrouter import Always, ChatLLMRouter, LLMRouterMiddleware, routing_record
+from langchain_llmrouter import Always, ChatLLMRouter, routing_record
 
 THOUGHT = {"type": "reasoning", "reasoning": "hm", "extras": {"signature": "s"}}
 SEARCH = {"type": "server_tool_call", "name": "web_search", "args": {}, "id": "srv_1"}
@@ -41,9 +40,11 @@ def asked(kind: str, models: Any, record: bool = True) -> Any:
     if kind == "chat":
         chat = ChatLLMRouter(models, Always(models), record=record)
         return lambda messages, name: chat.invoke(messages, model=name)
-    agent = create_agent(
-        next(iter(models.values())), middleware=[LLMRouterMiddleware(models, Always(models))]
-    )
+    agents = pytest.importorskip("langchain.agents", reason="needs the extra `agents`")
+    from langchain_llmrouter import LLMRouterMiddleware
+
+    middleware = [LLMRouterMiddleware(models, Always(models))]
+    agent = agents.create_agent(next(iter(models.values())), middleware=middleware)
 
     def newest(messages: Any, name: str) -> Any:
         config: Any = {"configurable": {"llmrouter_model": name}}

@@ -65,7 +65,7 @@ def _figures(table: Table) -> str:
 def _cell(line: Table, key: str, _: str, pattern: str) -> str:
     value = line.get(key)
     if value is None:
-        return ""
+        return "out of reach" if key == "cost_at_best_single" and key in line else ""
     ends = line.get("interval", {}).get(key)
     told = pattern.format(value)
     return f"{told} ({pattern.format(ends[0])} to {pattern.format(ends[1])})" if ends else told

@@ -149,16 +149,17 @@ function showVerdicts(table) {
   }
   made.append(list, tiles(table));
 }
+const OUT_OF_REACH = "out of reach";
 function tiles(table) {
   const name = routers(table)[state.router], line = table.routers[name];
   if (!line) return el("p", { class: "quiet" }, "No router was judged.");
   const best = table.lines.best_single, saved = best.cost ? 1 - line.cost / best.cost : null;
-  const costs = Object.values(table.singles).some((one) => one.cost > 0);
+  const costs = Object.values(table.singles).some((one) => one.cost > 0), reach = line.cost_at_best_single;
   const shown = [
     [percent(line.quality), `quality of ${name} (${best.model}: ${percent(best.quality)})`],
     saved === null ? null : [percent(saved), `saved at that point, against ${best.model}`],
     [number(line.aiq_range), `AIQ (mixing models: ${number(table.lines.zero.aiq_range)})`],
-    !costs ? null : [line.cost_at_best_single === undefined ? "out of reach" : percent(line.saved), "saved at the best model's quality"],
+    !costs || reach === undefined ? null : [reach === null ? OUT_OF_REACH : percent(line.saved), "saved at the best model's quality"],
     line.apgr === undefined ? null : [number(line.apgr, 3), "APGR (random: 0.5)"],
     line.ece === undefined ? null : [number(line.ece, 3), "calibration error"],
   ];
@@ -264,7 +265,8 @@ function showFigures(table) {
   const columns = COLUMNS.filter(([key]) => rows.some(([, line]) => line[key] !== undefined && line[key] !== null));
   const cell = (line, key, format) => {
     const ends = line.interval?.[key];
-    return el("td", {}, line[key] === undefined || line[key] === null ? "" : format(line[key]), ends ? el("div", { class: "quiet" }, `${format(ends[0])} to ${format(ends[1])}`) : null);
+    const absent = key === "cost_at_best_single" && line[key] === null ? OUT_OF_REACH : "";
+    return el("td", {}, line[key] === undefined || line[key] === null ? absent : format(line[key]), ends ? el("div", { class: "quiet" }, `${format(ends[0])} to ${format(ends[1])}`) : null);
   };
   made.append(el("div", { class: "scroll" }, el("table", {},
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, ""), ...columns.map(([, name]) => el("th", { scope: "col" }, name)))),

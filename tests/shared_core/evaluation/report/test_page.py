@@ -32,12 +32,17 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def report(table: OutcomeTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tables, three models and two; two routers, one of them without a knob."""
+    """Two tables, three models and two; a router with a knob and one without.
+
+    Over two models there is one more, which never takes the better one.
+    """
     evil = replace(table, queries=tuple(f"{text} {EVIL}" for text in table.queries))
     studies = []
     for one, name in ((evil, "three/models.csv"), (table.of(("small", "large")), "two/models.csv")):
         train, test, _ = train_and_test(one)
-        plain = {"always": lambda texts: ["large"] * len(texts)}
+        plain: dict[str, Any] = {"always": lambda texts: ["large"] * len(texts)}
+        if name == "two/models.csv":
+            plain["worst"] = lambda texts: np.tile([0.9, 0.1], (len(texts), 1))
         studies.append(
             study({"knn": KNNRouter}, train, test, data=name, plan=Plan(seeds=2), others=plain)
         )
@@ -141,6 +146,19 @@ def test_marks_and_names_are_told_as_they_are(opened: Opened) -> None:
     assert js("percent(-0.019)") == "-1.9 %"
     ends = js("short('accounts/fireworks/models/llama-v3p1-70b-instruct', 21)")
     assert ends == "accounts/f…b-instruct"
+
+
+@pytest.mark.slow
+def test_what_the_best_models_quality_takes_is_told_of_whom_it_concerns(opened: Opened) -> None:
+    opened.page.locator("#tables button").nth(1).click()
+    told = {}
+    for name in ("knn", "always", "worst"):
+        opened.page.get_by_role("button", name=name, exact=True).last.click()
+        told[name] = opened.page.locator(".tiles").inner_text().replace("\n", " ")
+    assert "saved at the best model's quality" not in told["always"]
+    assert "% saved at the best model's quality" in told["knn"]
+    assert "out of reach saved at the best model's quality" in told["worst"]
+    assert "out of reach" in opened.page.locator("tr", has_text="worst").first.inner_text()
 
 
 @pytest.mark.slow

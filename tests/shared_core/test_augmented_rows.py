@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,10 @@ from shared_core import (
     LinearRouter,
     OutcomeTable,
     Predictions,
+    Target,
+    keep,
 )
+from shared_core.evaluation.bench import Bench
 from shared_core.evaluation.bootstrap import Resamples
 from shared_core.evaluation.knobs.calibrate import out_of_fold
 from shared_core.evaluation.splits import train_and_test
@@ -87,6 +91,24 @@ def test_they_make_no_interval_narrower() -> None:
     alone = Resamples(60).means(lambda rows: values[rows])[1].std()
     among_copies = Resamples(len(TABLE), texts=TABLE.origins).means(lambda rows: values[rows])
     assert among_copies[1].std() == pytest.approx(alone, rel=0.2)
+
+
+def test_nor_a_line_of_an_evaluation_surer() -> None:
+    def width(test: OutcomeTable) -> float:
+        low, high = Bench(TABLE, test).singles()["a"].interval["quality"]
+        return high - low
+
+    assert width(TABLE) == pytest.approx(width(TABLE.rows(range(60))), rel=0.2)
+    assert width(replace(TABLE, columns={})) < 0.8 * width(TABLE)
+
+
+def test_nor_prove_a_promise() -> None:
+    originals = TABLE.rows(range(60))
+    shuffled = {"score": originals.score[::-1], "cost": originals.cost}
+    router = KNNRouter(MODELS, k=3, shrinkage=0.1).fit(replace(originals, measures=shuffled))
+    target = Target("quality_floor", -0.2, delta=0.1)
+    rows = originals, TABLE, replace(TABLE, columns={})
+    assert [keep(router, one, target).is_proved for one in rows] == [False, False, True]
 
 
 def test_they_are_no_more_anchors() -> None:

@@ -216,6 +216,7 @@ def test_help_teaches() -> None:
     assert "columns query, score.MODEL" in llmrouter("--help").stdout  # no line cut in two
 
 
+@pytest.mark.slow
 def test_the_demonstration(tmp_path: Path) -> None:
     done = llmrouter("demo", "--out", tmp_path / "out", "--questions", "2")
     assert done.returncode == 0, done.stderr

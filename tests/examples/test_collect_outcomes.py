@@ -43,6 +43,7 @@ def test_there_are_many_questions_of_many_kinds(questions: list[Any]) -> None:
     assert {question.language for question in questions} == {"en", "pt"}
 
 
+@pytest.mark.slow
 def test_every_reference_is_right_and_an_evasion_is_not(questions: list[Any]) -> None:
     for question in questions:
         assert question.score(question.reference) == 1, question.id

@@ -41,6 +41,7 @@ def write(path: Path, wrong: int = 0) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_report_of_many_tables_and_any_router(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,6 +196,7 @@ def test_this_package_is_out_of_reach() -> None:
     )
 
 
+@pytest.mark.slow
 @unix
 @pytest.mark.parametrize(
     "bomb",

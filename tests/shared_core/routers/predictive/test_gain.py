@@ -139,6 +139,7 @@ def test_levels_are_those_of_all_rows_and_not_of_the_rows_that_were_asked() -> N
     assert np.abs(np.mean(naive, axis=0)).min() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_log_of_easy_questions_does_not_make_the_weak_model_the_best(seed: int) -> None:
     table = _log(seed)
@@ -149,6 +150,7 @@ def test_a_log_of_easy_questions_does_not_make_the_weak_model_the_best(seed: int
     assert router.verdict_.endswith("on held-out rows, 50% of whose outcomes are known")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_one_answer_per_query_is_enough_to_learn_who_is_good_at_what(seed: int) -> None:
     rng = np.random.default_rng(seed)

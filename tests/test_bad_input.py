@@ -127,6 +127,7 @@ ODD_TABLES: dict[str, Rows] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ODD_TABLES.values(), ids=ODD_TABLES)
 def test_odd_tables_train_and_evaluate(table: Rows, run: Run, tmp_path: Path) -> None:
     path = written(tmp_path, table)

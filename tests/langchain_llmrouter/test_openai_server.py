@@ -22,7 +22,7 @@ from langchain_llmrouter import (
 openai: Any = pytest.importorskip("openai")
 ChatOpenAI: Any = pytest.importorskip("langchain_openai").ChatOpenAI
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 @tool

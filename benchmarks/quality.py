@@ -2,6 +2,7 @@
 
     python benchmarks/quality.py FOLDER [--sets mmlu_pro] [--routers auto,knn] [--seeds 5]
     python benchmarks/quality.py FOLDER --routers auto --encoder minilm-onnx
+    python benchmarks/quality.py FOLDER --routers bert --model path/to/all-MiniLM-L6-v2
 
 FOLDER holds data sets, each a folder with an `outcomes.parquet`. AIQ is the mean height of the
 cost-quality hull between the cheapest and the dearest single model (RouterBench, arXiv 2403.12031);
@@ -20,6 +21,7 @@ pictures.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import resource
@@ -108,10 +110,13 @@ def main() -> int:
         return 1
     os.environ.update(SINGLE_THREADED)  # read by the processes that fit
     routers = given.routers.split(",")
-    contestants.classes(routers)  # a wrong name fails before anything long does
+    for name, router_class in contestants.classes(routers).items():  # before anything long
+        if _reads_with_a_model(router_class) and given.model is None:
+            print(f"{name} reads with a transformer: give --model FOLDER", file=sys.stderr)
+            return 2
     rows: list[Row] = []
     for name in given.sets.split(","):
-        source = Source(given.folder, name, given.encoder)
+        source = Source(given.folder, name, given.encoder, given.model)
         rows += measured(source, routers, given.seeds, given.output)
         write(rows, given.output)  # after each set, so that what is there outlives an interruption
     print(table(rows))
@@ -126,6 +131,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=5, help="fits for each router (default 5)")
     parser.add_argument("--encoder", type=Path, help="folder that `llmrouter export-encoder` wrote")
+    parser.add_argument("--model", type=Path, help="transformer's folder, for bert and causal_lm")
     parser.add_argument("--output", type=Path, default=Path("demo-output/quality"))
     return parser.parse_args()
 
@@ -141,11 +147,15 @@ def read(folder: Path, name: str) -> OutcomeTable:
 
 
 class Source(NamedTuple):
-    """A set in a folder, and a sentence encoder's folder where one reads along."""
+    """A set in a folder, and a sentence encoder's folder where one reads along.
+
+    ``model`` is the folder of what routers of a transformer start from.
+    """
 
     folder: Path
     name: str
     encoder: Path | None = None
+    model: Path | None = None
 
     def sides(self) -> tuple[OutcomeTable, OutcomeTable]:
         """Training rows, and test rows whose outcomes are all known."""
@@ -198,11 +208,17 @@ def fit_all(source: Source, routers: Sequence[str], seed: int) -> dict[str, Fit]
     for router, router_class in contestants.classes(routers).items():
         print(f"{source.name}: {router}, seed {seed}", file=sys.stderr, flush=True)
         began = time.perf_counter()
-        fitted = router_class(train.models, encoder=encoder, seed=seed).fit(train)
+        own = _reads_with_a_model(router_class)
+        reader = {"model": str(source.model)} if own else {"encoder": encoder}
+        fitted = router_class(train.models, seed=seed, **reader).fit(train)
         seconds = encoding + time.perf_counter() - began
         took = Took(seconds, _peak_megabytes() - before, _decision(fitted, test.queries))
         found[router] = Fit(fitted.predict(test.queries), took)
     return found
+
+
+def _reads_with_a_model(router_class: type[PredictiveRouter]) -> bool:
+    return "model" in inspect.signature(router_class).parameters
 
 
 def _decision(router: PredictiveRouter, texts: Sequence[str]) -> float:

@@ -73,4 +73,4 @@ def needs_of(options: Mapping[str, Any]) -> tuple[str, ...]:
 def reserved_of(options: Mapping[str, Any]) -> int | None:
     """Tokens the answer may take; what is no number is left to the model to refuse."""
     given = (options.get(name) for name in _RESERVED)
-    return next((value for value in given if is_number(value) and value), None)
+    return next((int(value) for value in given if is_number(value) and value), None)

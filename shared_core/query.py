@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from shared_core.checks import is_number
+from shared_core.checks import check_above_zero, check_from_zero
 from shared_core.errors import ConfigError
 
 ABILITIES: Final = frozenset(
@@ -128,9 +128,7 @@ class Query:
 
 
 def _check_numbers(query: Query) -> None:
-    for name, given in (("deadline", query.deadline), ("max_cost", query.max_cost)):
-        if not (given is None or (is_number(given) and given > 0)):
-            raise ConfigError(f"a query's {name} is a number above 0, or None, not {given!r}")
-    weight = query.cost_weight
-    if not (weight is None or (is_number(weight) and weight >= 0)):
-        raise ConfigError(f"cost_weight is a number from 0 up, not {weight!r}")
+    limits = {"deadline": query.deadline, "max_cost": query.max_cost}
+    check_above_zero(**{name: given for name, given in limits.items() if given is not None})
+    if query.cost_weight is not None:
+        check_from_zero(cost_weight=query.cost_weight)

@@ -14,6 +14,7 @@ from numbers import Real
 from typing import Any, Final
 
 from shared_core.attempt import read, status_of
+from shared_core.checks import check_above_zero, check_counts, check_from_zero, check_kinds
 from shared_core.errors import ConfigError
 
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
@@ -37,21 +38,13 @@ def is_fault_of_query(error: BaseException) -> bool:
     return status_of(error) in _FAULT_OF_THE_QUERY
 
 
-def _check_kind(name: str, value: object, kind: type[Any], *or_none: None) -> None:
-    if not isinstance(value, (kind, *map(type, or_none))):
-        wanted = kind.__name__ + " or None" * len(or_none)
-        raise ConfigError(f"{name} takes a {wanted}, not {value!r}")
-
-
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not (isinstance(value, Real) and value > 0):
-        raise ConfigError(f"{name} is a number above 0, or None, not {value!r}")
-
-
-def _check_seconds(name: str, value: float | None) -> None:
-    _check_positive(name, value)
-    if value is not None and value > threading.TIMEOUT_MAX:
-        raise ConfigError(f"{name}={value!r} is longer than anybody can wait: None is no limit")
+def _check_seconds(**given: float | None) -> None:
+    for name, value in given.items():
+        if value is None:
+            continue
+        if isinstance(value, Real) and value > threading.TIMEOUT_MAX:
+            raise ConfigError(f"{name}={value!r} is longer than anybody can wait: None is no limit")
+        check_above_zero(**{name: value})
 
 
 @dataclass(frozen=True)
@@ -74,13 +67,9 @@ class Retry:
     on: Callable[[BaseException], bool] = is_transient
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.attempts, Real) and self.attempts >= 1):
-            raise ConfigError(f"a model is asked at least once, not {self.attempts!r} times")
-        for name in ("first", "factor", "longest"):
-            value = getattr(self, name)
-            if not (isinstance(value, Real) and value >= 0):
-                raise ConfigError(f"{name} is a number from 0 up, not {value!r}")
-        _check_kind("on", self.on, Callable)
+        check_counts(attempts=self.attempts)
+        check_from_zero(first=self.first, factor=self.factor, longest=self.longest)
+        check_kinds(Callable, on=self.on)
 
     def pause(self, asked: int, error: BaseException) -> float | None:
         """Seconds until attempt number ``asked + 1``; None when there is to be none."""
@@ -126,8 +115,8 @@ class BreakerRule:
     cooldown: float = 30.0
 
     def __post_init__(self) -> None:
-        _check_positive("failures", self.failures)
-        _check_positive("cooldown", self.cooldown)
+        check_counts(failures=self.failures)
+        check_above_zero(cooldown=self.cooldown)
 
 
 @dataclass(frozen=True)
@@ -148,12 +137,12 @@ class Limits:
     places: int | None = None
 
     def __post_init__(self) -> None:
-        _check_seconds("timeout", self.timeout)
-        _check_kind("retry", self.retry, Retry)
-        _check_kind("breaker", self.breaker, BreakerRule, None)
-        is_whole = isinstance(self.places, Real) and self.places >= 1 and not self.places % 1
-        if self.places is not None and not is_whole:
-            raise ConfigError(f"places is a whole number above 0, or None, not {self.places!r}")
+        _check_seconds(timeout=self.timeout)
+        check_kinds(Retry, retry=self.retry)
+        if self.breaker is not None:
+            check_kinds(BreakerRule, breaker=self.breaker)
+        if self.places is not None:
+            check_counts(places=self.places)
 
 
 @dataclass(frozen=True)
@@ -176,13 +165,12 @@ class Reliability:
     special: Mapping[str, Limits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_positive("max_cost", self.max_cost)
-        _check_seconds("deadline", self.deadline)
-        _check_seconds("hedge_after", self.hedge_after)
-        _check_kind("limits", self.limits, Limits)
-        _check_kind("special", self.special, Mapping)
-        for model, limits in self.special.items():
-            _check_kind(f"special of {model}", limits, Limits)
+        if self.max_cost is not None:
+            check_above_zero(max_cost=self.max_cost)
+        _check_seconds(deadline=self.deadline, hedge_after=self.hedge_after)
+        check_kinds(Limits, limits=self.limits)
+        check_kinds(Mapping, special=self.special)
+        check_kinds(Limits, **{f"special of {name}": one for name, one in self.special.items()})
 
     def of(self, model: str) -> Limits:
         """How to treat this candidate."""

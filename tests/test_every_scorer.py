@@ -8,10 +8,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import shared_core
-from shared_core import Answer, CascadeRouter, Encoder, LexicalEncoder, ModelPool, Query, Scorer
+from shared_core import (
+    Answer,
+    CascadeRouter,
+    Encoder,
+    LearnedScorer,
+    LexicalEncoder,
+    ModelPool,
+    OutcomeTable,
+    Query,
+    Scorer,
+)
 from shared_core._lazy import public_names
 from shared_core.decision import Ask
 from shared_core.routers.base import Router
@@ -125,3 +136,21 @@ def test_a_router_with_it_survives_saving(
     assert first == second or (math.isnan(first) and math.isnan(second))
     if not any(isinstance(value, Encoder) for value in parameters.values()):
         assert again.scorer == scorer or math.isnan(getattr(scorer, "prior", 0.0))
+
+
+@every_scorer
+def test_it_is_shown_on_a_line(scorer_class: type[Scorer], parameters: dict[str, Any]) -> None:
+    assert len(repr(scorer_class(**parameters))) < 300
+
+
+def test_what_a_scorer_learned_is_not_shown() -> None:
+    rows = range(20)
+    table = OutcomeTable(
+        ("small", "large"),
+        tuple(f"question {row}" for row in rows),
+        {"score": np.array([[row % 2, 1.0] for row in rows])},
+        answers={name: tuple(f"answer {row}" for row in rows) for name in ("small", "large")},
+    )
+    assert repr(LearnedScorer(words=0).fitted(table)) == (
+        "LearnedScorer(ridge=10.0, target='quality', words=0)"
+    )

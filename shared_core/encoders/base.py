@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.artifacts import Arrays, Artifact, fingerprint
+from shared_core.checks import check_counts
 from shared_core.errors import ArtifactError, ConfigError
 from shared_core.plugins import find
 
@@ -75,6 +76,8 @@ class Encoder(ABC):
     """
 
     def __init__(self, *, batch_size: int = 64, cache_size: int = 1024) -> None:
+        check_counts(batch_size=batch_size)
+        check_counts(0, cache_size=cache_size)
         self.batch_size = batch_size
         self.cache_size = cache_size
         self._cache = VectorCache(cache_size)

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from shared_core.artifacts import Arrays, Artifact
+from shared_core.checks import check_counts, check_one_of
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.tokens import Splitter
 from shared_core.errors import ConfigError
@@ -44,8 +45,8 @@ class FineTunedEncoder(Encoder):
         pooling: str = "mean",
         max_tokens: int = 256,
     ) -> None:
-        if pooling not in POOLINGS or max_tokens < 1:
-            raise ConfigError(f"pooling is one of {POOLINGS}, max_tokens counts from 1 up")
+        check_one_of(POOLINGS, pooling=pooling)
+        check_counts(max_tokens=max_tokens)
         super().__init__(batch_size=32)
         self.architecture = dict(architecture)
         self.tokenizer = tokenizer

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_core.artifacts import Arrays, Artifact
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, VectorCache, Vectors, unit
 from shared_core.encoders.ngrams import Floats, Ngrams, Vocabulary, count
 from shared_core.encoders.sparse import right_singular_vectors
@@ -41,6 +42,8 @@ class LexicalEncoder(Encoder):
         max_characters: int = 4000,
         seed: int = 0,
     ) -> None:
+        check_counts(dimension=dimension, max_features=max_features, max_characters=max_characters)
+        check_counts(0, seed=seed)
         super().__init__()
         self.dimension = dimension
         self.max_features = max_features

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.tokens import Splitter
 from shared_core.errors import ConfigError
@@ -63,8 +64,9 @@ class OnnxEncoder(Encoder):
         threads: int = 1,
         cache_size: int = 16_384,
     ) -> None:
-        if threads < 1 or (max_tokens is not None and max_tokens < 1):
-            raise ConfigError("threads and max_tokens count from 1 up")
+        check_counts(threads=threads)
+        if max_tokens is not None:
+            check_counts(max_tokens=max_tokens)
         super().__init__(cache_size=cache_size)
         self.folder = str(folder)
         self.max_tokens = max_tokens

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.fine_tuned import FineTunedEncoder
 
@@ -35,6 +36,7 @@ class TransformerEncoder(Encoder):
         batch_size: int = 32,
         local_files_only: bool = False,
     ) -> None:
+        check_counts(max_tokens=max_tokens)
         super().__init__(batch_size=batch_size)
         self.model = model
         self.revision = revision

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from shared_core.encoders.base import Encoder
-from shared_core.errors import DataError
+from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation import line_figures
 from shared_core.evaluation.bench import Bench
 from shared_core.evaluation.bench import complete as complete
@@ -68,6 +68,7 @@ def evaluate(
 
     Raises:
         DataError: the tables' models differ, or no test row is complete.
+        ConfigError: a router is no class.
     """
     pool = pool or ModelPool(train.models)
     complete(with_costs(test.of(train.models).priced(pool)))  # fails before anything long does
@@ -148,6 +149,11 @@ def fit_all(
     """Each router, fitted on ``train``."""
     report = progress or (lambda _: None)
     fitted = {}
+    if ready := [name for name, one in routers.items() if not callable(one)]:
+        raise ConfigError(
+            f"{', '.join(ready)}: routers that are to be fitted are given by their class; "
+            "judge(routers, train, test) takes those that are ready"
+        )
     for name, router_class in routers.items():
         report(f"{name}: fitting on {len(train):,} rows")
         router = router_class(pool, policy=policy, seed=seed)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_core.checks import check_counts, check_kinds, check_one_of
 from shared_core.encoders.base import Encoder
 from shared_core.errors import DataError
 from shared_core.evaluation import close_ups
@@ -57,6 +58,13 @@ class Plan:
     examples: int = 8
     similar_by: Encoder | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_kinds(tuple, parts=self.parts)
+        for part in self.parts:
+            check_one_of(PARTS, part=part)
+        check_counts(seeds=self.seeds)
+        check_counts(0, examples=self.examples, seed=self.seed)
 
 
 @dataclass(frozen=True)

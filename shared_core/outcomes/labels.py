@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_core.errors import ConfigError
+from shared_core.checks import check_above_zero
 
 Matrix = NDArray[np.float64]
 
@@ -20,8 +20,7 @@ def soft(score: Matrix, temperature: float = 10.0) -> Matrix:
     For scores in 0..1 the temperature multiplies; at 10 a tenth of a point is worth a factor e. An
     unknown score gets no weight; a row with none is uniform.
     """
-    if temperature <= 0:
-        raise ConfigError(f"temperature is a number above 0, not {temperature}")
+    check_above_zero(temperature=temperature)
     known = np.isfinite(score)
     logit = np.where(known, temperature * np.nan_to_num(score), -np.inf)
     logit = np.where(known.any(axis=1, keepdims=True), logit, 0.0)

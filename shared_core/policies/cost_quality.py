@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared_core.checks import is_number
-from shared_core.errors import ConfigError
+from shared_core.checks import check_from_zero
 from shared_core.policies.base import Matrix, Policy, Predictions
 
 
@@ -22,8 +21,7 @@ class CostQuality(Policy):
     cost_weight: float = 0.1
 
     def __post_init__(self) -> None:
-        if not (is_number(self.cost_weight) and self.cost_weight >= 0):
-            raise ConfigError(f"cost_weight is a number from 0 up, not {self.cost_weight!r}")
+        check_from_zero(cost_weight=self.cost_weight)
 
     def __call__(self, predictions: Predictions) -> Matrix:
         return predictions.quality - self.cost_weight * predictions.cost / predictions.cost_unit

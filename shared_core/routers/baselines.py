@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from shared_core.artifacts import Artifact
+from shared_core.checks import check_counts
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -47,6 +48,8 @@ class Always(Baseline):
 
     def __init__(self, pool: Pool, model: str | None = None) -> None:
         super().__init__(pool)
+        if model is not None:
+            _ = self.pool[model]  # tells now that there is none
         self.model = model
 
     def flow(self, query: Query) -> Flow:
@@ -79,6 +82,7 @@ class Random(Baseline):
     """
 
     def __init__(self, pool: Pool, seed: int = 0) -> None:
+        check_counts(0, seed=seed)
         super().__init__(pool)
         self.seed = seed
 

@@ -7,6 +7,7 @@ full price, where the old one would have had it cached; that cost is weighed aga
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -14,8 +15,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
+from shared_core.checks import check_above_zero, check_counts, check_one_of
 from shared_core.decision import Flow, RoutingDecision
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Weighing
 from shared_core.pool import ModelPool
 from shared_core.query import Query
@@ -50,8 +51,9 @@ class StickyRouter(Router):
         self, inner: Router, mode: Mode = "turn", remembered: int = 10_000, ttl: float = 3600.0
     ) -> None:
         check_mode(mode)
-        if remembered < 0 or ttl <= 0:
-            raise ConfigError(f"remembered is from 0 up and ttl above 0, not {remembered}, {ttl}")
+        check_counts(0, remembered=remembered)
+        if ttl != math.inf:
+            check_above_zero(ttl=ttl)
         self.inner = inner
         self.mode: Mode = mode
         self.remembered = remembered
@@ -161,8 +163,7 @@ class StickyRouter(Router):
 
 def check_mode(mode: str) -> None:
     """ConfigError unless there is such a mode."""
-    if mode not in get_args(Mode):
-        raise ConfigError(f"mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
+    check_one_of(get_args(Mode), mode=mode)
 
 
 def untraced(router: Router, query: Query) -> Query:

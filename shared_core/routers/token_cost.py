@@ -15,9 +15,10 @@ from typing import Any, Final, Self
 import numpy as np
 
 from shared_core.artifacts import Artifact
+from shared_core.checks import check_above_zero
 from shared_core.decision import Flow
 from shared_core.encoders.base import Vectors
-from shared_core.errors import ConfigError, NotFitted
+from shared_core.errors import NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.pool import ModelPool
@@ -48,8 +49,7 @@ class TokenCostRouter(Router):
     """Mean tokens (2, m) read and written, where training told no cost: they make its unit."""
 
     def __init__(self, router: PredictiveRouter, alpha: float = 10.0) -> None:
-        if alpha <= 0:
-            raise ConfigError(f"alpha is a strength above 0, not {alpha}")
+        check_above_zero(alpha=alpha)
         self.router = router
         self.alpha = alpha
 

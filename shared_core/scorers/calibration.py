@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_core.checks import check_one_of
 from shared_core.decision import Answer
 from shared_core.errors import DataError, NotFitted
 from shared_core.query import Query
@@ -16,6 +17,7 @@ from shared_core.scorers.base import Scorer, Scoring
 from shared_core.scorers.likelihood import MeanLogprob
 
 Vector = NDArray[np.float64]
+Kind = Literal["isotonic", "platt"]
 _STEPS = 60
 _HALVINGS = 30
 _RIDGE = 1e-3
@@ -81,9 +83,12 @@ class Calibrated(Scorer):
     """
 
     inner: Scorer
-    kind: Literal["isotonic", "platt"] = "isotonic"
-    learned: tuple[tuple[float, ...], ...] = ()
+    kind: Kind = "isotonic"
+    learned: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
     prior: float = float("nan")
+
+    def __post_init__(self) -> None:
+        check_one_of(get_args(Kind), kind=self.kind)
 
     @property
     def is_quick(self) -> bool:  # type: ignore[override]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from shared_core.checks import check_counts, check_kinds
 from shared_core.decision import Answer
 from shared_core.query import Query
 from shared_core.scorers.base import UNKNOWN, Scorer
@@ -43,6 +44,10 @@ class PassesTests(Scorer):
     memory: int = 1 << 29
     is_quick: ClassVar[bool] = False
     runs_code: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_kinds(Mapping, tests=self.tests)
+        check_counts(seconds=self.seconds, memory=self.memory)
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
         if query.text not in self.tests:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from shared_core.checks import check_counts
 from shared_core.decision import Answer
-from shared_core.errors import ConfigError
 from shared_core.query import Query
 from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask, rivals
 from shared_core.scorers.similarity import token_f1
@@ -27,8 +27,7 @@ class SelfConsistency(Scorer):
     asks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise ConfigError(f"self-consistency takes at least one sample, not {self.samples}")
+        check_counts(samples=self.samples)
 
     def flow(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> Scoring:
         again = yield from ask([answer.model] * self.samples, query.text)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_core.checks import check_above_zero, check_counts, check_one_of
 from shared_core.decision import Answer
 from shared_core.errors import DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
@@ -21,6 +22,7 @@ from shared_core.scorers.base import Scorer
 from shared_core.scorers.similarity import token_f1, words_of
 
 Vector = NDArray[np.float64]
+Aim = Literal["quality", "keep"]
 _LEAST_SPREAD = 1e-6
 _N_SIGNS: Final = 8
 _REFUSALS = ("sorry", "cannot", "can't", "unable", "don't know", "as an ai")
@@ -47,10 +49,15 @@ class LearnedScorer(Scorer):
     """
 
     ridge: float = 10.0
-    target: Literal["quality", "keep"] = "quality"
+    target: Aim = "quality"
     words: int = 512
-    learned: tuple[tuple[float, ...], ...] = ()
-    usual: tuple[tuple[str, float], ...] = ()
+    learned: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+    usual: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        check_above_zero(ridge=self.ridge)
+        check_one_of(get_args(Aim), target=self.target)
+        check_counts(0, words=self.words)
 
     def fitted(self, outcomes: OutcomeTable) -> Self:
         """A copy that has learned from a table with recorded answers.

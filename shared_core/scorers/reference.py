@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared_core.checks import check_kinds
 from shared_core.decision import Answer
 from shared_core.query import Query
 from shared_core.scorers.base import UNKNOWN, Scorer
@@ -23,6 +24,9 @@ class ReferenceMatch(Scorer):
 
     references: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_exact: bool = False
+
+    def __post_init__(self) -> None:
+        check_kinds(Mapping, references=self.references)
 
     def score(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> float:
         if query.text not in self.references:

@@ -10,6 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from shared_core.checks import check_kinds
 from shared_core.decision import Answer
 from shared_core.errors import ConfigError
 from shared_core.query import Query
@@ -57,6 +58,7 @@ class ValidToolCalls(Scorer):
     is_required: bool = False
 
     def __post_init__(self) -> None:
+        check_kinds(Mapping, tools=self.tools)
         for schema in self.tools.values():
             _check_schema(schema)
 
@@ -109,6 +111,7 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def _check_schema(schema: Mapping[str, Any]) -> None:
+    check_kinds(Mapping, schema=schema)
     try:
         Draft202012Validator.check_schema(dict(schema))
     except SchemaError as error:

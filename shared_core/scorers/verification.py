@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from shared_core.checks import check_counts
 from shared_core.decision import Answer
 from shared_core.query import Query
 from shared_core.scorers.base import UNKNOWN, Scorer, Scoring, ask
@@ -31,6 +32,9 @@ class SelfVerification(Scorer):
     samples: int = 1
     model: str | None = None
     asks: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_counts(samples=self.samples)
 
     def flow(self, query: Query, answer: Answer, others: Sequence[Answer] = ()) -> Scoring:
         cases = [*SHOTS, (query.text, answer.text, "")]

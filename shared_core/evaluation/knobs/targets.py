@@ -20,6 +20,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_core.checks import check_one_of, is_number
 from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation.knobs.calibrate import check_predicts
 from shared_core.evaluation.knobs.proofs import mean_is_below, share_is_below
@@ -66,16 +67,14 @@ class Target:
     delta: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.kind not in _ALLOWED:
-            raise ConfigError(
-                f"a target is strong_share, cost_per_1k or quality_floor, not {self.kind!r}"
-            )
+        check_one_of(_ALLOWED, kind=self.kind)
         low, high = _ALLOWED[self.kind]
-        if not (math.isfinite(self.value) and low <= self.value <= high):
-            raise ConfigError(f"{self.kind} is a number from {low:g} to {high:g}, not {self.value}")
-        if not _LEAST_DELTA <= self.delta < 1:
+        if not (is_number(self.value) and low <= self.value <= high):
+            told = f"{self.kind}'s value is a number from {low:g} to {high:g}"
+            raise ConfigError(f"{told}, not {self.value!r}")
+        if not (is_number(self.delta) and _LEAST_DELTA <= self.delta < 1):
             raise ConfigError(
-                f"delta is a chance from {_LEAST_DELTA:g} to less than 1, not {self.delta}"
+                f"delta is a chance from {_LEAST_DELTA:g} to less than 1, not {self.delta!r}"
             )
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 
 from shared_core.artifacts import Artifact
+from shared_core.checks import check_from_zero, check_one_of, check_ordered
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.shape import shape
@@ -80,12 +81,10 @@ class GuardedRouter(Router):
         fallback: Fallback = "quality",
         threshold: float | None = None,
     ) -> None:
-        if min(tolerance, caution) < 0:
-            raise ConfigError(
-                f"tolerance and caution are numbers from 0 up, not {tolerance} and {caution}"
-            )
-        if fallback not in ("quality", "utility"):
-            raise ConfigError(f"fallback is 'quality' or 'utility', not {fallback!r}")
+        check_from_zero(tolerance=tolerance, caution=caution)
+        check_one_of(get_args(Fallback), fallback=fallback)
+        if threshold is not None:
+            check_ordered(threshold=threshold)
         self.router = router
         self.tolerance = tolerance
         self.caution = caution

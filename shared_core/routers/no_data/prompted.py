@@ -9,13 +9,13 @@ from __future__ import annotations
 import string
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from shared_core.checks import check_counts
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
@@ -138,8 +138,7 @@ def _check(model: str, prompt: str, max_tokens: int) -> None:
         raise ConfigError(f"a model is a folder, or a name on the hub, not {model!r}")
     if not isinstance(prompt, str) or not all(place in prompt for place in _PLACES):
         raise ConfigError(f"a prompt is a string with places for {' and '.join(_PLACES)}")
-    if not isinstance(max_tokens, Integral) or max_tokens < 1:
-        raise ConfigError(f"max_tokens counts from 1 up, not {max_tokens!r}")
+    check_counts(max_tokens=max_tokens)
 
 
 def _last_token(tokenizer: Any, text: str) -> int:

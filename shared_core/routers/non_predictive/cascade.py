@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shared_core.checks import check_counts, check_ordered
 from shared_core.decision import Flow
-from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.base import Router
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
@@ -36,8 +36,9 @@ class CascadeRouter(ListeningRouter):
         longest: int | None = None,
         inner: Router | None = None,
     ) -> None:
-        if longest is not None and longest < 1:
-            raise ConfigError(f"a chain has at least one model, not {longest}")
+        check_ordered(threshold=threshold)
+        if longest is not None:
+            check_counts(longest=longest)
         super().__init__(pool, scorer, inner)
         self.threshold = threshold
         self.longest = longest

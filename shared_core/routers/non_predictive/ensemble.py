@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from shared_core.checks import check_counts
 from shared_core.decision import Answer, Ask, Flow
-from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.base import Router
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
@@ -32,8 +32,7 @@ class EnsembleRouter(ListeningRouter):
         k: int = 3,
         inner: Router | None = None,
     ) -> None:
-        if k < 1:
-            raise ConfigError(f"an ensemble asks at least one model, not {k}")
+        check_counts(k=k)
         super().__init__(pool, scorer, inner)
         self.k = k
 
@@ -64,8 +63,7 @@ class BestOfNRouter(ListeningRouter):
         n: int = 3,
         inner: Router | None = None,
     ) -> None:
-        if n < 1:
-            raise ConfigError(f"a model is asked at least once, not {n} times")
+        check_counts(n=n)
         super().__init__(pool, scorer, inner)
         self.n = n
 

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from shared_core.checks import check_counts
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
-from shared_core.errors import ConfigError, DataError, NotFitted
+from shared_core.errors import DataError, NotFitted
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Weighing
 from shared_core.policies.cost_quality import CostQuality
@@ -58,8 +59,7 @@ class HybridRouter(ListeningRouter):
     ) -> None:
         if cost_weight is not None:
             CostQuality(cost_weight)  # for its check
-        if longest < 1:
-            raise ConfigError(f"longest is from 1 up, not {longest}")
+        check_counts(longest=longest)
         super().__init__(inner.pool, scorer, inner)
         self.inner: PredictiveRouter = inner
         self.cost_weight = cost_weight

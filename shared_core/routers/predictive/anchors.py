@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_core.checks import is_count
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder
-from shared_core.errors import ConfigError, DataError
+from shared_core.errors import DataError
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.routers.predictive.cross_validation import numbered
@@ -37,8 +37,7 @@ def choose_anchors(outcomes: OutcomeTable, encoder: Encoder, n: int, seed: int =
         ConfigError: ``n`` is no number of rows.
         DataError: there are no rows.
     """
-    if not is_count(n):
-        raise ConfigError(f"n is a number of anchors from 1 up, not {n!r}")
+    check_counts(n=n)
     if not len(outcomes):
         raise DataError("the table has no rows: no query to choose")
     vectors = encoder(outcomes.queries)

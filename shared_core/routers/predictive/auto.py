@@ -6,11 +6,13 @@ regression, Wolpert 1992, Breiman 1996) on the advantage of each model over the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from shared_core.checks import check_from_zero
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.errors import ConfigError, DataError
 from shared_core.policies.base import Matrix, Policy, Predictions
@@ -67,10 +69,10 @@ class AutoRouter(PredictiveRouter):
         members: Sequence[str] = CHEAP,
         time_budget: float = 150.0,
     ) -> None:
-        if not members or isinstance(members, str):
-            raise ConfigError("members is a list of class names, at least one")
-        if not time_budget >= 0:
-            raise ConfigError(f"time_budget is a number of seconds from 0 up, not {time_budget!r}")
+        if not members or not isinstance(members, Sequence) or isinstance(members, str):
+            raise ConfigError(f"members is a list of class names, at least one, not {members!r}")
+        if time_budget != math.inf:
+            check_from_zero(time_budget=time_budget)
         super().__init__(pool, policy, encoder, seed)
         self.members = tuple(members)
         self.time_budget = time_budget

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from shared_core.artifacts import Artifact
+from shared_core.checks import check_counts
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.base import Encoder, Vectors, check_encoder
 from shared_core.encoders.lexical import LexicalEncoder
@@ -56,8 +57,7 @@ class PredictiveRouter(Router):
     ) -> None:
         super().__init__(pool)
         check_policy(policy)
-        if not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise ConfigError(f"seed is a whole number from 0 up, not {seed!r}")
+        check_counts(0, seed=seed)
         self.policy = policy
         check_encoder(encoder)
         self.encoder = encoder

@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.checks import is_count, is_number
+from shared_core.checks import check_counts, check_from_zero
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -47,11 +46,10 @@ class ClusterRouter(PredictiveRouter):
         shrinkage: float = 20.0,
         n_clusterings: int = 4,
     ) -> None:
-        counts = (n_nearest, n_clusterings, 1 if n_clusters is None else n_clusters)
-        if not (all(map(is_count, counts)) and is_number(shrinkage) and shrinkage >= 0):
-            raise ConfigError(
-                "n_clusters, n_nearest and n_clusterings count from 1 up, shrinkage from 0 up"
-            )
+        check_counts(n_nearest=n_nearest, n_clusterings=n_clusterings)
+        if n_clusters is not None:
+            check_counts(n_clusters=n_clusters)
+        check_from_zero(shrinkage=shrinkage)
         super().__init__(pool, policy, encoder, seed)
         self.n_clusters = n_clusters
         self.n_nearest = n_nearest

@@ -13,9 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.checks import is_count
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -46,8 +45,7 @@ class DifficultyRouter(RegressionRouter):
         alpha: float | None = None,
         dimensions: int = 4,
     ) -> None:
-        if not is_count(dimensions):
-            raise ConfigError(f"dimensions counts from 1 up, not {dimensions}")
+        check_counts(dimensions=dimensions)
         super().__init__(pool, policy, encoder, seed, alpha)
         self.dimensions = dimensions
 

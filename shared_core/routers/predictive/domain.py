@@ -14,10 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.checks import is_count
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -70,8 +69,7 @@ class DomainRouter(RegressionRouter):
         alpha: float | None = None,
         rows_per_cluster: int = 1000,
     ) -> None:
-        if not is_count(rows_per_cluster):
-            raise ConfigError(f"rows_per_cluster counts from 1 up, not {rows_per_cluster}")
+        check_counts(rows_per_cluster=rows_per_cluster)
         super().__init__(pool, policy, encoder, seed, alpha)
         self.rows_per_cluster = rows_per_cluster
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.checks import is_number
+from shared_core.checks import check_from_zero
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
-from shared_core.errors import ConfigError, DataError
+from shared_core.errors import DataError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -52,10 +52,7 @@ class EloRouter(PredictiveRouter):
         sharpness: float = 6.0,
         form_weight: float = 0.15,
     ) -> None:
-        if not all(is_number(one) and one >= 0 for one in (sharpness, form_weight)):
-            raise ConfigError(
-                f"sharpness and form_weight are numbers from 0 up, not {sharpness}, {form_weight}"
-            )
+        check_from_zero(sharpness=sharpness, form_weight=form_weight)
         super().__init__(pool, policy, encoder, seed)
         self.sharpness = sharpness
         self.form_weight = form_weight

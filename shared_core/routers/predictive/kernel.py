@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.checks import is_count
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -44,8 +43,7 @@ class KernelRouter(RegressionRouter):
         alpha: float | None = None,
         n_features: int = 768,
     ) -> None:
-        if not is_count(n_features):
-            raise ConfigError(f"n_features is a number from 1 up, not {n_features}")
+        check_counts(n_features=n_features)
         super().__init__(pool, policy, encoder, seed, alpha)
         self.n_features = n_features
 

@@ -12,10 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.checks import is_count, is_number
+from shared_core.checks import check_counts, check_from_zero
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -53,12 +52,11 @@ class KNNRouter(PredictiveRouter):
         shrinkage: float | None = None,
         form_weight: float = 0.15,
     ) -> None:
-        if not (k is None or is_count(k)):
-            raise ConfigError(f"k is a number of neighbours from 1 up, not {k}")
-        if not (shrinkage is None or (is_number(shrinkage) and shrinkage >= 0)):
-            raise ConfigError(f"shrinkage is a weight from 0 up, not {shrinkage}")
-        if not (is_number(form_weight) and form_weight >= 0):
-            raise ConfigError(f"form_weight is a weight from 0 up, not {form_weight}")
+        if k is not None:
+            check_counts(k=k)
+        if shrinkage is not None:
+            check_from_zero(shrinkage=shrinkage)
+        check_from_zero(form_weight=form_weight)
         super().__init__(pool, policy, encoder, seed)
         self.k = k
         self.shrinkage = shrinkage

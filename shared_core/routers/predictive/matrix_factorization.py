@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from shared_core.checks import is_count
+from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -40,8 +39,7 @@ class MatrixFactorizationRouter(RegressionRouter):
         alpha: float | None = None,
         rank: int = 4,
     ) -> None:
-        if not is_count(rank):
-            raise ConfigError(f"rank is a number of dimensions from 1 up, not {rank}")
+        check_counts(rank=rank)
         super().__init__(pool, policy, encoder, seed, alpha)
         self.rank = rank
 

@@ -14,10 +14,9 @@ from typing import Any, Final
 import numpy as np
 
 from shared_core._lazy import load
-from shared_core.checks import is_count, is_number
+from shared_core.checks import check_above_zero, check_counts
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -59,10 +58,9 @@ class MLPRouter(PredictiveRouter):
         networks: int = 5,
         temperature: float | None = None,
     ) -> None:
-        if not all(map(is_count, (hidden, max_epochs, networks))):
-            raise ConfigError("hidden, max_epochs and networks count from 1 up")
-        if not (temperature is None or (is_number(temperature) and temperature > 0)):
-            raise ConfigError(f"temperature is a number above 0, not {temperature}")
+        check_counts(hidden=hidden, max_epochs=max_epochs, networks=networks)
+        if temperature is not None:
+            check_above_zero(temperature=temperature)
         super().__init__(pool, policy, encoder, seed)
         self.hidden = hidden
         self.max_epochs = max_epochs

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from shared_core.checks import is_number
+from shared_core.checks import check_above_zero
 from shared_core.encoders import sparse
 from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
@@ -48,8 +48,7 @@ class NgramRouter(PredictiveRouter):
         seed: int = 0,
         alpha: float = 20.0,
     ) -> None:
-        if not (is_number(alpha) and alpha > 0):
-            raise ConfigError(f"alpha is a strength above 0, not {alpha}")
+        check_above_zero(alpha=alpha)
         super().__init__(pool, policy, encoder, seed)
         self.alpha = alpha
 

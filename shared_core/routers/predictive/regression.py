@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared_core.checks import is_number
+from shared_core.checks import check_above_zero
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -41,8 +40,8 @@ class RegressionRouter(PredictiveRouter):
         seed: int = 0,
         alpha: float | None = None,
     ) -> None:
-        if not (alpha is None or (is_number(alpha) and alpha > 0)):
-            raise ConfigError(f"alpha is a strength above 0, not {alpha}")
+        if alpha is not None:
+            check_above_zero(alpha=alpha)
         super().__init__(pool, policy, encoder, seed)
         self.alpha = alpha
 

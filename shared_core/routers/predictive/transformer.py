@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 import numpy as np
 
 from shared_core._lazy import load
-from shared_core.checks import is_count, is_number
+from shared_core.checks import check_above_zero, check_counts
 from shared_core.encoders.base import Encoder
-from shared_core.errors import ConfigError
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -65,11 +64,9 @@ class TransformerRouter(MLPRouter):
         networks: int = 5,
         temperature: float | None = None,
     ) -> None:
-        counts = (batch_size, max_tokens, epochs or 1)
-        if not (all(map(is_count, counts)) and is_number(rate) and rate > 0):
-            raise ConfigError(
-                "epochs counts from 0 up, batch_size and max_tokens from 1, rate is above 0"
-            )
+        check_counts(batch_size=batch_size, max_tokens=max_tokens)
+        check_counts(0, epochs=epochs)
+        check_above_zero(rate=rate)
         super().__init__(pool, policy, None, seed, networks=networks, temperature=temperature)
         self.model = model
         self.epochs = epochs

@@ -28,7 +28,7 @@ def test_values_are_typed_as_annotated() -> None:
         ("seed=3", "no setting 'seed=3'"),
         ("shrinkage=nan", "shrinkage of KNNRouter is float or none, not 'nan'"),
         ("shrinkage=inf", "shrinkage of KNNRouter is float or none, not 'inf'"),
-        ("k=0", "k is a number of neighbours from 1 up"),
+        ("k=0", "k is a whole number from 1 up"),
     ],
 )
 def test_what_cannot_be_set_is_told(option: str, told: str) -> None:

@@ -219,7 +219,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"max_tokens": 0}], ids=str)
 def test_numbers_below_one_are_refused(options: dict[str, int], folder: Path) -> None:
-    with pytest.raises(ConfigError, match="count from 1 up"):
+    with pytest.raises(ConfigError, match="is a whole number from 1 up, not 0"):
         opened(folder, **options)
 
 

@@ -12,6 +12,7 @@ import pytest
 from small_world import HELD_OUT, POOL, TRAIN, outcomes, with_gaps
 
 from shared_core import (
+    ConfigError,
     CostQuality,
     DataError,
     Evaluation,
@@ -196,3 +197,8 @@ def test_a_model_of_unknown_cost_in_training_is_not_taken_for_free(known: int) -
     found = judge({"equal": equal}, train, test)
     assert found.lines["cheapest"].model == "sums"
     assert found.routers["equal"].traffic["sums"] == 1.0
+
+
+def test_a_fitted_router_is_judged_and_not_fitted_anew() -> None:
+    with pytest.raises(ConfigError, match=r"knn: routers that are to be fitted are given by their"):
+        evaluate({"knn": KNNRouter(POOL)}, outcomes(), outcomes())  # type: ignore[dict-item]

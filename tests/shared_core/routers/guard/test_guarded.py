@@ -466,5 +466,5 @@ def test_a_domain_left_out_is_no_worse_than_its_best_single_model() -> None:
 
 @pytest.mark.parametrize("wrong", [{"tolerance": -0.1}, {"caution": -1.0}, {"fallback": "cheap"}])
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"from 0 up|'quality' or 'utility'"):
+    with pytest.raises(ConfigError, match=r"from 0 up|one of quality, utility"):
         GuardedRouter(LinearRouter(POOL), **wrong)

@@ -73,7 +73,7 @@ def test_a_router_that_takes_more_than_a_pool_is_left_out() -> None:
 
 @pytest.mark.parametrize("budget", [-1.0, float("nan")])
 def test_a_budget_is_a_time(budget: float) -> None:
-    with pytest.raises(ConfigError, match="time_budget is a number of seconds"):
+    with pytest.raises(ConfigError, match="time_budget is a number from 0 up"):
         AutoRouter(POOL, time_budget=budget)
 
 

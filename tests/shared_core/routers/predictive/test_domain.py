@@ -108,5 +108,5 @@ def test_a_new_models_anchors_are_near_where_the_domain_is_the_same(make: Any) -
 
 
 def test_rows_per_cluster_is_a_count() -> None:
-    with pytest.raises(ConfigError, match="rows_per_cluster counts from 1 up, not 0"):
+    with pytest.raises(ConfigError, match="rows_per_cluster is a whole number from 1 up, not 0"):
         DomainRouter(POOL, rows_per_cluster=0)

@@ -264,7 +264,7 @@ def test_anchors_are_spread_and_drawn_by_the_seed(n: int) -> None:
 def test_anchors_are_counted(n: Any) -> None:
     old = outcomes(TRAIN, OLD)
     router = LinearRouter(OLD, alpha=3.0).fit(old)
-    with pytest.raises(ConfigError, match="a number of anchors from 1 up"):
+    with pytest.raises(ConfigError, match="n is a whole number from 1 up"):
         choose_anchors(old, router.encoder_, n)
     with pytest.raises(DataError, match="no rows"):
         choose_anchors(old.rows([]), router.encoder_, 10)

@@ -180,7 +180,7 @@ def test_soft_labels_pull_towards_the_better_model() -> None:
 
 def test_settings_that_make_no_sense_are_told() -> None:
     for wrong in ({"networks": 0}, {"max_epochs": 0}):
-        with pytest.raises(ConfigError, match="count from 1 up"):
+        with pytest.raises(ConfigError, match="from 1 up, not 0"):
             mlp(**wrong)
     with pytest.raises(ConfigError, match="temperature is a number above 0"):
         mlp(temperature=-1.0)

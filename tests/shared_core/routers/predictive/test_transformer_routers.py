@@ -164,7 +164,7 @@ def test_pickled_weights_and_missing_models_are_refused(tmp_path: Path) -> None:
 
 def test_settings_that_make_no_sense_are_told() -> None:
     for wrong in ({"epochs": -1}, {"rate": 0.0}, {"batch_size": 0}, {"max_tokens": 0}):
-        with pytest.raises(ConfigError, match="counts from 0 up"):
+        with pytest.raises(ConfigError, match=r"from 1 up, not 0|from 0 up, not -1|above 0, not 0"):
             bert("any", **wrong)
     with pytest.raises(ConfigError, match="temperature is a number above 0"):
         bert("any", temperature=0.0)
@@ -189,8 +189,8 @@ def test_the_prompted_router_reads_letters_whatever_their_order() -> None:
     [
         ({"prompt": "Which one?"}, "places for {choices} and {question}"),
         ({"prompt": None}, "places for {choices} and {question}"),
-        ({"max_tokens": "5"}, "max_tokens counts from 1 up, not '5'"),
-        ({"max_tokens": 0}, "max_tokens counts from 1 up, not 0"),
+        ({"max_tokens": "5"}, "max_tokens is a whole number from 1 up, not '5'"),
+        ({"max_tokens": 0}, "max_tokens is a whole number from 1 up, not 0"),
         ({"model": None}, "a model is a folder, or a name on the hub, not None"),
         ({"model": ""}, "a model is a folder, or a name on the hub, not ''"),
     ],

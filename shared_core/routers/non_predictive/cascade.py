@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
+from shared_core.checks import is_count
 from shared_core.decision import Flow
 from shared_core.errors import ConfigError
 from shared_core.pool import Candidate, ModelPool
@@ -36,11 +39,13 @@ class CascadeRouter(ListeningRouter):
         longest: int | None = None,
         inner: Router | None = None,
     ) -> None:
-        if longest is not None and longest < 1:
+        if not (longest is None or is_count(longest)):
             raise ConfigError(f"a chain has at least one model, not {longest}")
+        if not isinstance(threshold, Real) or math.isnan(threshold):
+            raise ConfigError(f"threshold is a score, not {threshold!r}")
         super().__init__(pool, scorer, inner)
-        self.threshold = threshold
-        self.longest = longest
+        self.threshold: float = threshold
+        self.longest: int | None = longest
 
     def listen(self, heard: Heard) -> Flow:
         price = self.pool.by_price().index

@@ -18,6 +18,7 @@ from shared_core.checks import is_count, is_number
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ConfigError
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -47,6 +48,17 @@ class MLPRouter(PredictiveRouter):
         temperature: of soft labels to learn beside the outcomes, as in TO-Router; without, the
             outcomes alone, which was better wherever it was measured.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        reading.SCALE,
+        level_=Learned("2*models"),
+        least_cost_=Learned("models"),
+        first_=Learned("vector+form hidden"),
+        first_bias_=Learned("hidden"),
+        second_=Learned("hidden 2*models"),
+        second_bias_=Learned("2*models"),
+    )
 
     def __init__(
         self,

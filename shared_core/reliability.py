@@ -146,7 +146,7 @@ def _header(error: BaseException, name: str) -> Any:
 
 @dataclass(frozen=True)
 class BreakerRule:
-    """When to stop asking a model that keeps failing.
+    """When to stop asking a model that keeps failing. Each process finds out for itself.
 
     Args:
         failures: so many in a row open the breaker.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Outcome = Literal["answered", "failed", "skipped", "cancelled"]
 Purpose = Literal["answer", "score"]
+
+_DEEPEST: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,41 @@ def read(holder: object, name: str) -> Any:
         return None
 
 
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it was raised from: libraries wrap what providers raise."""
+    found: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if found is None:
+            return
+        yield found
+        found = found.__cause__
+
+
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status that an error tells, in one of the places where libraries put it."""
-    holders = ((error, "status_code"), (read(error, "response"), "status_code"))
-    for holder, name in (*holders, (error, "code")):
-        status = read(holder, name)
-        if isinstance(status, int) and 100 <= status < 600:
-            return int(status)
+    """The HTTP status of a failure that an error tells, in one of the places libraries put it."""
+    for one in chain(error):
+        response = read(one, "response")
+        aws = _of(_of(response, "ResponseMetadata"), "HTTPStatusCode")
+        places = read(one, "status_code"), read(response, "status_code"), aws, read(one, "code")
+        for status in places:
+            if isinstance(status, int) and 400 <= status < 600:  # a stream fails after its 200
+                return int(status)
     return None
+
+
+def words_of(error: BaseException) -> str:
+    """What libraries call an error: its kinds and codes, in small letters and without ``_``."""
+    found: list[str] = []
+    for one in chain(error):
+        aws = _of(_of(read(one, "response"), "Error"), "Code")
+        codes = *(read(one, name) for name in ("code", "type", "error_code", "status")), aws
+        found += [kind.__name__ for kind in type(one).__mro__]
+        found += [code for code in codes if isinstance(code, str)]
+    return " ".join(found).replace("_", "").lower()
+
+
+def _of(holder: object, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, Mapping) else None
 
 
 def told_of(error: BaseException) -> tuple[str, int | None]:

@@ -204,7 +204,10 @@ class Dispatcher:
         return self._health[model]
 
     def forget(self) -> None:
-        """Begin anew, as a forked process has to: the calls that hold places went on elsewhere."""
+        """Begin anew, as a forked process has to.
+
+        The calls that hold places went on elsewhere, and so did those that were to close breakers.
+        """
         self.workers.forget()
         self._health.clear()
 

@@ -10,6 +10,9 @@ into there first. What is in there says how far its writer came:
 So ``older`` counts as long as ``fresh`` is beside it, and the rename that ends this is the one that
 fills the place. Writers take turns; each puts back and clears away first what a killed one left.
 Readers wait for nobody.
+
+The folder is on disk before it takes the place, and has taken it there before an older one is
+deleted: after a power cut one of the two is there, whole.
 """
 
 from __future__ import annotations
@@ -60,10 +63,12 @@ def replacing(place: Path) -> Iterator[Path]:
         try:
             fresh.parent.mkdir()
             yield fresh
+            _to_disk(fresh)
             if place.exists():
                 place.rename(older)
                 shutil.copymode(older, fresh)
             fresh.rename(place)
+            _sync_folder(place.parent)
         finally:
             _settle(place)
 
@@ -72,6 +77,27 @@ def _aside(place: Path) -> tuple[Path, Path]:
     """Where the fresh folder is made, and where the older one waits."""
     scratch = place.parent / f".saving-{place.name}"
     return scratch / "fresh", scratch / "older"
+
+
+def _to_disk(folder: Path) -> None:
+    """Wait until all in there would outlast a power cut: soon nothing else holds it."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with Path(root, name).open("rb+") as file:
+                os.fsync(file)
+        _sync_folder(Path(root))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in the folder are on disk, where the file system can tell."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _settle(place: Path) -> None:

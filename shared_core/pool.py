@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from shared_core.errors import NoEligibleModel, PoolError, UnknownModel
 from shared_core.query import Query, check_abilities
+
+_PRICES: Final = frozenset({"input_price", "output_price"})
+_PRICE: Final = re.compile("price|pricing|cost|usd", re.IGNORECASE)
 
 _sorted = PlainSerializer(lambda names: None if names is None else sorted(names))
 Abilities = Annotated[
@@ -246,10 +250,12 @@ class ModelPool(Mapping[str, Candidate]):
         of ``Candidate`` are read from the object form.
 
         Raises:
-            PoolError: not there, no JSON, no pool, or a field whose name is almost one of those.
+            PoolError: not there, no JSON, no pool, a name that is there twice, a field whose name
+                is almost one of those, or prices by other names only.
         """
         try:
-            read = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+            text = Path(path).read_text(encoding="utf-8-sig")
+            read = json.loads(text, object_pairs_hook=_each_once)
         except (OSError, ValueError, RecursionError) as error:
             raise PoolError(f"cannot read a pool from {path}: {error}") from error
         if isinstance(read, list):
@@ -276,7 +282,24 @@ def _known(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     for key in fields.keys() - known:
         if close := difflib.get_close_matches(key, known, 1, cutoff=0.8):
             raise PoolError(f"{name} has the field {key!r}: if it is {close[0]}, call it that")
-    return {key: value for key, value in fields.items() if key in known}
+    found = {key: value for key, value in fields.items() if key in known}
+    for key in fields.keys() - known:
+        if _PRICE.search(key) and not isinstance(fields[key], str) and not found.keys() & _PRICES:
+            raise PoolError(
+                f"{name} has the field {key!r} and no price: give prices as input_price and "
+                "output_price, in USD per million tokens"
+            )
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object none of whose names is there twice: JSON would forget all but the last."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"there twice: {', '.join(twice)}")
+    return read
 
 
 def _candidate(item: Candidate | str | Mapping[str, Any]) -> Candidate:

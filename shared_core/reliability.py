@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from numbers import Real
 from typing import Any, Final
 
-from shared_core.attempt import read, status_of
+from shared_core.attempt import chain, read, status_of, words_of
 from shared_core.checks import check_above_zero, check_counts, check_from_zero, check_kinds
 from shared_core.errors import ConfigError
 
@@ -21,21 +21,48 @@ _TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
 _LONGEST_HEEDED: Final = 60.0
 """Seconds that a provider may ask to wait."""
 _FAULT_OF_THE_QUERY: Final = frozenset({400, 413, 415, 422})
-_TRANSIENT_NAMES: Final = re.compile(
-    "Timeout|Connection|Network|RemoteProtocol|RateLimit|Unavailable|Overloaded"
+_TRANSIENT: Final = re.compile(
+    "timeout|timedout|connection|network|remoteprotocol|ratelimit|toomanyrequests|throttl|"
+    "unavailable|overloaded|servererror|internalserver|retryable"
 )
+_REFUSED: Final = re.compile(
+    "context(overflow|window|length)|content(filter|policy)|refusal|lengthfinish|validationexception"
+)
+_SPENT: Final = re.compile("insufficientquota|spendlimit|billing|paymentrequired")
+_SPENT_IN_WORDS: Final = "credit balance is too low"
+"""Anthropic's, of a status and type that it has in common with bad queries."""
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether asking the same model again may help: time-outs, lost connections, 429, 5xx."""
+    """Whether asking the same model again may help: time-outs, lost connections, 429, 5xx.
+
+    Not where the account may spend no more, or the provider says that it would not.
+    """
+    if _is_spent(error):
+        return False
+    if (told := str(_header(error, "x-should-retry")).lower()) in ("true", "false"):
+        return told == "true"
     if (status := status_of(error)) is not None:
         return status in _TRANSIENT_STATUS or status >= 500
-    return any(_TRANSIENT_NAMES.search(kind.__name__) for kind in type(error).__mro__)
+    words = words_of(error)
+    return _REFUSED.search(words) is None and _TRANSIENT.search(words) is not None
 
 
 def is_fault_of_query(error: BaseException) -> bool:
     """Whether the query itself was refused, which says nothing about the model's health."""
-    return status_of(error) in _FAULT_OF_THE_QUERY
+    if _is_spent(error):
+        return False
+    if (status := status_of(error)) is not None:
+        return status in _FAULT_OF_THE_QUERY
+    return _REFUSED.search(words_of(error)) is not None
+
+
+def _is_spent(error: BaseException) -> bool:
+    """Whether the account may spend no more, which no pause changes."""
+    told = (read(one, "message") for one in chain(error))
+    return _SPENT.search(words_of(error)) is not None or any(
+        isinstance(one, str) and _SPENT_IN_WORDS in one for one in told
+    )
 
 
 def _check_seconds(**given: float | None) -> None:
@@ -89,11 +116,7 @@ class Retry:
 
 def _retry_after(error: BaseException) -> float:
     """Seconds from now that the error's headers ask to wait; 0 when they ask for nothing clear."""
-    headers: Any = read(read(error, "response"), "headers")
-    try:
-        told = headers.get("retry-after") or headers.get("Retry-After") or 0
-    except Exception:  # noqa: BLE001 - none, or of an unknown kind
-        return 0.0
+    told: Any = _header(error, "retry-after") or _header(error, "Retry-After") or 0
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return max(0.0, float(told))
     with contextlib.suppress(ValueError, OverflowError):
@@ -101,9 +124,18 @@ def _retry_after(error: BaseException) -> float:
     return 0.0
 
 
+def _header(error: BaseException, name: str) -> Any:
+    """What a header of the answer says; None where there is none."""
+    for one in chain(error):
+        headers: Any = read(read(one, "response"), "headers")
+        with contextlib.suppress(Exception):  # none, or of an unknown kind
+            return headers.get(name)
+    return None
+
+
 @dataclass(frozen=True)
 class BreakerRule:
-    """When to stop asking a model that keeps failing.
+    """When to stop asking a model that keeps failing. Each process finds out for itself.
 
     Args:
         failures: so many in a row open the breaker.

@@ -12,7 +12,7 @@ import functools
 import inspect
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -46,7 +46,9 @@ from shared_core import (
     RoutingDecision,
 )
 from shared_core._lazy import public_names
+from shared_core.artifacts import Artifact
 from shared_core.query import ABILITIES
+from shared_core.routers import saving
 from shared_core.routers.predictive.learnable import learnable
 from shared_core.routers.predictive.reading import Reading
 
@@ -315,6 +317,83 @@ def test_loading_takes_new_prices_and_no_other_models(case: Case, tmp_path: Path
         check_sound(loaded, text)
     with pytest.raises(ArtifactError, match="was trained for sums, poems, code, large"):
         Router.load(folder, pool=ModelPool(["sums", "other"]))
+
+
+def _parts(artifact: Artifact, where: tuple[str, ...] = ()) -> Iterator[tuple[Any, Artifact]]:
+    yield where, artifact
+    for name, part in artifact.parts.items():
+        yield from _parts(part, (*where, name))
+
+
+def _with_part(artifact: Artifact, where: tuple[str, ...], new: Artifact) -> Artifact:
+    if not where:
+        return new
+    part = _with_part(artifact.parts[where[0]], where[1:], new)
+    return replace(artifact, parts={**artifact.parts, where[0]: part})
+
+
+def _set(array: Any, place: int, value: float) -> Any:
+    changed = array.astype(np.int64 if value > 0 else np.float64)
+    changed.flat[place] = value
+    return changed
+
+
+FORGED: dict[str, Callable[[Any], Any]] = {
+    "a column less": lambda array: array[..., :-1],
+    "one unknown": lambda array: _set(array, 0, np.nan),
+    "an index beyond": lambda array: _set(array, -1, 2**62),
+    "a row alone": lambda array: array[:1],
+    "no rows": lambda array: array[:0],
+    "twice": lambda array: np.concatenate([array, array]),
+    "turned": lambda array: np.ascontiguousarray(array.T),
+    "flat": np.ravel,
+    "one more axis": lambda array: array[None],
+    "a single number": lambda _: np.float64(1),
+    "all below": lambda array: np.full(array.shape, -1),
+    "zeros": np.zeros_like,
+    "bytes": lambda array: np.zeros(array.shape, np.uint8),
+    "truth values": lambda array: np.zeros(array.shape, bool),
+    "all unknown": lambda array: np.full(array.shape, np.nan),
+    "huge": lambda array: np.full(array.shape, 1e300),
+}
+
+
+def check_forged_arrays(case: Case, ways: Sequence[str]) -> None:
+    """Each array changed in each way is refused by name when it is read, or decides."""
+    artifact = ready(case).artifact()
+    saving.router_of(artifact, Router, None, None, is_trusted=True)
+    for where, part in _parts(artifact):
+        for name, way in itertools.product(part.arrays, ways):
+            arrays = {**part.arrays, name: FORGED[way](part.arrays[name])}
+            forged = _with_part(artifact, where, replace(part, arrays=arrays))
+            try:
+                router = saving.router_of(forged, Router, None, None, is_trusted=True)
+            except ArtifactError:
+                continue
+            with np.errstate(all="ignore"):
+                decide(router, Query("12 + 5"))
+
+
+@pytest.mark.parametrize("name", ["AutoRouter", "DomainRouter", "GuardedRouter", "KNNRouter"])
+def test_arrays_that_do_not_fit_are_refused_when_read(name: str) -> None:
+    case = next(one.values[0] for one in CASES if str(one.values[0]) == f"{name}-0")
+    check_forged_arrays(case, list(FORGED)[:2])
+
+
+@pytest.mark.slow
+@every_router
+def test_arrays_forged_in_any_way_are_refused_when_read(case: Case) -> None:
+    if case.is_like(KNOWS_ONLY_WHAT_IT_SAW):
+        pytest.skip("knows no query that it is asked here")
+    check_forged_arrays(case, list(FORGED))
+
+
+@every_router
+def test_what_is_learned_is_declared(case: Case) -> None:
+    for router in family(ready(case)):
+        arrays = {name for name, value in vars(router).items() if isinstance(value, np.ndarray)}
+        learned = {name for name in arrays if name.endswith("_")}
+        assert learned <= set(router.learned), "what is not declared is not checked when loaded"
 
 
 @every_router

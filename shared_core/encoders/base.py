@@ -92,6 +92,11 @@ class Encoder(ABC):
         """Whether a text takes a millisecond or so, with nothing to wait for; see ``Router``."""
         return False
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Lengths of axes, see ``Learned``, that it knows without asking anybody."""
+        return {}
+
     @abstractmethod
     def _encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, d) of a batch; any length, they are normalised afterwards."""

@@ -17,6 +17,7 @@ from shared_core.checks import check_counts, check_one_of
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.tokens import Splitter
 from shared_core.errors import ConfigError
+from shared_core.learned import Learned, check
 
 POOLINGS: Final = ("mean", "first", "last")
 
@@ -136,11 +137,16 @@ class FineTunedEncoder(Encoder):
         names = ("architecture", "tokenizer", "pooling", "max_tokens")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return {"vector": self([""]).shape[1]}  # which shows, too, that the weights fit
+
     def arrays(self) -> Arrays:
         return {"weights": self.weights}
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Self:
+        check(cls.__name__, {"weights": Learned("weight")}, artifact.arrays, {})
         return cls(**artifact.document["config"], weights=artifact.arrays["weights"])
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -43,6 +43,11 @@ class JoinedEncoder(Encoder):
                 part.fit(texts, progress)
         return self
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        told = [part.sizes["vector"] for part in self.parts if "vector" in part.sizes]
+        return {"vector": sum(told)} if len(told) == len(self.parts) else {}
+
     def _encode(self, texts: Sequence[str]) -> Vectors:
         return side_by_side([part(texts) for part in self.parts])
 
@@ -67,6 +72,11 @@ class JoinedEncoder(Encoder):
 
     def __repr__(self) -> str:
         return f"JoinedEncoder([{', '.join(map(repr, self.parts))}])"
+
+
+def parts_of(encoder: Encoder) -> tuple[Encoder, ...]:
+    """The encoders that a joined one joins; any other is the only one."""
+    return encoder.parts if isinstance(encoder, JoinedEncoder) else (encoder,)
 
 
 def side_by_side(vectors: Sequence[Vectors]) -> Vectors:

@@ -19,9 +19,17 @@ from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, VectorCache, Vectors, unit
 from shared_core.encoders.ngrams import Floats, Ngrams, Vocabulary, count
 from shared_core.encoders.sparse import right_singular_vectors
-from shared_core.errors import ArtifactError, NotFitted
+from shared_core.errors import NotFitted
+from shared_core.learned import Learned, check
 
 _FIT_ROWS: Final = 8192
+_LEARNED: Final = {
+    "ids": Learned("ngram", kind="i"),
+    "block": Learned("ngram", kind="i"),
+    "idf": Learned("ngram"),
+    "projection": Learned("ngram vector"),
+    "center": Learned("vector"),
+}
 
 
 class LexicalEncoder(Encoder):
@@ -102,6 +110,10 @@ class LexicalEncoder(Encoder):
         """How many n-grams it knows."""
         return 0 if self._vocabulary is None else len(self._vocabulary.ids)
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return {"ngram": self.n_features, "vector": len(self._center)}
+
     def _project(self, row: Ngrams) -> Floats:
         """The row's direction in the space of the projection; zero when it has no known n-gram."""
         vector: Floats = row.weight @ self._projection.take(row.places, axis=0)
@@ -130,11 +142,10 @@ class LexicalEncoder(Encoder):
         arrays = dict(artifact.arrays)
         if not arrays:
             return encoder
+        check(cls.__name__, _LEARNED, arrays, {})
         encoder._projection = arrays.pop("projection").astype(np.float32)
         encoder._center = arrays.pop("center")
         encoder._vocabulary = Vocabulary(**arrays)
-        if len(encoder._projection) != len(encoder._vocabulary.ids):
-            raise ArtifactError("the lexical encoder's vocabulary and projection differ in length")
         return encoder
 
 

@@ -1,4 +1,4 @@
-"""Files of outcomes as named columns."""
+"""Files as records or as named columns, whatever these mean."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -17,6 +18,11 @@ from shared_core._lazy import load
 from shared_core.errors import DataError
 
 Columns = Mapping[str, Sequence[Any]]
+
+Broken = Callable[[str, str], None]
+
+_LISTS: Final = ("records", "runs", "observations", "traces", "data", "rows")
+_NO_OBJECTS: Final = "that are no JSON objects"
 
 MEASURES: Final = (
     "score",
@@ -36,12 +42,42 @@ _DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNOREC
 
 
 def read_columns(path: Path) -> Columns:
-    """The file's columns, by what its name ends in."""
+    """The file's columns.
+
+    Raises:
+        DataError: not readable, or with a record that is none.
+    """
+    check_file(path)
+    kind, refuse = path.suffix.lower(), partial(_refuse, path)
+    if kind == ".parquet":
+        return _parquet(path)
+    if kind == ".csv":
+        with opened_csv(path) as (names, rows):
+            whole = list(_whole(rows, refuse))
+        return {name: [row[name] for row in whole] for name in names}
+    return columns_of(records(path, refuse))
+
+
+def records(path: Path, broken: Broken) -> Iterator[dict[str, Any]]:
+    """The records of a file, by what its name ends in.
+
+    Args:
+        path: the file.
+        broken: told of each record that is none: the reason, and the place.
+
+    Raises:
+        DataError: not there, of another kind, or not readable at all.
+        MissingExtra: parquet without pyarrow.
+    """
     check_file(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{path} ends in none of {', '.join(_READERS)}")
-    return reader(path)
+    yield from reader(path, broken)
+
+
+def _refuse(path: Path, reason: str, place: str) -> None:
+    raise DataError(f"{path} has records {reason}: {place}")
 
 
 def check_file(path: Path) -> None:
@@ -89,13 +125,6 @@ def check_names(names: Iterable[str], path: Path) -> None:
     """
     if twice := [name for name, n in Counter(names).items() if name and n > 1]:
         raise DataError(f"{path} has several columns named {', '.join(twice)}")
-
-
-def _read_jsonl(path: Path) -> Columns:
-    with opened(path) as lines:
-        numbered = enumerate(lines, start=1)
-        rows = [_json_object(line, f"{path}, line {n}") for n, line in numbered if line.strip()]
-    return columns_of(rows)
 
 
 @contextlib.contextmanager
@@ -146,28 +175,69 @@ def _with_points(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _json_object(line: str, where: str) -> dict[str, Any]:
+def _jsonl(path: Path, broken: Broken) -> Iterator[dict[str, Any]]:
+    with opened(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row, why = json.loads(line), ""
+            except (ValueError, RecursionError) as error:
+                row, why = None, f", {error}"
+            if isinstance(row, dict):
+                yield row
+            else:
+                broken(_NO_OBJECTS, f"line {number}{why}")
+
+
+def _json(path: Path, broken: Broken) -> Iterator[dict[str, Any]]:
     try:
-        row = json.loads(line)
+        with opened(path) as lines:
+            read = json.load(lines)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is no JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{where} is no JSON object")
-    return row
+        raise DataError(f"{path} is no JSON: {error}") from error
+    for number, row in enumerate(_listed(read), start=1):
+        if isinstance(row, dict):
+            yield row
+        else:
+            broken(_NO_OBJECTS, f"number {number}")
 
 
-def _read_csv(path: Path) -> Columns:
-    with opened_csv(path) as (names, found):
-        rows = list(found)
-    if any(None in row for row in rows):
-        raise DataError(f"{path} has rows with more fields than its first line names")
-    return {name: [row[name] for row in rows] for name in names}
+def _listed(read: Any) -> list[Any]:
+    if isinstance(read, dict):
+        return next((read[name] for name in _LISTS if isinstance(read.get(name), list)), [read])
+    return read if isinstance(read, list) else [read]
 
 
-def _read_parquet(path: Path) -> Columns:
+def _csv(path: Path, broken: Broken) -> Iterator[dict[str, Any]]:
+    with opened_csv(path) as (_, rows):
+        yield from _whole(rows, broken)
+
+
+def _whole(rows: Iterable[dict[str, Any]], broken: Broken) -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            broken("with more fields than the first line names", f"number {number}")
+        else:
+            yield row
+
+
+def _parquet(path: Path) -> Columns:
     parquet = load("shared_core.outcomes.parquet", wanted_by=f"reading {path.name}")
     columns: Columns = parquet.read(path)
     return columns
 
 
-_READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
+def _parquet_rows(path: Path, broken: Broken) -> Iterator[dict[str, Any]]:
+    columns = _parquet(path)
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+_READERS: Final[Mapping[str, Callable[[Path, Broken], Iterator[dict[str, Any]]]]] = {
+    ".parquet": _parquet_rows,
+    ".csv": _csv,
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json,
+}

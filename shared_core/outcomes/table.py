@@ -167,7 +167,7 @@ class OutcomeTable:
 
     @classmethod
     def read(cls, path: str | Path) -> OutcomeTable:
-        """Read a ``.parquet``, ``.csv`` or ``.jsonl`` file with the columns the README describes.
+        """Read a parquet, CSV, JSON or JSONL file with the columns the README describes.
 
         Raises:
             DataError: not there, not readable, or without ``query`` and ``score.<model>`` columns.

@@ -6,12 +6,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from shared_core import artifacts
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.base import Encoder
+from shared_core.encoders.shape import WIDTH
 from shared_core.errors import ArtifactError, ConfigError, NoEligibleModel
+from shared_core.learned import Learned, check
 from shared_core.pool import Candidate, ModelPool
 from shared_core.query import Query
 from shared_core.routers import saving
@@ -25,6 +27,9 @@ class Router(ABC):
     Args:
         pool: the candidates: a ModelPool, or what one is made of (candidates or names).
     """
+
+    learned: ClassVar[Mapping[str, Learned]] = {}
+    """What its learned attributes look like; loading refuses others. Not all have to be told."""
 
     def __init__(self, pool: ModelPool | Iterable[Candidate | str]) -> None:
         self.pool = pool if isinstance(pool, ModelPool) else ModelPool(pool)
@@ -113,6 +118,18 @@ class Router(ABC):
     def artifact(self) -> artifacts.Artifact:
         """What saving writes."""
         return saving.artifact_of(self)
+
+    def check_learned(self, **sizes: int) -> dict[str, int]:
+        """The lengths of the axes of what was learned, where it is as ``learned`` says.
+
+        Args:
+            sizes: lengths that are known beforehand.
+
+        Raises:
+            ArtifactError: it is not.
+        """
+        known = {"form": WIDTH, "models": len(self.pool), **sizes}
+        return check(type(self).__name__, type(self).learned, vars(self), known)
 
     @classmethod
     def load(

@@ -14,6 +14,7 @@ from shared_core.artifacts import Artifact
 from shared_core.checks import check_counts
 from shared_core.decision import Flow, RoutingDecision
 from shared_core.errors import DataError, NotFitted
+from shared_core.learned import Learned, declared
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Policy, Predictions, check_policy
 from shared_core.policies.cost_quality import CostQuality
@@ -103,6 +104,12 @@ class Oracle(Baseline):
         pool: the candidates.
         policy: what is worth it.
     """
+
+    learned = declared(
+        score_=Learned("row models", has_gaps=True),
+        cost_=Learned("row models"),
+        row_of_=Learned("text", kind="i", low=0, high="row"),
+    )
 
     def __init__(self, pool: Pool, policy: Policy = CostQuality(cost_weight=1e-6)) -> None:
         super().__init__(pool)

@@ -77,6 +77,12 @@ def router_of(
         if not _is_learned(learned):
             raise ArtifactError(f"the saved {name} has {learned!r}, which no router learns")
         setattr(router, learned, value)
+    try:
+        router.check_learned()
+    except ArtifactError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        raise ArtifactError(f"the saved {name} does not fit together: {error}") from error
     return router
 
 

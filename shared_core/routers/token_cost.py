@@ -19,6 +19,7 @@ from shared_core.checks import check_above_zero
 from shared_core.decision import Flow
 from shared_core.encoders.base import Vectors
 from shared_core.errors import NotFitted
+from shared_core.learned import Learned, declared
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.pool import ModelPool
@@ -44,6 +45,15 @@ class TokenCostRouter(Router):
         router: who predicts quality; fitted along.
         alpha: strength of the penalty on the regression of log output tokens.
     """
+
+    learned = declared(
+        reading.SCALE,
+        known_=Learned("models", kind="b"),
+        weights_=Learned("vector+form models"),
+        limits_=Learned("3 models"),
+        read_=Learned("2 models"),
+        usual_=Learned("2 models", is_optional=True),
+    )
 
     usual_: Matrix | None = None
     """Mean tokens (2, m) read and written, where training told no cost: they make its unit."""
@@ -118,6 +128,10 @@ class TokenCostRouter(Router):
     def artifact(self) -> Artifact:
         self._check_fitted()
         return super().artifact()
+
+    def check_learned(self, **sizes: int) -> dict[str, int]:
+        known = {"models": len(self.router.train_means_), **self.router.encoder_.sizes}
+        return super().check_learned(**{**known, **sizes})
 
     def _repriced(self, told: Predictions, queries: Sequence[Query]) -> Predictions:
         written = self.output_tokens([query.text for query in queries])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -119,6 +120,59 @@ def test_a_failed_save_after_a_killed_one_loses_nothing(tmp_path: Path) -> None:
             write(Artifact("router", {"value": object()}), place)
         assert found(place) == before
         assert list(now.iterdir()) == [place]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no handles there")
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_power_cut_leaves_one_of_the_two(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the new folder is on disk before it takes the place; that is, before the old goes."""
+    place = tmp_path / "router"
+    if is_there:
+        write(number(1), place)
+    done: list[object] = []
+    rename, remove = Path.rename, shutil.rmtree
+
+    def renamed(path: Path, target: Path) -> Path:
+        done.append(path.name if path.name == "fresh" else "older")
+        return rename(path, target)
+
+    def removed(path: Path, **others: object) -> None:
+        if path.is_dir():
+            done.append("deleted")
+        remove(path, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    monkeypatch.setattr(shutil, "rmtree", removed)
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: done.append(os.fstat(int(_number(handle))).st_ino)
+    )
+    write(number(2), place)
+    inodes = {path.stat().st_ino for path in (place, *place.rglob("*"))}
+    renames = ["older", "fresh"] if is_there else ["fresh"]
+    n = len(inodes)
+    assert set(done[:n]) == inodes
+    assert done[n:] == [*renames, tmp_path.stat().st_ino, "deleted"]
+
+
+def _number(handle: object) -> int:
+    """Of a file or of its number."""
+    return handle if isinstance(handle, int) else handle.fileno()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_a_full_disk_that_tells_late_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write(number(1), tmp_path / "router")
+
+    def full(handle: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        write(number(2), place)
+    assert (found(place), list(tmp_path.iterdir())) == (1, [place])
 
 
 def test_a_folder_that_gets_the_number_of_a_removed_one_is_another(tmp_path: Path) -> None:

@@ -247,6 +247,28 @@ def test_a_misspelt_field_of_a_file_is_no_description(tmp_path: Path) -> None:
         ModelPool.from_json(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"a": {}, "b": {}, "a": {"input_price": 1}}', "there twice: a"),
+        ('{"a": {"input_price": 1, "input_price": 2}}', "there twice: input_price"),
+        ('{"a": {"input_cost_per_token": 1e-6}}', "'input_cost_per_token' and no price"),
+        ('{"a": {"pricing": {"prompt": "0.1"}}}', "'pricing' and no price: give prices as"),
+    ],
+)
+def test_what_a_file_says_of_prices_is_not_lost(content: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "pool.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(PoolError, match=told):
+        ModelPool.from_json(path)
+
+
+def test_words_on_prices_and_prices_beside_ours_are_descriptions(tmp_path: Path) -> None:
+    path = tmp_path / "pool.json"
+    path.write_text('{"a": {"price_source": "list"}, "b": {"input_price": 1, "old_cost": 2}}')
+    assert ModelPool.from_json(path).names == ("a", "b")
+
+
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "pool.json"
     path.write_text('{"a": {"input_price": 1}}', encoding="utf-8-sig")

@@ -327,13 +327,124 @@ def test_an_error_with_a_status_is_judged_by_it(place: str, status: int) -> None
         (ValueError(), False),
     ],
 )
-@pytest.mark.parametrize("code", [None, "rate_limit", 1006, -32000])
+@pytest.mark.parametrize("code", [None, "invalid_value", 1006, -32000])
 def test_an_error_without_a_status_is_judged_by_its_kind(
     error: Any, passes: bool, code: Any
 ) -> None:
     error.code = code
     assert is_transient(error) is passes
     assert not is_fault_of_query(error)
+
+
+def told(kind: str, **facts: Any) -> Exception:
+    """An error of that class, with what an SDK puts on it."""
+    error = named(kind)
+    vars(error).update(facts)
+    return error
+
+
+def http(status: int, **headers: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        status_code=status, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+def aws(code: str, status: int | None) -> Exception:
+    """As boto3 raises it; of a stream's error the status is not told."""
+    meta = {} if status is None else {"ResponseMetadata": {"HTTPStatusCode": status}}
+    return told("ClientError", response={"Error": {"Code": code, "Message": "…"}, **meta})
+
+
+def wrapped(error: Exception) -> Exception:
+    """As an integration raises it in words of its own."""
+    found = named("ChatGoogleGenerativeAIError")
+    found.__cause__ = error
+    return found
+
+
+FROM_PROVIDERS = {
+    # OpenAI: an error in a stream has no status, and an empty account one of a busy model's
+    "openai busy": (told("RateLimitError", status_code=429, code="rate_limit_exceeded"), "passes"),
+    "openai empty": (told("RateLimitError", status_code=429, code="insufficient_quota"), "fails"),
+    "openai says no": (
+        told("APIError", status_code=500, response=http(500, x_should_retry="false")),
+        "fails",
+    ),
+    "openai says yes": (
+        told("APIError", status_code=404, response=http(404, x_should_retry="true")),
+        "passes",
+    ),
+    "openai stream, down": (told("APIError", code="server_error", type="server_error"), "passes"),
+    "openai stream, empty": (told("APIError", code="insufficient_quota"), "fails"),
+    "openai stream, too long": (told("APIError", code="context_length_exceeded"), "query"),
+    "openai filter": (told("BadRequestError", status_code=400, code="content_filter"), "query"),
+    "openai filtered": (told("ContentFilterFinishReasonError"), "query"),
+    "openai cut": (told("LengthFinishReasonError"), "query"),
+    # Anthropic: a stream fails after its 200
+    "anthropic overloaded": (told("OverloadedError", status_code=529), "passes"),
+    "anthropic stream, overloaded": (
+        told("APIStatusError", status_code=200, response=http(200), type="overloaded_error"),
+        "passes",
+    ),
+    "anthropic too long": (
+        told("BadRequestError", status_code=400, type="invalid_request_error"),
+        "query",
+    ),
+    "anthropic empty": (
+        told("BadRequestError", status_code=400, message="Your credit balance is too low to"),
+        "fails",
+    ),
+    "anthropic limit": (told("EnforcedSpendLimitReachedError", status_code=429), "fails"),
+    # Google, and how LangChain wraps it
+    "google busy": (told("ResourceExhausted", code=HTTPStatus.TOO_MANY_REQUESTS), "passes"),
+    "google wrapped, busy": (
+        wrapped(told("ClientError", code=429, status="RESOURCE_EXHAUSTED")),
+        "passes",
+    ),
+    "google wrapped, refused": (
+        wrapped(told("ClientError", code=400, status="INVALID_ARGUMENT")),
+        "query",
+    ),
+    # Bedrock
+    "bedrock busy": (aws("ThrottlingException", 429), "passes"),
+    "bedrock too long": (aws("ValidationException", 400), "query"),
+    "bedrock denied": (aws("AccessDeniedException", 403), "fails"),
+    "bedrock stream, busy": (aws("throttlingException", None), "passes"),
+    "bedrock stream, too long": (aws("validationException", None), "query"),
+    # Ollama, OpenRouter
+    "ollama without the model": (told("ResponseError", status_code=404), "fails"),
+    "ollama, no status": (told("ResponseError", status_code=-1), "fails"),
+    "openrouter empty": (told("APIStatusError", status_code=402), "fails"),
+}
+
+
+@pytest.mark.parametrize("case", FROM_PROVIDERS)
+def test_what_providers_raise_is_told_apart(case: str) -> None:
+    """It passes, or the query is at fault, or the model fails and asking again helps nobody."""
+    error, kind = FROM_PROVIDERS[case]
+    assert (is_transient(error), is_fault_of_query(error)) == {
+        "passes": (True, False), "query": (False, True), "fails": (False, False),
+    }[kind]  # fmt: skip
+
+
+def test_what_langchain_and_openai_raise_today_is_told_apart() -> None:
+    openai = pytest.importorskip("openai")
+    httpx = pytest.importorskip("httpx")
+    request = httpx.Request("POST", "https://api.openai.com/v1/responses")
+
+    def answered(kind: str, status: int, **body: str) -> Exception:
+        response = httpx.Response(status, request=request)
+        found: Exception = getattr(openai, kind)("…", response=response, body=body)
+        return found
+
+    empty = answered("RateLimitError", 429, code="insufficient_quota", type="insufficient_quota")
+    assert not is_transient(empty)
+    assert is_transient(answered("RateLimitError", 429, code="rate_limit_exceeded"))
+    assert is_transient(openai.APITimeoutError(request))
+    assert is_fault_of_query(answered("BadRequestError", 400, code="context_length_exceeded"))
+    streamed = openai.APIError("…", request=request, body={"code": "server_error"})
+    assert is_transient(streamed)
+    assert told_of(streamed) == ("APIError", None)
 
 
 @every_form

@@ -1,9 +1,10 @@
-"""Logs of chat completions in OpenAI's form, as JSON or JSONL.
+"""Logs in OpenAI's form, of chat completions or of the Responses API, as JSON or JSONL.
 
 A record is a request and its response: ``{"request": {…}, "response": {…}}``, batch files'
 ``{"body": {…}, "response": {"body": {…}}}``, or everything side by side (``messages``, ``model``,
-``choices``, ``usage``). How good the answer was has to be in the record: ``score`` (0 to 1, or true
-and false), there or under ``metadata``.
+``choices``, ``usage``; ``input`` and ``output``). How good the answer was has to be in the record:
+``score`` (0 to 1, or true and false), there or under ``metadata``. What it cost is ``cost`` there,
+LiteLLM's ``response_cost``, or OpenRouter's under ``usage``.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ def fits(found: Sequence[Record]) -> bool:
     """Whether these records look like it."""
     first = found[0]
     request, response = _request(first), _response(first)
-    return "messages" in request and ("choices" in response or "model" in request)
+    if "messages" in request:
+        return "choices" in response or "model" in request
+    return "input" in request and isinstance(response.get("output"), list)
 
 
 def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = None) -> Reading:
     """``score`` names the field that says how good an answer was, ``score`` if None."""
     key = score or "score"
-    if not any(key in row or key in mapping(row.get("metadata")) for row in found):
+    if not any(key in row or key in _metadata(row) for row in found):
         fields = dict.fromkeys(name for row in found for name in (*row, *_metadata_names(row)))
         raise DataError(
             f"{path}: no record has the field {key!r}; there are {', '.join(fields)}. Say which "
@@ -48,28 +51,40 @@ def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = 
 
 
 def _metadata_names(row: Record) -> Iterator[str]:
-    return (f"{name} (of metadata)" for name in mapping(row.get("metadata")))
+    return (f"{name} (of metadata)" for name in _metadata(row))
 
 
 def _outcome(row: Record, key: str) -> Outcome:
     request, response = _request(row), _response(row)
     if row.get("error") or response.get("error"):
         raise Broken("that ended in an error")
-    usage, metadata = mapping(response.get("usage")), mapping(row.get("metadata"))
+    usage, metadata = mapping(response.get("usage")), _metadata(row)
     model = request.get("model") or response.get("model")
+    costs = row.get("cost"), metadata.get("cost"), row.get("response_cost"), usage.get("cost")
     return Outcome(
-        messages.asked(request.get("messages")),
+        messages.asked(request.get("messages", request.get("input"))),
         text(model, "a model's name"),
         score_of(row.get(key, metadata.get(key)), f"a {key}"),
-        messages.answered(response.get("choices")),
+        messages.answered(response.get("choices") or _said(response.get("output"))),
         measures(
-            cost=row.get("cost", metadata.get("cost")),
-            in_tokens=usage.get("prompt_tokens"),
-            out_tokens=usage.get("completion_tokens"),
+            cost=next((cost for cost in costs if cost is not None), None),
+            in_tokens=usage.get("prompt_tokens", usage.get("input_tokens")),
+            out_tokens=usage.get("completion_tokens", usage.get("output_tokens")),
             latency=row.get("latency", metadata.get("latency")),
         ),
         {"query_id": str(row.get("custom_id") or row.get("id") or response.get("id") or "")},
     )
+
+
+def _said(output: Any) -> list[Any]:
+    """What was said of a response's output: not thought, called or found."""
+    items = output if isinstance(output, list) else []
+    return [item for item in items if mapping(item).get("type") == "message"]
+
+
+def _metadata(row: Record) -> Mapping[str, Any]:
+    """The record's own, or else what the request was stored with."""
+    return mapping(row.get("metadata")) or mapping(_response(row).get("metadata"))
 
 
 def _request(row: Record) -> Mapping[str, Any]:

@@ -81,6 +81,11 @@ class Tally:
         self.records = 0
         self.left_out: Counter[str] = Counter()
 
+    def leave_out(self, reason: str) -> None:
+        """Count a record that could not even be read."""
+        self.records += 1
+        self.left_out[reason] += 1
+
     def used(self, found: Iterable[Any], outcome: Callable[[Any], Outcome]) -> Iterator[Outcome]:
         """The outcome of each of these, where it has one; the others are counted."""
         for one in found:

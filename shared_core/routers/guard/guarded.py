@@ -21,6 +21,7 @@ from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.shape import shape
 from shared_core.errors import ConfigError, NotFitted
+from shared_core.learned import Learned, declared
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Policy, Predictions
 from shared_core.pool import ModelPool
@@ -72,6 +73,18 @@ class GuardedRouter(Router):
     Raises:
         ConfigError: a number below 0, or no such fallback.
     """
+
+    learned = declared(
+        means_=Learned("2 models"),
+        cost_unit_=Learned(low=1e-300),
+        trust_=Learned("3 weight"),
+        ground_form_=Learned("2 form"),
+        ground_places_=Learned("row vector+form"),
+        ground_remote_=Learned("row", low=0),
+        ground_recognition_=Learned("vector+form+1 domain"),
+        ground_domain_=Learned("row", kind="i", high="domain", is_ordered=True),
+        ground_odds_=Learned("3"),
+    )
 
     def __init__(
         self,
@@ -162,6 +175,10 @@ class GuardedRouter(Router):
     def artifact(self) -> Artifact:
         self._check_fitted()
         return super().artifact()
+
+    def check_learned(self, **sizes: int) -> dict[str, int]:
+        known = {"models": len(self._reader.train_means_), **self._reader.encoder_.sizes}
+        return super().check_learned(**{**known, **sizes})
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "trust_"):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
+from shared_core.artifacts import Artifact
 from shared_core.checks import check_counts
 from shared_core.decision import Answer, Ask, Flow, RoutingDecision
 from shared_core.errors import DataError, NotFitted
+from shared_core.learned import Learned, declared
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Weighing
 from shared_core.policies.cost_quality import CostQuality
+from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
@@ -31,6 +34,7 @@ from shared_core.scorers.base import Scorer
 from shared_core.scorers.learned import LearnedScorer, answer_of
 
 N_FOLDS = 3
+_CAME_LATER: Final = "was added after this router learned: fit it again"
 
 
 class HybridRouter(ListeningRouter):
@@ -49,6 +53,13 @@ class HybridRouter(ListeningRouter):
             router's policy says when not given, 0.1 where that says nothing.
         longest: most models asked for one query.
     """
+
+    learned = declared(
+        gap_=Learned("2 models"),
+        covariance_=Learned("2*models 2*models"),
+        vagueness_=Learned("models", low=0),
+        held_out_gain_=Learned("2 weight", is_optional=True),
+    )
 
     def __init__(
         self,
@@ -106,10 +117,25 @@ class HybridRouter(ListeningRouter):
         self.held_out_gain_ = held_out_gain(rows, origins, self.longest)
         return self
 
-    def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
+    def artifact(self) -> Artifact:
+        self._check_fitted()
+        return super().artifact()
+
+    def check_learned(self, **sizes: int) -> dict[str, int]:
+        known = min((len(self.pool), *np.shape(self.gap_)[-1:]))  # more came later
+        return super().check_learned(**{"models": known, **sizes})
+
+    def _check_fitted(self) -> None:
         if not hasattr(self, "covariance_"):
             raise NotFitted("this HybridRouter has not learned yet: call fit(outcomes) or load")
-        return Heard(query, *self.pool.eligible(query))
+
+    def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
+        self._check_fitted()
+        known = self.pool.names[: self.gap_.shape[1]]
+        pool = ModelPool(self.pool[name] for name in known)
+        ranking, rejected = pool.eligible(query)
+        late = self.pool.names[len(known) :]
+        return Heard(query, ranking, {**rejected, **dict.fromkeys(late, _CAME_LATER)})
         yield
 
     def listen(self, heard: Heard) -> Flow:

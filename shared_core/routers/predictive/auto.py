@@ -14,7 +14,9 @@ import numpy as np
 
 from shared_core.checks import check_from_zero
 from shared_core.encoders.base import Encoder, Vectors
-from shared_core.errors import ConfigError, DataError
+from shared_core.encoders.joined import parts_of
+from shared_core.errors import ArtifactError, ConfigError, DataError
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -59,6 +61,14 @@ class AutoRouter(PredictiveRouter):
             always is. Encoding the texts does not count, nor time that passes because a machine is
             busy: the same data would teach it something else there.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        parts_=Learned("member", kind="i", low=0, high="part"),
+        stack_=Learned("3 member"),
+        means_=Learned("2 models"),
+        least_cost_=Learned("models"),
+    )
 
     def __init__(
         self,
@@ -131,12 +141,33 @@ class AutoRouter(PredictiveRouter):
         quality, cost = stack([q for q, _ in found], [c for _, c in found], *self.means_)
         return quality, np.maximum(cost, self.least_cost_)
 
+    def check_learned(self, **sizes: int) -> dict[str, int]:
+        parts = parts_of(self.encoder_) if hasattr(self, "encoder_") else ()
+        known = {"member": len(self.fitted_), **({"part": len(parts)} if parts else {})}
+        found = super().check_learned(**{**known, **sizes})
+        for member, part in zip(self.fitted_, self.parts_, strict=True):
+            if member.pool.names != self.pool.names[: found["models"]]:
+                raise ArtifactError(f"the saved {type(member).__name__} in it has another pool")
+            member.check_learned(**(parts[part].sizes if parts else {}))
+        return found
+
+    def _places_width(self, sizes: Mapping[str, int]) -> int:
+        heaviest = self._heaviest
+        part = parts_of(self.encoder_)[self.parts_[heaviest]]
+        member = self.fitted_[heaviest]
+        return member._places_width(member.check_learned(**part.sizes))
+
+    @property
+    def _heaviest(self) -> int:
+        """Which member has most say."""
+        return int(np.argmax(Stack.from_array(self.stack_).advantage))
+
     def _caveat(self, model: str) -> str:
         told = super()._caveat(model)
         return told if self.routes_ else f"{told}; training did not show that routing pays"
 
     def _places(self, reading: Reading) -> Vectors:
-        heaviest = int(np.argmax(Stack.from_array(self.stack_).advantage))
+        heaviest = self._heaviest
         return self.fitted_[heaviest]._places(reading.parts[self.parts_[heaviest]])
 
     @classmethod

@@ -17,6 +17,7 @@ from shared_core.decision import Flow, RoutingDecision
 from shared_core.encoders.base import Encoder, Vectors, check_encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError, NotFitted
+from shared_core.learned import Learned, check, declared
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Policy, Predictions, Weighing, check_policy
 from shared_core.policies.cost_quality import CostQuality
@@ -25,7 +26,7 @@ from shared_core.query import Query
 from shared_core.routers.base import Router
 from shared_core.routers.predictive.anchors import one_each
 from shared_core.routers.predictive.cross_validation import N_FOLDS, Folds, folds, numbered
-from shared_core.routers.predictive.extension import Additions, Extension, learn, together
+from shared_core.routers.predictive.extension import LEARNED, Additions, Extension, learn, together
 from shared_core.routers.predictive.learnable import cost_unit, learnable, with_all_models
 from shared_core.routers.predictive.reading import Reading
 
@@ -47,6 +48,11 @@ class PredictiveRouter(Router):
             An encoder that has learned already is used as it is.
         seed: of everything random.
     """
+
+    learned = declared(
+        train_means_=Learned("models", is_optional=True),  # members of a stack have none
+        cost_unit_=Learned(low=1e-300),
+    )
 
     def __init__(
         self,
@@ -218,6 +224,21 @@ class PredictiveRouter(Router):
     def artifact(self) -> Artifact:
         self._check_fitted()
         return super().artifact()
+
+    def check_learned(self, **sizes: int) -> dict[str, int]:
+        added = np.shape(getattr(self, "added_models_", ()))
+        known = {"models": len(self.pool) - sum(added[:1])}
+        if hasattr(self, "encoder_"):
+            known.update(self.encoder_.sizes)
+        found = super().check_learned(**{**known, **sizes})
+        if not any(hasattr(self, name) for name in _ADDED):
+            return found
+        found["place"] = self._places_width(found)
+        return check(type(self).__name__, LEARNED, vars(self), found)
+
+    def _places_width(self, sizes: Mapping[str, int]) -> int:
+        """The d of ``_places``, by the lengths of axes."""
+        return sizes["vector"]
 
     def settled(self) -> Self:
         """A fresh router of the same settings, those it chose itself included."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from shared_core.checks import check_counts, check_from_zero
 from shared_core.encoders.base import Encoder, Vectors
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -34,6 +35,12 @@ class ClusterRouter(PredictiveRouter):
         shrinkage: weight of a model's overall mean, counted in queries.
         n_clusterings: independent clusterings whose predictions are averaged.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        centers_=Learned("clustering cluster vector"),
+        tables_=Learned("clustering 2 cluster models"),
+    )
 
     def __init__(
         self,

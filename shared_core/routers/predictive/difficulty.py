@@ -15,11 +15,13 @@ import numpy as np
 
 from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import ridge
-from shared_core.routers.predictive.base import Progress
+from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.reading import SCALE
 from shared_core.routers.predictive.regression import RegressionRouter
 
 _ROUNDS: Final = 40
@@ -35,6 +37,19 @@ class DifficultyRouter(RegressionRouter):
             cross-validation when not given.
         dimensions: in how many ways queries can be easy or difficult; no more than models.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        SCALE,
+        abilities_=Learned("models demand"),
+        levels_=Learned("models"),
+        weights_=Learned("vector+form demand"),
+        offset_=Learned("demand"),
+        doubt_=Learned("models", low=0),
+        costs_=Learned("models"),
+        shift_=Learned("models"),
+        alpha_=Learned(low=0),
+    )
 
     def __init__(
         self,

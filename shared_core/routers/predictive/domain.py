@@ -17,6 +17,7 @@ import numpy as np
 from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -57,6 +58,13 @@ class DomainRouter(RegressionRouter):
         rows_per_cluster: rows of a label from which on it is divided, into one part for each so
             many, at most 8.
     """
+
+    learned = declared(
+        RegressionRouter.learned,
+        gate_=Learned("vector+form+1 domain"),
+        axes_=Learned("vector seen"),
+        weights_=Learned("domain+domain*seen+domain*form 2*models"),
+    )
 
     ALPHAS = (2.0, 6.0, 20.0, 60.0, 200.0)
 
@@ -99,6 +107,9 @@ class DomainRouter(RegressionRouter):
     def _places(self, reading: Reading) -> Vectors:
         likely = Gate(self.gate_)(self._design(self._see(reading).design))
         return unit(np.hstack([reading.vectors, likely]))
+
+    def _places_width(self, sizes: Mapping[str, int]) -> int:
+        return sizes["vector"] + sizes["domain"]
 
     def _features(self, design: Vectors) -> Vectors:
         return self._by_domain(Gate(self.gate_)(design), design)

@@ -17,12 +17,13 @@ from shared_core.checks import check_from_zero
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import DataError
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
 from shared_core.routers.predictive import neighbours
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
-from shared_core.routers.predictive.reading import Reading, beside_form, scale
+from shared_core.routers.predictive.reading import SCALE, Reading, beside_form, scale
 
 _ROUNDS: Final = 6
 _PRIOR_GAMES: Final = 30.0
@@ -42,6 +43,18 @@ class EloRouter(PredictiveRouter):
         sharpness: a game weighs ``exp(sharpness * similarity)``; 0 gives one ladder for all.
         form_weight: see KNNRouter.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        SCALE,
+        vectors_=Learned("row vector+form"),
+        scores_=Learned("row models", has_gaps=True),
+        means_=Learned("models"),
+        costs_=Learned("models"),
+        overall_=Learned("models models", low=0),
+        level_=Learned(),
+        slope_=Learned(),
+    )
 
     def __init__(
         self,

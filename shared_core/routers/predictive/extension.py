@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shared_core.encoders.base import Vectors
 from shared_core.errors import DataError
+from shared_core.learned import Learned
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix
 from shared_core.routers.predictive.anchors import FEWEST
@@ -108,6 +109,14 @@ class Additions(NamedTuple):
         """How well the model at that place is known, in words."""
         error, n = self.models[place, 2:4]
         return f"known from {n:.0f} anchors, ±{error:.2f}"
+
+
+LEARNED: Final = {
+    "added_models_": Learned("added 5+models"),
+    "added_anchors_": Learned("anchors place+models+1"),
+    "added_pull_": Learned("anchors added"),
+}
+"""What ``Additions`` look like, where a router keeps them."""
 
 
 def learn(

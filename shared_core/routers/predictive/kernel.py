@@ -13,6 +13,7 @@ import numpy as np
 
 from shared_core.checks import check_counts
 from shared_core.encoders.base import Encoder, Vectors
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -31,6 +32,13 @@ class KernelRouter(RegressionRouter):
         alpha: strength of the penalty; chosen by cross-validation when not given.
         n_features: random features; more come nearer the exact kernel.
     """
+
+    learned = declared(
+        RegressionRouter.learned,
+        directions_=Learned("vector+form wave"),
+        phases_=Learned("wave"),
+        weights_=Learned("wave 2*models"),
+    )
 
     ALPHAS = (3.0, 10.0, 30.0)
 

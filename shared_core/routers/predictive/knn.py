@@ -15,6 +15,7 @@ import numpy as np
 from shared_core.checks import check_counts, check_from_zero
 from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -41,6 +42,17 @@ class KNNRouter(PredictiveRouter):
         form_weight: what a standard deviation of a text's form counts beside its unit vector; 0
             looks at the vectors alone.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        reading.SCALE,
+        axes_=Learned("vector+form vector+form"),
+        vectors_=Learned("row vector+form"),
+        outcomes_=Learned("2 row models", has_gaps=True),
+        means_=Learned("2 models"),
+        k_=Learned(kind="i", low=1, high="row+1"),
+        shrinkage_=Learned(low=0),
+    )
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from shared_core._lazy import load
 from shared_core.checks import check_above_zero, check_counts
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -46,6 +47,17 @@ class MLPRouter(PredictiveRouter):
         temperature: of soft labels to learn beside the outcomes, as in TO-Router; without, the
             outcomes alone, which was better wherever it was measured.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        reading.SCALE,
+        level_=Learned("2*models"),
+        least_cost_=Learned("models"),
+        first_=Learned("vector+form hidden"),
+        first_bias_=Learned("hidden"),
+        second_=Learned("hidden 2*models"),
+        second_bias_=Learned("2*models"),
+    )
 
     def __init__(
         self,

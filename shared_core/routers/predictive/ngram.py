@@ -16,6 +16,7 @@ from shared_core.encoders.base import Encoder
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.ngrams import Ngrams
 from shared_core.errors import ConfigError
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -39,6 +40,13 @@ class NgramRouter(PredictiveRouter):
         encoder: a lexical encoder; trained along when not given.
         alpha: strength of the penalty.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        weights_=Learned("ngram 2*models"),
+        offset_=Learned("2*models"),
+        least_cost_=Learned("models"),
+    )
 
     def __init__(
         self,

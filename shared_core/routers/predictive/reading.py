@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +13,11 @@ from shared_core.encoders.joined import JoinedEncoder, side_by_side
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.encoders.ngrams import Ngrams
 from shared_core.encoders.shape import WIDTH, Shapes, shape
+from shared_core.learned import Learned
 from shared_core.routers.predictive.cross_validation import Folds
+
+SCALE: Final = {"middle_": Learned("form"), "spread_": Learned("form", low=1e-9)}
+"""What ``scale`` gives, where a router keeps it."""
 
 
 class Reading:

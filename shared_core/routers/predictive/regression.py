@@ -10,6 +10,7 @@ import numpy as np
 from shared_core.checks import check_above_zero
 from shared_core.encoders.base import Encoder, Vectors
 from shared_core.encoders.shape import WIDTH
+from shared_core.learned import Learned, declared
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -29,6 +30,15 @@ class RegressionRouter(PredictiveRouter):
         pool, policy, encoder, seed: see PredictiveRouter.
         alpha: strength of the penalty; chosen by cross-validation when not given.
     """
+
+    learned = declared(
+        PredictiveRouter.learned,
+        reading.SCALE,
+        weights_=Learned("vector+form 2*models"),
+        offset_=Learned("2*models"),
+        least_cost_=Learned("models"),
+        alpha_=Learned(low=0),
+    )
 
     ALPHAS: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0)
 

@@ -511,6 +511,72 @@ def test_openai_logs(tmp_path: Path) -> None:
         read_outcomes(tmp_path / "log.jsonl", score="rating")
 
 
+def responses_log(text: str = "4, I think", **others: Any) -> dict[str, Any]:
+    """What OpenAI's Responses API answers with; the order of items and their fields is its own."""
+    thought = {"type": "reasoning_text", "text": "two and two"}
+    said = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    return {
+        "id": "resp_1", "object": "response", "created_at": 1750766212, "status": "completed",
+        "error": None, "incomplete_details": None, "instructions": None, "model": "m-2025-04-14",
+        "output": [
+            {"id": "rs_1", "type": "reasoning", "summary": [], "content": [thought]},
+            {"id": "fc_1", "type": "function_call", "call_id": "c", "name": "add",
+             "arguments": "{}", "status": "completed"},
+            {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
+             "content": [said]},
+        ],
+        "usage": {"input_tokens": 36, "input_tokens_details": {"cached_tokens": 0},
+                  "output_tokens": 87, "output_tokens_details": {"reasoning_tokens": 64},
+                  "total_tokens": 123},
+        "metadata": {}, **others,
+    }  # fmt: skip
+
+
+def test_logs_of_the_responses_api(tmp_path: Path) -> None:
+    parts = [{"type": "input_image", "image_url": "data:"}, {"type": "input_text", "text": "2+2?"}]
+    items = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": "hi"},
+        {"type": "message", "role": "user", "content": parts},
+        {"type": "reasoning", "id": "rs_0", "summary": []},
+        {"type": "function_call", "call_id": "c", "name": "add", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "4"},
+    ]
+    failed = responses_log(status="failed", error={"code": "server_error", "message": "sorry"})
+    rows = [
+        {"request": {"model": "m", "input": items}, "response": responses_log(), "score": 1},
+        {"input": "alone", **responses_log(metadata={"score": "0.5"})},
+        {"custom_id": "x", "method": "POST", "url": "/v1/responses", "score": 0,
+         "body": {"model": "n", "input": "alone"}, "response": {"body": responses_log("no")}},
+        {"request": {"model": "m", "input": "x"}, "response": failed, "score": 0},
+    ]  # fmt: skip
+    found = read_outcomes(lines(tmp_path / "log.jsonl", rows))
+    assert found.format == "openai"
+    assert score(found, "2+2?", "m") == 1
+    assert score(found, "alone", "m-2025-04-14") == 0.5, "that of its own metadata"
+    assert score(found, "alone", "n") == 0
+    assert found.left_out == {"that ended in an error": 1}
+    table = found.table
+    row, column = table.queries.index("2+2?"), table.models.index("m")
+    assert table.answers["m"][row] == "4, I think", "thoughts and calls are no answer"
+    assert table.measures["in_tokens"][row, column] == 36
+    assert table.measures["out_tokens"][row, column] == 87
+    assert table.columns["query_id"][table.queries.index("alone")] == "resp_1"
+
+
+def test_costs_in_logs_of_gateways(tmp_path: Path) -> None:
+    base = {"messages": [{"role": "user", "content": "hi"}], "score": 1}
+    answer: dict[str, Any] = {"choices": [{"message": {"content": "hello"}}]}
+    rows = [
+        {**base, "model": "litellm", "response": answer, "response_cost": 0.001},
+        {**base, "model": "openrouter", "response": {**answer, "usage": {"cost": 0.002}}},
+        {**base, "model": "own", **answer, "cost": 0.003, "response_cost": 9},
+    ]
+    found = read_outcomes(lines(tmp_path / "log.jsonl", rows)).table
+    told = dict(zip(found.models, found.measures["cost"][0], strict=True))
+    assert told == {"litellm": 0.001, "openrouter": 0.002, "own": 0.003}
+
+
 def test_pickles_are_refused_unread(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ from shared_core import (
     LexicalEncoder,
     MeanLogprob,
     ModelPool,
+    OutcomeTable,
     Query,
     Router,
     StickyRouter,
@@ -325,6 +327,28 @@ def test_an_unknown_cost_is_not_taken_for_nothing_in_rehearsal() -> None:
         for one in (table, hidden)
     )
     np.testing.assert_allclose(partly.held_out_gain_, whole.held_out_gain_, atol=1e-9)
+
+
+def test_a_model_that_its_router_gained_later_is_left_alone(tmp_path: Path) -> None:
+    router, table = hybrid(), outcomes()
+    scores = {**{f"score.{name}": table.score[:, j] for j, name in enumerate(table.models)},
+              **{f"cost.{name}": table.cost[:, j] for j, name in enumerate(table.models)},
+              "score.new": table.score[:, 0], "cost.new": table.cost[:, 0]}  # fmt: skip
+    rows = [{name: values[i] for name, values in scores.items()} for i in range(len(table))]
+    anchors = OutcomeTable.from_rows(
+        {"query": query, **row} for query, row in zip(table.queries, rows, strict=True)
+    )
+    router.inner.add_candidate("new", anchors)
+    again = Router.load(router.save(tmp_path / "router"))
+    decisions = [replay_one(one) for one in (router, again)]
+    assert decisions[0].ranking == decisions[1].ranking
+    assert decisions[1].rejected == {"new": "was added after this router learned: fit it again"}
+
+
+def replay_one(router: Router) -> Any:
+    """Its decision on a question, where every answer is sure."""
+    call = lambda model: Answer(model, "yes", logprob=SURE)  # noqa: E731
+    return Dispatcher(router).run("question number 7", call)[0]
 
 
 def test_of_models_equally_worth_it_the_cheaper_comes_first() -> None:

@@ -27,6 +27,7 @@ from shared_core.evaluation.evaluate import NO_COSTS
 from shared_core.evaluation.knobs.calibrate import match_best_single, matching_best_single
 from shared_core.outcomes.formats.detect import read_outcomes
 from shared_core.outcomes.table import OutcomeTable
+from shared_core.policies.base import Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 from shared_core.query import ABILITIES, Query
@@ -215,9 +216,9 @@ def _factory(
         return functools.partial(router_class, seed=seed, **chosen)
     sentences = evaluating.encoder_at(encoder, wanted_by="--encoder")
 
-    def make(pool: ModelPool) -> PredictiveRouter:
+    def make(pool: ModelPool, **more: Policy) -> PredictiveRouter:
         joined = JoinedEncoder([LexicalEncoder(seed=seed), sentences])
-        return router_class(pool, encoder=joined, seed=seed, **chosen)
+        return router_class(pool, encoder=joined, seed=seed, **chosen, **more)
 
     return make
 
@@ -232,7 +233,8 @@ def _trained(
 ) -> PredictiveRouter:
     if cost_weight != "auto":
         return make(pool, policy=_policy(cost_weight)).fit(rows, report)
-    router = make(pool).fit(rows, report)
+    # Quality is to be kept: so the verdict names the single model that is best by it alone.
+    router = make(pool, policy=CostQuality(0.0)).fit(rows, report)
     held_out = getattr(router, "held_out", None)  # some have predicted rows unseen already
     if held_out is None:
         router.policy = match_best_single(make, rows, pool, seed=seed, progress=report)

@@ -75,8 +75,8 @@ class Bench:
             "cheapest": self._single(self.cheapest),
             "random": self._random,
             "zero": Line(
-                aiq_range=self._aiq(self.mean_cost, self.mean_score),
-                interval={"aiq_range": self._aiq_interval(*self._resampled)},
+                aiq_range=self._zero_aiq,
+                interval={"aiq_range": self._aiq_interval(self._zero_aiq, *self._resampled)},
                 curve=cost_metrics.hull(self.mean_cost, self.mean_score),
                 points=(self.mean_cost, self.mean_score),
             ),
@@ -138,22 +138,29 @@ class Bench:
         above = np.array([height - np.interp(at, *zero) for at, height, zero in each])
         return interval(self.resamples.bounded(above, -1.0, 1.0))
 
-    def _aiq_interval(self, cost: Matrix, quality: Matrix) -> tuple[float, float]:
+    def _aiq_interval(self, aiq: float, cost: Matrix, quality: Matrix) -> tuple[float, float]:
+        """Interval of a height whose points have these means in each resample.
+
+        A hull goes through the points that chance favours: it stands as far above the truth as the
+        resamples' hulls stand above it (bias correction, Efron and Tibshirani, 1993, chapter 10).
+        """
         ends = zip(self._resampled[0].min(axis=1), self._resampled[0].max(axis=1), strict=True)
         each = zip(cost, quality, ends, strict=True)
-        aiq = np.array([cost_metrics.aiq_range(x, y, *map(float, z)) for x, y, z in each])
-        return interval(aiq)
+        found = np.array([cost_metrics.aiq_range(x, y, *map(float, z)) for x, y, z in each])
+        found = np.clip(found - 2 * (found.mean() - aiq), 0.0, 1.0)
+        return interval(self.resamples.bounded(found, 0.0, 1.0))
 
     def _with_curve(self, line: Line, means: Vector, resampled: Matrix) -> Line:
         half = len(means) // 2
         cost, score = means[:half], means[half:]
-        aiq = self._aiq_interval(resampled[:, :half], resampled[:, half:])
+        aiq = self._aiq(cost, score)
+        ends = self._aiq_interval(aiq, resampled[:, :half], resampled[:, half:])
         wanted = float(self.mean_score[self.best])
         return replace(
             line,
-            aiq_range=self._aiq(cost, score),
+            aiq_range=aiq,
             cost_at_best_single=cost_metrics.cost_at_quality(cost, score, wanted),
-            interval={**line.interval, "aiq_range": aiq},
+            interval={**line.interval, "aiq_range": ends},
             curve=cost_metrics.hull(cost, score),
             points=(cost, score),
         )
@@ -166,6 +173,10 @@ class Bench:
             metrics={name: mean for name, (mean, _) in told.items()},
             interval={**line.interval, **{name: ends for name, (_, ends) in told.items()}},
         )
+
+    @property
+    def _zero_aiq(self) -> float:
+        return self._aiq(self.mean_cost, self.mean_score)
 
     def _aiq(self, cost: Vector, score: Vector) -> float:
         return cost_metrics.aiq_range(cost, score, self.low, self.high)

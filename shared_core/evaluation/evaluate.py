@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -146,19 +147,33 @@ def fit_all(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, PredictiveRouter]:
-    """Each router, fitted on ``train``."""
+    """Each router, fitted on ``train``.
+
+    Those that bring no encoder would all train the same: the first does, which takes most of its
+    time, and the others read by it.
+    """
     report = progress or (lambda _: None)
-    fitted = {}
     if ready := [name for name, one in routers.items() if not callable(one)]:
         raise ConfigError(
             f"{', '.join(ready)}: routers that are to be fitted are given by their class; "
             "judge(routers, train, test) takes those that are ready"
         )
+    fitted: dict[str, PredictiveRouter] = {}
+    trained: Encoder | None = None
     for name, router_class in routers.items():
         report(f"{name}: fitting on {len(train):,} rows")
         router = router_class(pool, policy=policy, seed=seed)
+        brings_none = router.encoder is None and _takes_encoder(router)
+        if brings_none:
+            router.encoder = trained
         fitted[name] = router.fit(train, _prefixed(report, name))
+        if brings_none:
+            trained = router.encoder_
     return fitted
+
+
+def _takes_encoder(router: PredictiveRouter) -> bool:
+    return "encoder" in inspect.signature(type(router)).parameters
 
 
 def similarities(table: OutcomeTable, encoder: Encoder) -> Matrix:

@@ -39,7 +39,7 @@ def match_best_single(
     Every row is predicted by a router that was fitted on other rows, so the trade-off found is one
     that new queries can be expected to meet; it is an estimate and no guarantee. Outcomes that are
     unknown, as in logs, are estimated (see ``routers.predictive.gain``). Where no setting keeps it,
-    quality alone counts (0).
+    and where all is free, quality alone counts (0).
 
     Args:
         make_router: pool -> a fresh router.
@@ -85,7 +85,8 @@ def matching_best_single(
     swept = cost_metrics.sweep(told.quality, told.cost, told.cost_unit)[:-1]
     _, reached = cost_metrics.outcomes_of(swept, *outcomes)
     kept = np.flatnonzero(reached.mean(axis=1) >= outcomes[0].mean(axis=0).max() - _NOISE)
-    weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) else 0.0
+    # Where all is free, any weight keeps the quality; a high one would bar what has a price later.
+    weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) and outcomes[1].any() else 0.0
     return CostQuality(float(weight))
 
 

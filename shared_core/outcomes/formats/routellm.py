@@ -53,14 +53,20 @@ def pairs_fit(found: Sequence[Record]) -> bool:
 def read_pairs(path: Path, found: Sequence[Record], tally: Tally) -> Reading:
     """Pairs: a model's score is its share of ``preferences.POINTS`` in a query's comparisons.
 
-    Every other model's score is unknown on that query.
+    Every other model's score is unknown on that query. Where models met unlike opponents, the note
+    says so.
     """
     heard = list(_pairs(found, tally))
     share = preferences.shares((one.query, one.model, one.score) for one in heard)
     once: dict[tuple[str, str], Outcome] = {}
     for one in heard:
         once.setdefault((one.query, one.model), replace(one, score=share[one.query][one.model]))
-    return tally.reading(once.values(), "routellm-pairs", str(path))
+    games = (
+        (one.model, other.model, (1 + one.score - other.score) / 2)
+        for one, other in zip(heard[::2], heard[1::2], strict=True)
+    )
+    note = preferences.told_of_opponents(games) if heard else ""
+    return replace(tally.reading(once.values(), "routellm-pairs", str(path)), note=note)
 
 
 def _models(found: Sequence[Record]) -> list[str]:

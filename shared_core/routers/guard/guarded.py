@@ -23,7 +23,7 @@ from shared_core.encoders.shape import shape
 from shared_core.errors import ConfigError, NotFitted
 from shared_core.learned import Learned, declared
 from shared_core.outcomes.table import OutcomeTable
-from shared_core.policies.base import Policy, Predictions
+from shared_core.policies.base import Matrix, Policy, Predictions
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.base import Router
@@ -32,8 +32,11 @@ from shared_core.routers.guard.ground import Ground
 from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.guard.unseen import Promise, rehearse, weight_of
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
+from shared_core.routers.predictive.cross_validation import N_FOLDS, folds
+from shared_core.routers.predictive.gain import chances, levels
 from shared_core.routers.predictive.learnable import learnable
 from shared_core.routers.predictive.linear import LinearRouter
+from shared_core.routers.predictive.reading import Reading
 from shared_core.routers.weighing import Weigher, weigher_of, within
 
 Fallback = Literal["quality", "utility"]
@@ -129,14 +132,15 @@ class GuardedRouter(Router):
         along = None if reader.encoder is None else untrained(reader.encoder)
         getattr(self.router, "fit", reader.fit)(outcomes, report)
         table = learnable(outcomes, self.pool)
-        self.means_ = np.stack([np.nanmean(values, axis=0) for values in (table.score, table.cost)])
+        chance = _chances(reader, table)
+        self.means_ = np.stack([levels(values, chance) for values in (table.score, table.cost)])
         self.cost_unit_ = reader.cost_unit_
         report("leaving domains out, to see where the router can be trusted")
-        kept = np.random.default_rng(reader.seed).permutation(len(table))[:_KEPT_ROWS]
+        kept = np.sort(np.random.default_rng(reader.seed).permutation(len(table))[:_KEPT_ROWS])
         encoder = reader.encoder_
         anew = retraining(encoder, along or [isinstance(encoder, LexicalEncoder)])
         promise = Promise(self.tolerance, self.caution, self.fallback == "quality")
-        found, self.trust_ = rehearse(reader, table.rows(np.sort(kept)), anew, promise, report)
+        found, self.trust_ = rehearse(reader, table.rows(kept), chance[kept], anew, promise, report)
         for name, value in zip(_GROUND, found, strict=True):
             setattr(self, name, value)
         return self
@@ -237,6 +241,13 @@ class GuardedRouter(Router):
     @classmethod
     def test_parameters(cls) -> Sequence[Mapping[str, Any]]:
         return [{"router": LinearRouter, "caution": 0.0}]
+
+
+def _chances(reader: PredictiveRouter, table: OutcomeTable) -> Matrix:
+    """How likely (n, m) each outcome was to become known."""
+    known = np.isfinite(table.score) & np.isfinite(table.cost)
+    reading = Reading(table.queries, reader.encoder_, table.domains, table.origins)
+    return chances(reading, known, folds(table.origins, N_FOLDS, reader.seed))
 
 
 def _expected(decision: RoutingDecision, policy: Policy, safe: str, unit: float) -> float:

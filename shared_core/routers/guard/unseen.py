@@ -4,6 +4,10 @@ The router learns anew without the domain, and what of the encoder was trained a
 it would know words of it that it does not know of a really new one; without these a text looks more
 familiar. Rows of every domain left out, by which what is known is recognised, are read in the same
 way.
+
+Of logs, what a choice would have brought is mostly unknown, and estimated as in ``gain``. A model's
+mean in its place would be that of what it was asked elsewhere: what it loses in the domain that is
+left out would not show.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from shared_core.routers.guard.retraining import Anew
 from shared_core.routers.guard.trust import NEVER, Tried
 from shared_core.routers.predictive.base import PredictiveRouter, Progress
 from shared_core.routers.predictive.cross_validation import Folds, folds
+from shared_core.routers.predictive.gain import estimated
 from shared_core.routers.predictive.k_means import k_means
 from shared_core.routers.predictive.reading import Reading, scale
 
@@ -66,6 +71,7 @@ class _Left(NamedTuple):
 def rehearse(
     router: PredictiveRouter,
     table: OutcomeTable,
+    chance: Matrix,
     anew: Anew | None,
     promise: Promise,
     progress: Progress,
@@ -77,11 +83,12 @@ def rehearse(
     Args:
         router: fitted on the table, or on more rows.
         table: N training rows, priced.
+        chance: (N, m) how likely each of their outcomes was to become known.
         anew: its encoder trained on some of them, where it was trained along.
         promise: what must hold.
         progress: told in words what is being done.
     """
-    stage = _Stage.of(router, table, anew)
+    stage = _Stage.of(router, table, chance, anew)
     fold = folds(table.origins, _FOLDS, router.seed)
     never = stage.ground(stage.seen), np.array([[0.0], [NEVER], [0.0]])
     if min(len(np.unique(group)) for group in (stage.domains, fold)) < 2:
@@ -132,6 +139,7 @@ class _Stage(NamedTuple):
         seen: the texts as the router reads them.
         form: (2, s) mean and spread of their form.
         outcomes: quality and cost (N, m); NaN is unknown.
+        chance: (N, m) how likely they were to become known.
         domains: (N,) each row's.
     """
 
@@ -140,13 +148,16 @@ class _Stage(NamedTuple):
     seen: Reading
     form: Shapes
     outcomes: tuple[Matrix, Matrix]
+    chance: Matrix
     domains: Folds
 
     @classmethod
-    def of(cls, router: PredictiveRouter, table: OutcomeTable, anew: Anew | None) -> _Stage:
+    def of(
+        cls, router: PredictiveRouter, table: OutcomeTable, chance: Matrix, anew: Anew | None
+    ) -> _Stage:
         seen = Reading(table.queries, router.encoder_, table.domains, table.origins)
         outcomes, form = (table.score, table.cost), np.stack(scale(seen.shape))
-        return cls(router, anew, seen, form, outcomes, _domains(seen, router.seed))
+        return cls(router, anew, seen, form, outcomes, chance, _domains(seen, router.seed))
 
     def ground(self, seen: Reading, rows: Folds | slice = slice(None)) -> Ground:
         """The ground of these of the rows."""
@@ -157,7 +168,8 @@ class _Stage(NamedTuple):
 
     def left_out(self, group: Folds, progress: Progress) -> tuple[Matrix, Matrix]:
         """The signs of known ground (N, 2) of each row, its group not being known, and what is
-        told: quality and cost in units (4, N, m) as predicted without the group, and as they were.
+        told: quality and cost in units (4, N, m) as predicted without the group, and as they were,
+        so far as that is known.
 
         Args:
             group: (N,) what is left out together.
@@ -173,8 +185,10 @@ class _Stage(NamedTuple):
             known = (_with_every_model(values, rest) for values in self.outcomes)
             twin = self.router.again(seen.rows(rest), *known)
             told[:, held] = twin._predict(twin._see(seen.rows(held)))
-        found = np.concatenate([told, [_filled(values) for values in self.outcomes]])
-        found[1::2] /= self.router.cost_unit_
+        unit = self.router.cost_unit_
+        predicted = Predictions(self.router.pool.names, told[0], told[1], unit)
+        found = np.concatenate([told, estimated(predicted, *self.outcomes, self.chance)])
+        found[1::2] /= unit
         return signs, found
 
     def _without(self, rest: Folds) -> Reading:
@@ -182,11 +196,6 @@ class _Stage(NamedTuple):
         if self.anew is None:
             return self.seen
         return self.seen.read_by(self.anew([self.seen.texts[i] for i in rest]))
-
-
-def _filled(values: Matrix) -> Matrix:
-    """Values (n, m), unknown ones at the model's mean."""
-    return np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
 
 
 def _with_every_model(values: Matrix, rest: Folds) -> Matrix:

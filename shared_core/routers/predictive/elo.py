@@ -18,6 +18,7 @@ from shared_core.encoders.base import Encoder, Vectors, unit
 from shared_core.encoders.shape import WIDTH
 from shared_core.errors import DataError
 from shared_core.learned import Learned, declared
+from shared_core.outcomes import preferences
 from shared_core.policies.base import Matrix, Policy
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import Candidate, ModelPool
@@ -91,10 +92,7 @@ class EloRouter(PredictiveRouter):
 
     def _check_compared(self) -> None:
         """Raise a DataError where some models never played any that lead to the first."""
-        played = self.overall_ + self.overall_.T > 0
-        reached = played[0]
-        for _ in played:
-            reached = played[reached].any(axis=0)
+        reached = preferences.reached(self.overall_ + self.overall_.T > 0)
         if not reached.all():
             groups = (reached, ~reached)
             told = (", ".join(np.array(self.pool.names)[group]) for group in groups)

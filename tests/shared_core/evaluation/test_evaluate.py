@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,8 @@ from shared_core import (
     DataError,
     Evaluation,
     KNNRouter,
+    LexicalEncoder,
+    LinearRouter,
     ModelPool,
     OutcomeTable,
     Predictions,
@@ -24,7 +27,10 @@ from shared_core import (
     judge,
     match_best_single,
 )
+from shared_core.evaluation.bench import Bench
+from shared_core.evaluation.evaluate import fit_all
 from shared_core.evaluation.knobs.calibrate import matching_best_single
+from shared_core.evaluation.metrics import cost_metrics
 
 TEST = outcomes(HELD_OUT)
 
@@ -63,6 +69,39 @@ def test_the_report_is_json_with_its_promised_keys(found: Evaluation) -> None:
     keys = {"quality", "cost", "aiq_range", "cost_at_best_single", "interval"}
     assert set(told["routers"]["knn"]) >= keys
     assert set(told["singles"]) == set(POOL)
+
+
+def test_routers_that_bring_no_encoder_train_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = []
+    fit = LexicalEncoder.fit
+    monkeypatch.setattr(LexicalEncoder, "fit", lambda *given: trained.append(1) or fit(*given))
+    own = functools.partial(KNNRouter, encoder=LexicalEncoder(dimension=8))
+    makers: dict[str, Any] = {"linear": LinearRouter, "own": own, "knn": KNNRouter}
+    together = fit_all(makers, outcomes(), POOL, CostQuality())
+    assert len(trained) == 2
+    for name, make in makers.items():
+        alone = make(POOL).fit(outcomes()).predict(HELD_OUT)
+        np.testing.assert_array_equal(together[name].predict(HELD_OUT).quality, alone.quality)
+
+
+@pytest.mark.parametrize("n", [40, 120])
+def test_the_interval_of_a_height_holds_it_where_there_is_nothing_to_learn(n: int) -> None:
+    models, level, price = tuple("abcde"), np.linspace(0.45, 0.6, 5), np.geomspace(1, 10, 5)
+    # Whatever is chosen by chance alone lies under the hull of the single models.
+    truth = cost_metrics.aiq_range(price, level, 1.0, 10.0)
+    held = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        score = (rng.random((n, 5)) < level).astype(float)
+        cost = np.tile(price, (n, 1))
+        table = OutcomeTable(models, [str(i) for i in range(n)], {"score": score, "cost": cost})
+        guessed = Predictions(models, level + 0.1 * rng.standard_normal((n, 5)), cost, 10.0)
+        bench = Bench(table, table, seed, n_resamples=200)
+        low, high = bench.lines()["zero"].interval["aiq_range"]
+        held += low <= truth <= high
+        mine = bench.line_of(bench.judged(guessed))
+        assert mine.interval["aiq_range"][0] < (mine.aiq_range or 0) < mine.interval["aiq_range"][1]
+    assert held >= 36
 
 
 def test_judging_equals_evaluating(found: Evaluation) -> None:
@@ -149,6 +188,12 @@ def test_where_no_cost_weight_can_be_found_it_says_so() -> None:
     told = Predictions(POOL.names, table.score, outcomes().cost, 1.0)
     with pytest.raises(DataError, match=r"a cost of large.*\(--cost-weight\)"):
         matching_best_single(told, table.score, cost)
+
+
+def test_where_all_is_free_no_price_that_comes_later_is_too_high() -> None:
+    free = {"score": outcomes().score, "cost": np.full(outcomes().score.shape, np.nan)}
+    table = OutcomeTable(POOL.names, outcomes().queries, free)
+    assert match_best_single(KNNRouter, table, ModelPool(POOL.names)) == CostQuality(0.0)
 
 
 def test_no_row_is_predicted_by_a_router_that_saw_its_text() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,44 @@ def test_pairs_are_scored_alike_by_all_who_read_them(tmp_path: Path) -> None:
     assert reading.table.models == table.models == ("x", "y", "z")
     for one in (table, reading.table):
         np.testing.assert_array_equal(one.score, [[0.5, 0, 0], [0, 1, np.nan]])
+
+
+def played(rows: list[tuple[str, str]], strength: dict[str, float]) -> list[dict[str, Any]]:
+    """Comparisons of these pairs, a hundred of each, won by Bradley-Terry strengths."""
+    rng, found = np.random.default_rng(0), []
+    for first, second in rows:
+        for won in rng.random(100) < strength[first] / (strength[first] + strength[second]):
+            winner = "model_a" if won else "model_b"
+            pair = {"model_a": first, "model_b": second, "winner": winner}
+            found.append({"query": f"query {len(found)}", **pair})
+    return found
+
+
+def explained(tmp_path: Path, rows: list[dict[str, Any]]) -> str:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    return read_outcomes(path).explain()
+
+
+STRENGTH = {"best": 9.0, "good": 6.0, "weak": 1.0, "worst": 0.5}
+
+
+def test_who_met_unlike_opponents_is_told(tmp_path: Path) -> None:
+    like = [("best", "good"), ("weak", "worst")] * 4
+    told = explained(tmp_path, played([*like, ("good", "weak")], STRENGTH))
+    assert "weak won 54%" in told
+    assert "would against each alike win 29%" in told
+    assert "only the router elo allows for that" in told
+
+
+def test_models_that_no_games_connect_are_told(tmp_path: Path) -> None:
+    told = explained(tmp_path, played([("best", "good"), ("weak", "worst")], STRENGTH))
+    assert "best, good never met weak, worst" in told
+
+
+def test_nothing_is_told_where_all_met_all(tmp_path: Path) -> None:
+    pairs = list(itertools.combinations(STRENGTH, 2))
+    assert explained(tmp_path, played(pairs, STRENGTH)).endswith("nothing left out")
 
 
 @pytest.mark.parametrize("winner", ["x", "", ["model_a"], None])

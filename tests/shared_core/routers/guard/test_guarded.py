@@ -38,8 +38,10 @@ from shared_core import (
 )
 from shared_core.encoders.shape import shape
 from shared_core.routers.guard.ground import survey
+from shared_core.routers.guard.guarded import _chances
 from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.guard.trust import NEVER, Tried, threshold, tried
+from shared_core.routers.guard.unseen import _Stage
 from shared_core.routers.predictive.base import Progress
 from shared_core.routers.predictive.reading import Reading
 
@@ -468,3 +470,47 @@ def test_a_domain_left_out_is_no_worse_than_its_best_single_model() -> None:
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"from 0 up|one of quality, utility"):
         GuardedRouter(LinearRouter(POOL), **wrong)
+
+
+NUMBERS = FunctionEncoder(lambda texts: [[float(c) for c in text] for text in texts], "digits")
+
+
+def asked_by_domain(seed: int = 0) -> tuple[OutcomeTable, OutcomeTable]:
+    """Two models in three domains; all outcomes, and a log in which each row has one of them.
+
+    ``a`` is better but in the third domain, and was mostly asked what is hard for both.
+    """
+    rng = np.random.default_rng(seed)
+    domain = np.repeat([0, 1, 2], 300)
+    chance = np.array([[0.95, 0.8], [0.5, 0.3], [0.2, 0.35]])[domain]
+    values = (rng.random(chance.shape) < chance).astype(float)
+    who = (rng.random(len(domain)) < np.array([0.85, 0.15, 0.5])[domain]).astype(int)
+    texts = [
+        f"{'100' if d == 0 else '010' if d == 1 else '001'}{i:04d}" for i, d in enumerate(domain)
+    ]
+    columns = {"dataset": [f"domain {d}" for d in domain]}
+    known = who[:, None] == np.arange(2)
+    measures = {"score": values, "cost": np.full(values.shape, 0.001)}
+    thin = {name: np.where(known, one, np.nan) for name, one in measures.items()}
+    return tuple(OutcomeTable(("a", "b"), texts, one, columns) for one in (measures, thin))
+
+
+def test_of_a_log_the_fallback_is_who_is_better_not_who_was_asked_what_is_easy() -> None:
+    whole, log = asked_by_domain()
+    assert np.nanmean(log.score, axis=0).argmax() == 1
+    assert whole.score.mean(axis=0).argmax() == 0
+    guard = GuardedRouter(LinearRouter(["a", "b"], encoder=NUMBERS, alpha=3.0)).fit(log)
+    assert guard.best_single(CostQuality(0.0), ["a", "b"]) == "a"
+
+
+def test_what_a_log_leaves_open_in_a_domain_left_out_is_estimated_without_bias() -> None:
+    whole, log = asked_by_domain()
+    router = LinearRouter(["a", "b"], encoder=NUMBERS, alpha=3.0).fit(log)
+    chance = _chances(router, log)
+    stage = _Stage.of(router, log, chance, None)
+    _, told = stage.left_out(stage.domains, lambda _: None)
+    for domain in range(3):
+        here = stage.domains == domain
+        np.testing.assert_allclose(
+            told[2][here].mean(axis=0), whole.score[here].mean(axis=0), atol=0.08
+        )

@@ -35,6 +35,7 @@ FORMATS: Final = (
     "langfuse",
     "openai",
 )
+_NAMED_SCORES: Final = ("langsmith", "langfuse", "openai")
 
 
 def read_outcomes(path: str | Path, format: str = "auto", score: str | None = None) -> Reading:
@@ -48,10 +49,21 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
             where there are several.
 
     Raises:
-        DataError: not there, of no known format, or with nothing to use in it.
+        DataError: not there, of no known format, with nothing to use in it, or ``score`` for a
+            format whose scores have no names.
         MissingExtra: parquet without pyarrow.
     """
-    where = Path(path)
+    found = _read(Path(path), format, score)
+    if score is not None and found.format not in _NAMED_SCORES:
+        raise DataError(
+            f"{path} is of format {found.format}, whose scores have no names to choose by: leave "
+            f"{score!r} out (score= in Python, --score at the command line); it is for "
+            f"{', '.join(_NAMED_SCORES)}"
+        )
+    return found
+
+
+def _read(where: Path, format: str, score: str | None) -> Reading:
     if format not in ("auto", *FORMATS):
         raise DataError(f"no format {format!r}; there are {', '.join(FORMATS)}")
     if format == "llmrouterbench" or (format == "auto" and llmrouterbench.fits_path(where)):

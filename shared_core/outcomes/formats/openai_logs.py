@@ -3,7 +3,8 @@
 A record is a request and its response: ``{"request": {…}, "response": {…}}``, batch files'
 ``{"body": {…}, "response": {"body": {…}}}``, or everything side by side (``messages``, ``model``,
 ``choices``, ``usage``). How good the answer was has to be in the record: ``score`` (0 to 1, or true
-and false), there or under ``metadata``.
+and false), there or under ``metadata``. So may ``cost`` in USD (LiteLLM's ``response_cost``) and
+``latency`` in seconds (its ``response_time``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    first,
     mapping,
     measures,
     score_of,
@@ -56,17 +58,18 @@ def _outcome(row: Record, key: str) -> Outcome:
     if row.get("error") or response.get("error"):
         raise Broken("that ended in an error")
     usage, metadata = mapping(response.get("usage")), mapping(row.get("metadata"))
+    told = {**metadata, **row}
     model = request.get("model") or response.get("model")
     return Outcome(
         messages.asked(request.get("messages")),
         text(model, "a model's name"),
-        score_of(row.get(key, metadata.get(key)), f"a {key}"),
+        score_of(told.get(key), f"a {key}"),
         messages.answered(response.get("choices")),
         measures(
-            cost=row.get("cost", metadata.get("cost")),
+            cost=first(told, "cost", "response_cost"),
             in_tokens=usage.get("prompt_tokens"),
             out_tokens=usage.get("completion_tokens"),
-            latency=row.get("latency", metadata.get("latency")),
+            latency=first(told, "latency", "response_time"),
         ),
         {"query_id": str(row.get("custom_id") or row.get("id") or response.get("id") or "")},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -82,7 +82,7 @@ class Calibrated(Scorer):
 
     inner: Scorer
     kind: Literal["isotonic", "platt"] = "isotonic"
-    learned: tuple[tuple[float, ...], ...] = ()
+    learned: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
     prior: float = float("nan")
 
     @property

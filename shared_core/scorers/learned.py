@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Literal, Self
 
@@ -49,7 +49,7 @@ class LearnedScorer(Scorer):
     ridge: float = 10.0
     target: Literal["quality", "keep"] = "quality"
     words: int = 512
-    learned: tuple[tuple[float, ...], ...] = ()
+    learned: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
     usual: tuple[tuple[str, float], ...] = ()
 
     def fitted(self, outcomes: OutcomeTable) -> Self:

@@ -1,4 +1,4 @@
-"""The command line: `llmrouter train | evaluate | compare | route | demo`."""
+"""The command line: `llmrouter train | evaluate | compare | route | export-encoder | demo`."""
 
 from __future__ import annotations
 

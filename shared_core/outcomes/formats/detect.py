@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from shared_core.outcomes.formats.records import records
 
 Fits = Callable[[Sequence[Record]], bool]
 Read = Callable[[Path, Sequence[Record], Tally], Reading]
+Formats = Mapping[str, tuple[Fits, Read]]
 
 FORMATS: Final = (
     "table",
@@ -75,26 +76,36 @@ def _read(where: Path, format: str, score: str | None) -> Reading:
     if not found:
         raise DataError(f"{where} holds no records that can be read. {tally.explain()}")
     known = _formats(score)
-    name = next((n for n, (fits, _) in known.items() if fits(found)), None)
-    if name in (None, "routellm") and format == "auto" and table.lacks_query(found):
+    name = _detected(known, found, where) if format == "auto" else format
+    _, read = known[name]
+    return read(where, found, tally)
+
+
+def _detected(known: Formats, found: Sequence[Record], where: Path) -> str:
+    """The name of the format that these records look like.
+
+    Raises:
+        DataError: there is none.
+    """
+    name = next((name for name, (fits, _) in known.items() if fits(found)), None)
+    if name in (None, "routellm") and table.lacks_query(found):
         raise DataError(
             f"{where} has columns score.<model>, but no column query, as our format takes; it has "
             f"{_names(found[0])}"
         )
-    name = name if format == "auto" else format
     if name is None:
         raise DataError(
             f"{where} is of no format we know ({', '.join(FORMATS)}); its first record has "
             f"{_names(found[0])}. A table of outcomes has columns query and score.<model>"
         )
-    return known[name][1](where, found, tally)
+    return name
 
 
 def _names(record: Record) -> str:
     return ", ".join(repr(name) if str(name) != str(name).strip() else str(name) for name in record)
 
 
-def _formats(score: str | None) -> dict[str, tuple[Fits, Read]]:
+def _formats(score: str | None) -> Formats:
     """In the order in which they are tried."""
     return {
         "table": (table.fits, table.read),

@@ -22,7 +22,7 @@ function el(tag, attributes = {}, ...children) {
 const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "");
 const number = (value, digits = 4) => value === null || value === undefined ? "–" : fixed(value, digits);
 const percent = (value, digits = 1) => value === null || value === undefined ? "–" : `${fixed(100 * value, digits)} %`;
-const fromTo = ([low, high]) => `${percent(low, 0)} to ${percent(high, 0)}`;
+const fromTo = ([low, high]) => `${fixed(100 * low, 0)} to ${percent(high, 0)}`;
 // Names of one family differ at their ends.
 const short = (name, most = 22) => name.length > most ? `${name.slice(0, Math.ceil((most - 1) / 2))}…${name.slice(-Math.floor((most - 1) / 2))}` : name;
 function usd(value) {

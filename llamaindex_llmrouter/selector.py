@@ -66,7 +66,7 @@ class RouterSelector(BaseSelector):
             embedding. Descriptions are encoded once.
         examples: name of a choice -> a few queries that are right for it, where there is no router.
         max_outputs: most choices selected at once.
-        threshold: score that a choice has to reach.
+        threshold: score that a choice has to reach, 0 to 1.
         default: name or index of the choice taken when none is eligible or reaches the threshold,
             instead of an error.
 
@@ -106,9 +106,11 @@ class RouterSelector(BaseSelector):
     def _select(self, choices: Sequence[ToolMetadata], query: QueryBundle) -> RoutedSelection:
         names, router = self._on_offer(choices)
         try:
-            decision = self._checked(router.route(_query(router, names, query)), names)
+            decision = router.route(_query(router, names, query))
         except NoEligibleModel as error:
             decision = self._by_default(names, type(router).__name__, error)
+        else:
+            decision = self._checked(decision, names)
         return self._selection(names, decision)
 
     async def _aselect(
@@ -116,9 +118,11 @@ class RouterSelector(BaseSelector):
     ) -> RoutedSelection:
         names, router = self._on_offer(choices)
         try:
-            decision = self._checked(await router.aroute(_query(router, names, query)), names)
+            decision = await router.aroute(_query(router, names, query))
         except NoEligibleModel as error:
             decision = self._by_default(names, type(router).__name__, error)
+        else:
+            decision = self._checked(decision, names)
         return self._selection(names, decision)
 
     def _on_offer(self, choices: Sequence[ToolMetadata]) -> tuple[list[str], Router]:

@@ -42,6 +42,8 @@ def check_numbers(max_outputs: int, threshold: float | None) -> None:
         return
     if not isinstance(threshold, Real) or math.isnan(threshold):
         raise ConfigError(f"a threshold is a number, not {threshold!r}")
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"a threshold is a score from 0 to 1, not {threshold!r}")
 
 
 def check_default(default: str | int | None, router: Router | None) -> None:

@@ -237,7 +237,7 @@ def test_places_that_are_no_routers(saved: Path, run: Run, tmp_path: Path) -> No
     ("arguments", "told"),
     [
         (["--cost-weight", "-1"], "ConfigError: cost_weight is a number from 0 up"),
-        (["--picture", "picture.xyz"], "ConfigError: cannot draw to picture.xyz: Format 'xyz'"),
+        (["--picture", "p.xyz"], "ConfigError: cannot draw to p.xyz: it ends in none of .png"),
         (["--routers", ""], "ConfigError: name a router; there are"),
         (["--test", "nowhere.csv"], "DataError: no file nowhere.csv"),
     ],

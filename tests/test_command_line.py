@@ -100,6 +100,15 @@ def test_evaluate_shows_a_table_a_verdict_and_a_picture(data: Path, tmp_path: Pa
     assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_output_that_nobody_takes_is_an_error_of_one_line(data: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [Path(sys.executable).with_name("llmrouter"), "evaluate", data, "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "OSError: [Errno 28] No space left on device"
+
+
 def test_evaluate_says_dont_route_when_that_is_true(tmp_path: Path) -> None:
     table = rows(60)
     for number, row in enumerate(table):  # outcomes that no query explains

@@ -1,4 +1,4 @@
-"""The command line: `llmrouter train | evaluate | compare | route | demo`."""
+"""The command line: `llmrouter train | evaluate | compare | route | export-encoder | demo`."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # not every terminal knows "±" and "→"
     try:
         load("shared_core.cli.app", wanted_by="the command line").app()
-    except RouterError as error:
+    except (RouterError, OSError) as error:  # of the system's: output that nobody takes
         sys.exit(f"{type(error).__name__}: {error}")

@@ -30,6 +30,7 @@ from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
 
 DOMAIN = "dataset"
+PICTURES = (".png", ".svg", ".pdf")
 REGRESSED = 3
 """Exit status of ``compare`` when a figure got worse by more than the margin."""
 
@@ -82,10 +83,13 @@ def evaluate(
     candidates = None if pool is None else ModelPool.from_json(pool)
     ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
     if report is not None:
-        _make_folder(report)
+        _make_folder(report, "write a report to", report)
+    if picture is not None:
+        _check_picture(picture, len(data))
     with screen.working() as doing:
-        found = [ask.study(path, test, doing) for path in data]
-    made = Report([one for one, _ in found], [origin for _, origin in found])
+        tables = [ask.read(path, test, doing) for path in data]
+        studies = [ask.study(table, doing) for table in tables]
+    made = Report(studies, [table.origin for table in tables])
     _show(made, picture, as_json)
     if report is not None:
         made.write(report)
@@ -120,6 +124,17 @@ def compare(
 
 
 @dataclass(frozen=True)
+class _Tables:
+    """Rows to fit on and rows to judge on, and where they come from."""
+
+    data: str
+    train: OutcomeTable
+    test: OutcomeTable
+    others: Mapping[str, Judgeable]
+    origin: dict[str, str]
+
+
+@dataclass(frozen=True)
 class _Ask:
     """What the command line asks to be done with each table."""
 
@@ -138,10 +153,8 @@ class _Ask:
                 f"several ways of choosing are called {', '.join(twice)}: rename some"
             )
 
-    def study(
-        self, data: Path, test: Path | None, doing: screen.Report
-    ) -> tuple[Study, dict[str, str]]:
-        """The study of one table, and where its rows come from."""
+    def read(self, data: Path, test: Path | None, doing: screen.Report) -> _Tables:
+        """What a study needs of files: before any study, as one that is broken ends all."""
         doing(f"reading {data}")
         read = read_outcomes(data, self.format, self.score)
         _check_pairs(read)
@@ -155,11 +168,15 @@ class _Ask:
                 f"no column {self.plan.domain!r} to take domains from; there are "
                 f"{', '.join(judged_on.columns) or 'none'}"
             )
-        found = study(
-            self.makers, train, judged_on, data=str(data), pool=self.pool, plan=self.plan,
-            others=self._others(train), progress=doing,
+        origin = {"read": read.explain(), "split": how}
+        return _Tables(str(data), train, judged_on, self._others(train), origin)
+
+    def study(self, tables: _Tables, doing: screen.Report) -> Study:
+        """The study of one file's rows."""
+        return study(
+            self.makers, tables.train, tables.test, data=tables.data, pool=self.pool,
+            plan=self.plan, others=tables.others, progress=doing,
         )  # fmt: skip
-        return found, {"read": read.explain(), "split": how}
 
     def _others(self, train: OutcomeTable) -> dict[str, Judgeable]:
         functions = {name: outside.function(spec) for name, spec in map(_named, self.functions)}
@@ -241,12 +258,20 @@ def _named(option: str) -> tuple[str, str]:
     return name, value
 
 
-def _make_folder(place: Path) -> None:
+def _make_folder(place: Path, use: str, target: Path) -> None:
     """Before the work that is to be written there."""
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot write a report to {place}: {error.strerror}") from error
+        raise ConfigError(f"cannot {use} {target}: {error.strerror}") from error
+
+
+def _check_picture(place: Path, n_tables: int) -> None:
+    if n_tables > 1:
+        raise ConfigError("--picture draws one table: give one DATA, or --report, which draws each")
+    if place.suffix.lower() not in PICTURES:
+        raise ConfigError(f"cannot draw to {place}: it ends in none of {', '.join(PICTURES)}")
+    _make_folder(place.parent, "draw to", place)
 
 
 def _show(made: Report, picture: Path | None, as_json: bool) -> None:

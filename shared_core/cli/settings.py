@@ -52,7 +52,7 @@ def _settable(router_class: type) -> dict[str, Any]:
     return {
         name: hints[name]
         for name in inspect.signature(router_class).parameters
-        if name not in _OPTIONS_OF_THEIR_OWN and _can_be_told(hints[name])
+        if name not in _OPTIONS_OF_THEIR_OWN and name in hints and _can_be_told(hints[name])
     }
 
 
@@ -61,7 +61,8 @@ def _can_be_told(kind: Any) -> bool:
 
 
 def _kinds(kind: Any) -> tuple[Any, ...]:
-    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    is_union = typing.get_origin(kind) in (types.UnionType, typing.Union)
+    return typing.get_args(kind) if is_union else (kind,)
 
 
 def _read(router_class: type, name: str, kind: Any, value: str) -> Any:

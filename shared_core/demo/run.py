@@ -89,7 +89,7 @@ def _answering(
 ) -> Iterator[Mapping[str, LiveModel]]:
     """Candidate -> live model in its place, for as long as the block lasts."""
     if not live:
-        console.print("Models answer from [bold]recorded[/] answers; LIVE=1 asks real ones.\n")
+        console.print("Models answer from [bold]recorded[/] answers; --live 1 asks real ones.\n")
         yield {}
         return
     models = live_models(live, api_key=api_key, progress=console.print)

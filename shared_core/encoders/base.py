@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from shared_core.errors import ArtifactError, ConfigError
 from shared_core.plugins import find
 
 Vectors = NDArray[np.float32]
+
+_OF_EVERY_ENCODER: Final = {"batch_size", "cache_size"}
+"""Arguments that change no vector."""
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -129,7 +133,7 @@ class Encoder(ABC):
         return unit(np.concatenate(batches or [np.zeros((0, 1), np.float32)]))
 
     def config(self) -> Mapping[str, Any]:
-        """JSON-ready constructor arguments."""
+        """JSON-ready constructor arguments; to be written by encoders that take some."""
         return {}
 
     def arrays(self) -> Arrays:
@@ -142,7 +146,19 @@ class Encoder(ABC):
         return fingerprint({"encoder": type(self).__name__, **self.config()}, self.arrays())
 
     def artifact(self) -> Artifact:
-        """What saving writes."""
+        """What saving writes.
+
+        Raises:
+            ArtifactError: it takes arguments that no ``config`` tells.
+        """
+        named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+        taken = inspect.signature(type(self)).parameters.items()
+        own = {name for name, one in taken if one.kind in named} - _OF_EVERY_ENCODER
+        if own and type(self).config is Encoder.config:
+            raise ArtifactError(
+                f"{type(self).__name__} takes {', '.join(sorted(own))}, and would be read back "
+                "without: write config(), which returns the constructor's arguments"
+            )
         document = {
             "encoder": type(self).__name__,
             "config": dict(self.config()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -57,6 +57,10 @@ class JoinedEncoder(Encoder):
     @property
     def fingerprint(self) -> str:
         return fingerprint({"encoder": "JoinedEncoder", "parts": self._fingerprints()}, {})
+
+    def config(self) -> Mapping[str, Any]:
+        """Nothing: the parts are saved beside it."""
+        return {}
 
     def _fingerprints(self) -> list[str]:
         return [part.fingerprint for part in self.parts]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from shared_core._lazy import load, public_names
+from shared_core import plugins
+from shared_core._lazy import public_names
 from shared_core.errors import ConfigError
+from shared_core.plugins import ROUTERS, find
 from shared_core.routers.predictive.base import PredictiveRouter
 
 _FOLDER = "shared_core.routers.predictive."
@@ -14,7 +16,7 @@ _WITHOUT_NAME = {"PredictiveRouter"}
 
 
 def names() -> list[str]:
-    """``knn`` for KNNRouter, and so on; found in the stub, so nothing is imported."""
+    """``knn`` for KNNRouter, and so on, those of plug-ins too; nothing is imported for it."""
     return sorted(_class_names())
 
 
@@ -23,6 +25,7 @@ def classes(wanted: Iterable[str]) -> dict[str, type[PredictiveRouter]]:
 
     Raises:
         ConfigError: there is no such router.
+        ArtifactError: a plug-in's that does not learn from outcomes.
         MissingExtra: its optional packages are not installed.
     """
     known = _class_names()
@@ -31,11 +34,7 @@ def classes(wanted: Iterable[str]) -> dict[str, type[PredictiveRouter]]:
         raise ConfigError(f"name a router; there are {', '.join(sorted(known))}")
     if unknown := [name for name in chosen if name not in known]:
         raise ConfigError(f"no router {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    modules = public_names("shared_core")
-    return {
-        name: getattr(load(modules[known[name]], wanted_by=known[name]), known[name])
-        for name in chosen
-    }
+    return {name: find(known[name], PredictiveRouter, ROUTERS) for name in chosen}
 
 
 def _class_names() -> dict[str, str]:
@@ -45,7 +44,8 @@ def _class_names() -> dict[str, str]:
         for name, module in modules
         if name.endswith("Router") and _relative(module).startswith(_FOLDER)
     ]
-    return {_short(name): name for name in found if name not in _WITHOUT_NAME}
+    ours = {_short(name): name for name in found if name not in _WITHOUT_NAME}
+    return {_short(name): name for name in plugins.names(ROUTERS)} | ours
 
 
 def _relative(module: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from shared_core.artifacts import Artifact, Saveable
 from shared_core.encoders.base import Encoder, encoder_of
 from shared_core.errors import ArtifactError
-from shared_core.plugins import find
+from shared_core.plugins import ROUTERS, find
 from shared_core.policies.base import Policy
 from shared_core.pool import ModelPool
 from shared_core.scorers.base import Scorer
@@ -29,7 +29,7 @@ def artifact_of(router: object) -> Artifact:
     """A router's artifact, from its constructor's signature and its learned attributes."""
     parts: dict[str, Artifact] = {}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    config = {name: _packed(name, getattr(router, name), parts) for name in _arguments(router)}
+    config = {name: _packed(name, _argument(router, name), parts) for name in _arguments(router)}
     state: dict[str, Any] = {}
     for name, value in vars(router).items():
         if not _is_learned(name):
@@ -66,7 +66,7 @@ def router_of(
     """
     unpack = _Unpacker(artifact.parts, base, pool, encoder, is_part, is_trusted)
     name = artifact.document.get("router")
-    router_class = find(name, base, "llmrouter.routers")
+    router_class = find(name, base, ROUTERS)
     try:
         config = {name: unpack(value) for name, value in artifact.document["config"].items()}
         router = router_class(**config)
@@ -92,6 +92,16 @@ def _is_learned(attribute: str) -> bool:
 
 def _arguments(router: object) -> list[str]:
     return list(inspect.signature(type(router)).parameters)
+
+
+def _argument(router: object, name: str) -> Any:
+    try:
+        return getattr(router, name)
+    except AttributeError as error:
+        raise ArtifactError(
+            f"{type(router).__name__} keeps no attribute {name!r}: saving takes each argument of "
+            "its constructor from the attribute of that name"
+        ) from error
 
 
 def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:

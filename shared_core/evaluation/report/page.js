@@ -22,6 +22,7 @@ function el(tag, attributes = {}, ...children) {
 const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "");
 const number = (value, digits = 4) => value === null || value === undefined ? "–" : fixed(value, digits);
 const percent = (value, digits = 1) => value === null || value === undefined ? "–" : `${fixed(100 * value, digits)} %`;
+const fromTo = ([low, high]) => `${fixed(100 * low, 0)} to ${percent(high, 0)}`;
 // Names of one family differ at their ends.
 const short = (name, most = 22) => name.length > most ? `${name.slice(0, Math.ceil((most - 1) / 2))}…${name.slice(-Math.floor((most - 1) / 2))}` : name;
 function usd(value) {
@@ -159,7 +160,7 @@ function tiles(table) {
     [percent(line.quality), `quality of ${name} (${best.model}: ${percent(best.quality)})`],
     saved === null ? null : [percent(saved), `saved at that point, against ${best.model}`],
     [number(line.aiq_range), `AIQ (mixing models: ${number(table.lines.zero.aiq_range)})`],
-    !costs || reach === undefined ? null : [reach === null ? OUT_OF_REACH : percent(line.saved), "saved at the best model's quality"],
+    !costs || reach === undefined ? null : [reach === null ? OUT_OF_REACH : fromTo(line.interval.saved), "saved at the best model's quality (95 % interval)"],
     line.apgr === undefined ? null : [number(line.apgr, 3), "APGR (random: 0.5)"],
     line.ece === undefined ? null : [number(line.ece, 3), "calibration error"],
   ];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from shared_core.outcomes.formats.records import records
 
 Fits = Callable[[Sequence[Record]], bool]
 Read = Callable[[Path, Sequence[Record], Tally], Reading]
+Formats = Mapping[str, tuple[Fits, Read]]
 
 FORMATS: Final = (
     "table",
@@ -35,6 +36,7 @@ FORMATS: Final = (
     "langfuse",
     "openai",
 )
+_NAMED_SCORES: Final = ("langsmith", "langfuse", "openai")
 
 
 def read_outcomes(path: str | Path, format: str = "auto", score: str | None = None) -> Reading:
@@ -48,10 +50,21 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
             where there are several.
 
     Raises:
-        DataError: not there, of no known format, or with nothing to use in it.
+        DataError: not there, of no known format, with nothing to use in it, or ``score`` for a
+            format whose scores have no names.
         MissingExtra: parquet without pyarrow.
     """
-    where = Path(path)
+    found = _read(Path(path), format, score)
+    if score is not None and found.format not in _NAMED_SCORES:
+        raise DataError(
+            f"{path} is of format {found.format}, whose scores have no names to choose by: leave "
+            f"{score!r} out (score= in Python, --score at the command line); it is for "
+            f"{', '.join(_NAMED_SCORES)}"
+        )
+    return found
+
+
+def _read(where: Path, format: str, score: str | None) -> Reading:
     if format not in ("auto", *FORMATS):
         raise DataError(f"no format {format!r}; there are {', '.join(FORMATS)}")
     if format == "llmrouterbench" or (format == "auto" and llmrouterbench.fits_path(where)):
@@ -63,26 +76,36 @@ def read_outcomes(path: str | Path, format: str = "auto", score: str | None = No
     if not found:
         raise DataError(f"{where} holds no records that can be read. {tally.explain()}")
     known = _formats(score)
-    name = next((n for n, (fits, _) in known.items() if fits(found)), None)
-    if name in (None, "routellm") and format == "auto" and table.lacks_query(found):
+    name = _detected(known, found, where) if format == "auto" else format
+    _, read = known[name]
+    return read(where, found, tally)
+
+
+def _detected(known: Formats, found: Sequence[Record], where: Path) -> str:
+    """The name of the format that these records look like.
+
+    Raises:
+        DataError: there is none.
+    """
+    name = next((name for name, (fits, _) in known.items() if fits(found)), None)
+    if name in (None, "routellm") and table.lacks_query(found):
         raise DataError(
             f"{where} has columns score.<model>, but no column query, as our format takes; it has "
             f"{_names(found[0])}"
         )
-    name = name if format == "auto" else format
     if name is None:
         raise DataError(
             f"{where} is of no format we know ({', '.join(FORMATS)}); its first record has "
             f"{_names(found[0])}. A table of outcomes has columns query and score.<model>"
         )
-    return known[name][1](where, found, tally)
+    return name
 
 
 def _names(record: Record) -> str:
     return ", ".join(repr(name) if str(name) != str(name).strip() else str(name) for name in record)
 
 
-def _formats(score: str | None) -> dict[str, tuple[Fits, Read]]:
+def _formats(score: str | None) -> Formats:
     """In the order in which they are tried."""
     return {
         "table": (table.fits, table.read),

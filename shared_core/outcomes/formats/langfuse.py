@@ -20,6 +20,7 @@ from shared_core.outcomes.formats.reading import (
     Record,
     Tally,
     chosen_score,
+    first,
     mapping,
     measures,
     parsed,
@@ -54,7 +55,7 @@ def _scores(found: Sequence[Record]) -> Scores:
         for one in [*nested, *own]:
             if not isinstance(one, Mapping):
                 continue
-            place = _any(one, "observationId", "observation_id", "traceId", "trace_id")
+            place = first(one, "observationId", "observation_id", "traceId", "trace_id")
             where = str(place or row.get("id"))
             known.setdefault(where, {})[str(one.get("name"))] = one.get("value")
     return known
@@ -75,29 +76,25 @@ def _outcome(row: Any, trace: Record, known: Scores, key: str) -> Outcome:
         raise Broken("that are scores, used with their observation")
     if row.get("type") != "GENERATION":
         raise Broken("that are no model calls")
-    if _any(row, "level") == "ERROR":
+    if first(row, "level") == "ERROR":
         raise Broken("that ended in an error")
-    places = row.get("id"), _any(row, "traceId", "trace_id") or trace.get("id")
+    places = row.get("id"), first(row, "traceId", "trace_id") or trace.get("id")
     values = {
         name: v for place in reversed(places) for name, v in known.get(str(place), {}).items()
     }
-    used = mapping(_any(row, "usageDetails", "usage_details", "usage"))
-    price = _any(row, "calculatedTotalCost", "total_cost", "totalCost")
-    parts = mapping(_any(row, "costDetails", "cost_details"))
+    used = mapping(first(row, "usageDetails", "usage_details", "usage"))
+    price = first(row, "calculatedTotalCost", "total_cost", "totalCost")
+    parts = mapping(first(row, "costDetails", "cost_details"))
     return Outcome(
         messages.asked(row.get("input")),
-        text(_any(row, "model", "provided_model_name", "providedModelName"), "a model's name"),
+        text(first(row, "model", "provided_model_name", "providedModelName"), "a model's name"),
         score_of(values.get(key), f"the score {key!r}"),
         messages.answered(row.get("output")),
         measures(
             cost=parts.get("total") if price is None else price,
-            in_tokens=_any(used, "input", "promptTokens"),
-            out_tokens=_any(used, "output", "completionTokens"),
+            in_tokens=first(used, "input", "promptTokens"),
+            out_tokens=first(used, "output", "completionTokens"),
             latency=row.get("latency"),
         ),
         {"query_id": str(places[1] or places[0] or "")},
     )
-
-
-def _any(row: Record, *names: str) -> Any:
-    return next((row[name] for name in names if row.get(name) not in (None, "")), None)

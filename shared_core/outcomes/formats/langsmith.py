@@ -40,7 +40,7 @@ def read(path: Path, found: Sequence[Record], tally: Tally, score: str | None = 
 
 
 def _outcome(row: Record, key: str) -> Outcome:
-    if row["run_type"] != "llm":
+    if row.get("run_type") != "llm":
         raise Broken("that are no model calls")
     if row.get("error"):
         raise Broken("that ended in an error")

@@ -4,7 +4,8 @@ A record is a request and its response: ``{"request": {…}, "response": {…}}`
 ``{"body": {…}, "response": {"body": {…}}}``, or everything side by side (``messages``, ``model``,
 ``choices``, ``usage``; ``input`` and ``output``). How good the answer was has to be in the record:
 ``score`` (0 to 1, or true and false), there or under ``metadata``. What it cost is ``cost`` there,
-LiteLLM's ``response_cost``, or OpenRouter's under ``usage``.
+LiteLLM's ``response_cost``, or OpenRouter's under ``usage``; ``latency``, or LiteLLM's
+``response_time``, is in seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from shared_core.outcomes.formats.reading import (
     Reading,
     Record,
     Tally,
+    first,
     mapping,
     measures,
     score_of,
@@ -31,8 +33,7 @@ from shared_core.outcomes.formats.reading import (
 
 def fits(found: Sequence[Record]) -> bool:
     """Whether these records look like it."""
-    first = found[0]
-    request, response = _request(first), _response(first)
+    request, response = _request(found[0]), _response(found[0])
     if "messages" in request:
         return "choices" in response or "model" in request
     return "input" in request and isinstance(response.get("output"), list)
@@ -60,17 +61,18 @@ def _outcome(row: Record, key: str) -> Outcome:
         raise Broken("that ended in an error")
     usage, metadata = mapping(response.get("usage")), _metadata(row)
     model = request.get("model") or response.get("model")
-    costs = row.get("cost"), metadata.get("cost"), row.get("response_cost"), usage.get("cost")
+    told = {**metadata, **row}
+    cost = first(told, "cost", "response_cost")
     return Outcome(
         messages.asked(request.get("messages", request.get("input"))),
         text(model, "a model's name"),
-        score_of(row.get(key, metadata.get(key)), f"a {key}"),
+        score_of(told.get(key), f"a {key}"),
         messages.answered(response.get("choices") or _said(response.get("output"))),
         measures(
-            cost=next((cost for cost in costs if cost is not None), None),
+            cost=usage.get("cost") if cost is None else cost,
             in_tokens=usage.get("prompt_tokens", usage.get("input_tokens")),
             out_tokens=usage.get("completion_tokens", usage.get("output_tokens")),
-            latency=row.get("latency", metadata.get("latency")),
+            latency=first(told, "latency", "response_time"),
         ),
         {"query_id": str(row.get("custom_id") or row.get("id") or response.get("id") or "")},
     )

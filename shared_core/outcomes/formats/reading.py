@@ -230,6 +230,11 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def first(row: Record, *names: str) -> Any:
+    """The value of the first of these fields that has one."""
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
 def _table(rows: list[list[Outcome]]) -> OutcomeTable:
     models = tuple(dict.fromkeys(outcome.model for row in rows for outcome in row))
     column = {model: j for j, model in enumerate(models)}

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from shared_core import Always, Candidate, ConfigError, CostQuality, DataError
 from shared_core.cli import app as cli
+from shared_core.cli import evaluating
 from shared_core.cli.app import app
 from shared_core.cli.evaluating import REGRESSED
 
@@ -85,6 +86,16 @@ def test_json_of_one_table_keeps_its_contract(tmp_path: Path) -> None:
     assert set(told["lines"]) == {"best_single", "cheapest", "random", "zero", "oracle"}
     many = llmrouter("evaluate", tmp_path / "a.csv", tmp_path / "a.csv", "--json")
     assert len(json.loads(many.stdout)["evaluations"]) == 2
+
+
+def test_what_is_wrong_with_a_file_is_said_before_any_router_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "study", lambda *_, **__: pytest.fail("work that is lost"))
+    done = llmrouter("evaluate", write(tmp_path / "a.csv"), tmp_path / "b.csv")
+    assert "no file" in str(done.exception)
+    done = llmrouter("evaluate", tmp_path / "a.csv", "--picture", tmp_path / "a.csv" / "p.png")
+    assert f"cannot draw to {tmp_path}" in str(done.exception)
 
 
 def test_scores_from_a_file(tmp_path: Path) -> None:
@@ -249,6 +260,8 @@ def test_compare_fails_with_a_status_of_its_own(tmp_path: Path) -> None:
         (("DATA", "--skip", "lunch"), ConfigError, "no part lunch to skip"),
         (("DATA", "--domain", "topic"), ConfigError, "no column 'topic' to take domains from"),
         (("DATA", "--report", "DATA"), ConfigError, "cannot write a report to"),
+        (("DATA", "--picture", "p"), ConfigError, "cannot draw to p: it ends in none of .png"),
+        (("DATA", "DATA", "--picture", "p.png"), ConfigError, "draws one table: give one DATA"),
         (("DATA", "--bert-sim", "."), ConfigError, "no model in ."),
         (("DATA", "--function", "mine"), ConfigError, "is not NAME=VALUE"),
         (("DATA", "DATA", "--test", "DATA"), ConfigError, "--test goes with one DATA"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Optional
 
 import pytest
 
@@ -42,6 +43,16 @@ def test_what_has_to_be_set_is_told() -> None:
 
     with pytest.raises(ConfigError, match=r"has to be told model: --set model=…; it takes model"):
         settings(BERTRouter, ["epochs=1"])
+
+
+def test_settings_of_other_peoples_routers() -> None:
+    class Foreign(KNNRouter):
+        def __init__(self, pool, depth: Optional[int] = None, width=3) -> None:  # type: ignore[no-untyped-def]  # noqa: UP045
+            super().__init__(pool)
+
+    assert settings(Foreign, ["depth=2"]) == {"depth": 2}
+    with pytest.raises(ConfigError, match=r"'width=4' of Foreign; .* depth \(int or none; None\)$"):
+        settings(Foreign, ["width=4"])
 
 
 @pytest.mark.parametrize("name", contestants.names())

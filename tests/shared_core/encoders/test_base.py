@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from shared_core import ConfigError, Encoder
+from shared_core import ArtifactError, ConfigError, Encoder
 from shared_core.encoders.base import VectorCache, Vectors
 
 
@@ -102,6 +102,12 @@ def test_a_single_string_is_refused() -> None:
 def test_an_encoder_that_gives_no_vectors_is_told(array: object) -> None:
     with pytest.raises(ConfigError, match=r"gave no finite \(n, d\) vectors for 1 texts"):
         Gives(array)(["hello"])
+
+
+def test_what_would_be_read_back_without_its_arguments_is_not_saved() -> None:
+    with pytest.raises(ArtifactError, match=r"Gives takes array, .* write config\(\)"):
+        Gives([[1]]).artifact()
+    assert Lengths(batch_size=3).artifact().document["config"] == {}
 
 
 def test_the_fingerprint_is_of_the_configuration() -> None:

@@ -577,6 +577,35 @@ def test_costs_in_logs_of_gateways(tmp_path: Path) -> None:
     assert told == {"litellm": 0.001, "openrouter": 0.002, "own": 0.003}
 
 
+def test_litellm_logs_say_costs_and_seconds(tmp_path: Path) -> None:
+    row = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "response": {"choices": [{"message": {"content": "hello"}}]},
+        "response_cost": 0.25,
+        "response_time": 2.0,
+        "metadata": {"score": 1},
+    }
+    found = read_outcomes(lines(tmp_path / "log.jsonl", [row]))
+    assert score(found, "hi", "m") == 1
+    assert (found.table.cost[0, 0], found.table.measures["latency"][0, 0]) == (0.25, 2.0)
+
+
+def test_which_score_counts_is_not_said_of_scores_without_names(tmp_path: Path) -> None:
+    path = lines(tmp_path / "t.jsonl", [{"query": "a", "score.m": 1}])
+    with pytest.raises(DataError, match=r"leave 'helpful' out .*langsmith, langfuse, openai"):
+        read_outcomes(path, score="helpful")
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != "table"])
+def test_what_is_of_another_format_than_said_is_counted_not_a_crash(
+    tmp_path: Path, format: str
+) -> None:
+    path = lines(tmp_path / "t.jsonl", [{"query": "a", "score.m": 1}])
+    with pytest.raises(DataError):
+        read_outcomes(path, format)
+
+
 def test_pickles_are_refused_unread(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:

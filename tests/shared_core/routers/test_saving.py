@@ -122,6 +122,16 @@ def test_a_plugins_policy_is_saved(plugins: None, tmp_path: Path, small_knn: KNN
     assert loaded.policy == BestOnly(0.5)
 
 
+def test_an_argument_that_no_attribute_keeps_is_told(tmp_path: Path) -> None:
+    class Forgetful(Always):
+        def __init__(self, pool: ModelPool, rules: list[str]) -> None:
+            super().__init__(pool)
+            self._rules = rules
+
+    with pytest.raises(ArtifactError, match="Forgetful keeps no attribute 'rules': saving takes"):
+        Forgetful(POOL, ["a"]).save(tmp_path / "router")
+
+
 @pytest.fixture
 def small_knn() -> KNNRouter:
     return KNNRouter(POOL, policy=CostQuality(0.2), k=3, shrinkage=1.0).fit(outcomes())

@@ -52,6 +52,10 @@ def test_each_model_starts_where_it_usually_stands() -> None:
     assert scorer(query, Answer("large", "certainly")) > scorer(query, Answer("small", "certainly"))
 
 
+def test_it_shows_its_settings_not_its_weights() -> None:
+    assert len(repr(LearnedScorer().fitted(answered()))) < 200
+
+
 def test_without_words_only_the_signs_count() -> None:
     scorer = LearnedScorer(words=0).fitted(answered())
     assert len(scorer.learned[0]) < 20

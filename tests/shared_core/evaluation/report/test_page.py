@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -156,7 +157,8 @@ def test_what_the_best_models_quality_takes_is_told_of_whom_it_concerns(opened: 
         opened.page.get_by_role("button", name=name, exact=True).last.click()
         told[name] = opened.page.locator(".tiles").inner_text().replace("\n", " ")
     assert "saved at the best model's quality" not in told["always"]
-    assert "% saved at the best model's quality" in told["knn"]
+    saved = r"-?\d+ to \d+ % saved at the best model's quality \(95 % interval\)"
+    assert re.search(saved, told["knn"])
     assert "out of reach saved at the best model's quality" in told["worst"]
     assert "out of reach" in opened.page.locator("tr", has_text="worst").first.inner_text()
 

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 from langchain_full_fake import FullFake
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from langchain_llmrouter import (
     Always,
@@ -195,6 +195,22 @@ def test_native_structure_is_only_asked_of_models_that_have_it() -> None:
         agent.invoke(ASKED)
     able = create_agent(bare("tools", "structured_output"), response_format=ProviderStrategy(Joke))
     assert able.invoke(ASKED)["structured_response"].setup == "Why?"
+
+
+def test_a_structure_counts_towards_the_window_in_the_middleware() -> None:
+    class Long(Joke):
+        setup: str = Field(description="long " * 300)
+
+    each = models()
+    able = ["tools", "structured_output"]
+    small = Candidate(name="a", abilities=able, context_window=300)
+    router = Always([small, Candidate(name="b", abilities=able)])
+    for form in (ToolStrategy(Long), ToolStrategy(Long | Weather), ProviderStrategy(Long), Long):
+        routing = LLMRouterMiddleware(each, router)
+        agent = create_agent(each["a"], response_format=form, middleware=[routing])
+        record = routing_record(agent.invoke(ASKED)["messages"][1])
+        assert record is not None
+        assert "exceed its window of 300" in record["rejected"]["a"]
 
 
 def test_the_record_survives_a_checkpoint_and_the_thread_id_is_seen() -> None:

@@ -16,7 +16,7 @@ from langchain_llmrouter.kept import Kept
 from langchain_llmrouter.profiles import facts_of
 from shared_core.calls.health import Health
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Dispatcher, twins_of
+from shared_core.dispatch import Dispatcher, check_options, twins_of
 from shared_core.errors import ConfigError
 from shared_core.pool import ModelPool
 from shared_core.query import Query
@@ -133,7 +133,7 @@ class Routing:
 
     def __post_init__(self) -> None:
         check_models(self.models, self.given)
-        _check_options(self.options)
+        check_options(**self.options)
         facts = {name: facts_of(model) for name, model in self.models.items()}
         self.known = self.given.pool.completed(facts)
         self.router = self.memories.sticking(self.given, self.sticky)
@@ -181,14 +181,6 @@ def check_models(models: Mapping[str, Any], router: Router) -> None:
             raise ConfigError(
                 f"{name} is a {type(model).__name__}, no LangChain model or Runnable{hint}"
             )
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """ConfigError where an option that was set later is nothing a dispatcher takes."""
-    if not isinstance(limits := options.get("reliability", Reliability()), Reliability):
-        raise ConfigError(f"reliability is a Reliability, not {limits!r}")
-    if not isinstance(errors := options.get("failover_on", ()), tuple):
-        raise ConfigError(f"failover_on is a tuple of error classes, not {errors!r}")
 
 
 def wishes_of(config: RunnableConfig) -> dict[str, Any]:

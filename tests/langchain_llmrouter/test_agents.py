@@ -436,6 +436,8 @@ def test_a_wrong_argument_is_told() -> None:
     pool = models()
     with pytest.raises(ConfigError, match="no option failovr"):
         LLMRouterMiddleware(pool, Always(pool), failovr=False)
+    with pytest.raises(ConfigError, match="failover is True or False, not 'no'"):
+        LLMRouterMiddleware(pool, Always(pool), failover="no")
     with pytest.raises(ConfigError, match="agents take chat models"):
         LLMRouterMiddleware({"a": pool["a"] | str}, Always(["a"]))  # type: ignore[dict-item]
     with pytest.raises(ConfigError, match="models is a mapping of names, not a list"):

@@ -86,7 +86,7 @@ class _Steps:
         return step if request.model is step.model else None
 
 
-class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
+class LLMRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Chooses the model of each turn; list it first.
 
     ::

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -55,6 +55,24 @@ class Candidate(BaseModel):
     latency: float | None = Field(default=None, ge=0)
     description: str = ""
     tags: Annotated[frozenset[str], _sorted] = frozenset()
+
+    if TYPE_CHECKING:  # any collection of names becomes a set, which the fields' types do not say
+
+        def __init__(
+            self,
+            *,
+            name: str,
+            input_price: float | None = None,
+            cached_input_price: float | None = None,
+            output_price: float | None = None,
+            context_window: int | None = None,
+            max_output: int | None = None,
+            abilities: Iterable[str] | None = None,
+            unknown_abilities: Iterable[str] = (),
+            latency: float | None = None,
+            description: str = "",
+            tags: Iterable[str] = (),
+        ) -> None: ...
 
     def cost(self, in_tokens: float, out_tokens: float, cached_tokens: float = 0) -> float | None:
         """USD for a call of this size, or None when a price it takes is unknown.
@@ -106,7 +124,7 @@ class Candidate(BaseModel):
         stated = {name for name in self.model_fields_set if getattr(self, name) is not None}
         return stated | {"unknown_abilities"} if "abilities" in stated else stated
 
-    def _lacking(self, needs: frozenset[str]) -> frozenset[str]:
+    def _lacking(self, needs: Set[str]) -> Set[str]:
         known = self.abilities
         return frozenset() if known is None else needs - known - self.unknown_abilities
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -72,10 +72,10 @@ class Query:
     """
 
     text: str
-    needs: frozenset[str] = frozenset()
+    needs: Set[str] = frozenset()
     tokens: int | None = None
     conversation: str | None = None
-    tags: frozenset[str] = frozenset()
+    tags: Set[str] = frozenset()
     exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     deadline: float | None = None

@@ -17,7 +17,7 @@ from langchain_llmrouter.profiles import facts_of
 from shared_core.calls.health import Health
 from shared_core.decision import RoutingDecision
 from shared_core.dispatch import Dispatcher, check_options, twins_of
-from shared_core.errors import ConfigError
+from shared_core.errors import ConfigError, UnknownModel
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.reliability import Reliability
@@ -149,7 +149,17 @@ class Routing:
         return self.given is router and self.sticky == sticky and self.options == options
 
     def narrowed(self, query: Query) -> Query:
-        """The query without the models that cannot serve it, as far as LangChain knows."""
+        """The query without the models that cannot serve it, as far as LangChain knows.
+
+        Raises:
+            UnknownModel: the caller insists on a model that is not in the pool.
+        """
+        if query.model is not None and query.model not in self.known:
+            raise UnknownModel(
+                f"no model {query.model!r} in the pool; there are {', '.join(self.known)}. "
+                "A config reaches all routers within the call; one that is not meant is left out "
+                f"by .with_config(configurable={{{PREFIX + 'model'!r}: None}})"
+            )
         return self.known.narrowed(query)
 
     def dry(self, query: Query) -> Query:

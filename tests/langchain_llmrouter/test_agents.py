@@ -30,6 +30,7 @@ from langchain_llmrouter import (
     ReferenceMatch,
     Router,
     RoutingDecision,
+    UnknownModel,
     routing_record,
 )
 
@@ -270,6 +271,34 @@ def test_consumers_of_a_model_take_the_router() -> None:
     for one in middleware:
         agent = create_agent(router, [get_weather], middleware=[one])
         assert answers(agent.invoke(ASKED)) == ["a", "a"]
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke"])
+async def test_a_forced_model_can_be_kept_from_a_subagent(form: str) -> None:
+    inner = ChatLLMRouter(models={"c": Agentic(model="c")}, router=Always(["c"]))
+    within = create_agent(inner)
+
+    def asking(agent: Any) -> Any:
+        @tool
+        async def ask(city: str) -> str:
+            """Ask another agent about a city."""
+            return answers(await run(agent, form))[-1]
+
+        @tool("ask")
+        def ask_now(city: str) -> str:
+            """Ask another agent about a city."""
+            return answers(agent.invoke(ASKED))[-1]
+
+        return create_agent(chat(), [ask if form == "ainvoke" else ask_now])
+
+    config: Any = {"configurable": {"llmrouter_model": "b"}}
+    with pytest.raises(UnknownModel, match=r"by \.with_config\(configurable=") as caught:
+        await run(asking(within), form, config)
+    assert "no model 'b' in the pool; there are c" in str(caught.value)
+    apart = within.with_config(configurable={"llmrouter_model": None})
+    result = await run(asking(apart), form, config)
+    assert answers(result) == ["b", "b"]
+    assert result["messages"][2].text == "c"
 
 
 def with_middleware(

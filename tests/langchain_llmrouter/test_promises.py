@@ -920,6 +920,15 @@ def test_a_short_follow_up_stays_with_its_model() -> None:
     assert chat.invoke(fresh).text == "hello from b"
 
 
+async def test_several_answers_to_a_prompt_are_not_paid_for_and_dropped() -> None:
+    chat, asked = make(), [[HumanMessage("hi")]]
+    with pytest.raises(ConfigError, match="one answer to a prompt, not n=2"):
+        chat.generate(asked, n=2)
+    with pytest.raises(ConfigError, match="one answer to a prompt, not n=2"):
+        await chat.agenerate(asked, n=2)
+    assert len(chat.generate(asked, n=1).generations[0]) == 1
+
+
 def test_handlers_hear_every_token_once_in_generate() -> None:
     class Counting(BaseCallbackHandler):
         models = 0

@@ -79,7 +79,8 @@ class ChatLLMRouter(ChatMethods):
     One call is forced to a model by ``model="name"`` or ``config={"configurable":
     {"llmrouter_model": "name"}}``; ``llmrouter_cost_weight``, ``llmrouter_deadline``,
     ``llmrouter_max_cost`` and ``llmrouter_tags`` beside it are for one call, too; another key that
-    begins so is an error.
+    begins so is an error. As any config they reach the routers in tools and subagents, too: a chain
+    or agent that is not meant gets ``.with_config(configurable={"llmrouter_model": None})``.
 
     When every model fails, a call raises the last one's own error, so that what handles that error
     goes on to; a note on it, and the AllModelsFailed that is its ``__context__``, tell of all.

@@ -25,6 +25,7 @@ from langchain_llmrouter.messages import RECORD
 from langchain_llmrouter.relay import arelayed, events_signed_by, relayed
 from langchain_llmrouter.structured import StructuredOutput
 from langchain_llmrouter.tools import BOUND, BoundTools
+from shared_core.errors import ConfigError
 
 
 class ChatMethods(BaseChatModel):
@@ -189,7 +190,13 @@ def _stopped(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
 def _config_of(
     callbacks: Callbacks, kwargs: Mapping[str, Any]
 ) -> tuple[RunnableConfig, dict[str, Any]]:
-    """The config that the legacy arguments amount to, and the other arguments."""
+    """The config that the legacy arguments amount to, and the other arguments.
+
+    Raises:
+        ConfigError: several answers to a prompt are asked for; a router hands one on.
+    """
+    if (n := kwargs.get("n")) not in (None, 1):
+        raise ConfigError(f"a router gives one answer to a prompt, not n={n!r}: ask a model itself")
     legacy = ("tags", "metadata", "run_name", "run_id")
     given = {name: kwargs[name] for name in legacy if kwargs.get(name) is not None}
     rest = {name: value for name, value in kwargs.items() if name not in legacy}

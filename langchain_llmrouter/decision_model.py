@@ -33,11 +33,11 @@ class LLMRouterDecisionModel(BaseDecisionModel):
         ConfigError: a label is not in the pool, or the question is no ``Choice``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     router: Router = Field(exclude=True, repr=False)
     model: str = "llmrouter"
-    temperature: float = Field(default=0.1, gt=0)
+    temperature: float = Field(default=0.1, gt=0, allow_inf_nan=False)
 
     @property
     def _provider(self) -> str:

@@ -18,7 +18,7 @@ from langchain_llmrouter.delegation import AnyRunnable, Delegation
 from langchain_llmrouter.messages import query_of
 from langchain_llmrouter.routing import Routing, wishes_of, without_model
 from langchain_llmrouter.runs import OwnRun, added_up, own_arun, own_run
-from langchain_llmrouter.tools import BOUND, BoundTools, needs_of, reserved_of
+from langchain_llmrouter.tools import BOUND, BoundTools, needs_of, reserved_of, structure_of
 from langchain_llmrouter.turnstile import my_turn
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.dispatch import Streamed
@@ -37,6 +37,7 @@ class Form:
         piece: a piece of a stream, or an answer that was heard whole -> a piece.
         signed: (answer or piece, decision) -> the same; a copy, where it carries the decision.
         derive: what to make of a model before calling it; None where it is called as it is.
+        structure: what a model so made is told of the structure it has to answer in.
         total: makes one answer of the pieces.
         as_events: whether the pieces are a model's events (``v3``).
     """
@@ -45,6 +46,7 @@ class Form:
     piece: Callable[[Streamed[Any]], Any]
     signed: Callable[[Any, RoutingDecision], Any]
     derive: Derive | None = None
+    structure: str = ""
     total: Callable[[Sequence[Any]], Any] = added_up
     as_events: bool = False
 
@@ -169,7 +171,7 @@ class Exchange:
         messages: list[BaseMessage],
         config: RunnableConfig,
         kwargs: Mapping[str, Any],
-        derive: Derive | None,
+        form: Form | None,
     ) -> Query:
         options = {**self._defaults, **kwargs}
         if (tools := options.get(BOUND)) is not None:
@@ -177,14 +179,14 @@ class Exchange:
         about = wishes_of(config)
         if kwargs.get("model"):
             about["model"] = kwargs["model"]
-        needs = needs_of(options) if derive is None else (*needs_of(options), "structured_output")
-        told = options.get("tools") or ()
+        is_plain = form is None or form.derive is None
         about |= {
-            "needs": needs,
+            "needs": needs_of(options) if is_plain else (*needs_of(options), "structured_output"),
+            "structure": (form and form.structure) or structure_of(options.get("response_format")),
             "reserved_output": reserved_of(options),
             "latest": self.authors.latest,
         }
-        query = query_of(messages, tools=told, **about)
+        query = query_of(messages, tools=options.get("tools") or (), **about)
         return self.routing.narrowed(query)
 
     def _prepared(
@@ -202,7 +204,7 @@ class Exchange:
         tools = cast("BoundTools | None", options.pop(BOUND, None))
         if tools is not None:
             options = tools.added_to(options)
-        query = self._query(messages, config, kwargs, form.derive)
+        query = self._query(messages, config, kwargs, form)
         models, limiter = self.routing.models, self._chat.rate_limiter
         inner = without_model(run.config)
         derive, handed = form.derive or tools, self.authors.handed

@@ -23,7 +23,7 @@ from langchain_llmrouter.cache_markers import fitted
 from langchain_llmrouter.delegation import answer_of, unstreamed
 from langchain_llmrouter.messages import RECORD, query_of
 from langchain_llmrouter.routing import Memories, Routing, check_models, wishes_of
-from langchain_llmrouter.tools import needs_of, reserved_of, shown
+from langchain_llmrouter.tools import needs_of, reserved_of, shown, structure_of
 from shared_core.decision import Answer, RoutingDecision
 from shared_core.errors import AllModelsFailed, ConfigError, own_errors
 from shared_core.query import Query
@@ -86,7 +86,7 @@ class _Steps:
         return step if request.model is step.model else None
 
 
-class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
+class LLMRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Chooses the model of each turn; list it first.
 
     ::
@@ -203,6 +203,7 @@ class LLMRouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         query = query_of(
             [*system, *request.messages],
             tools=tools,
+            structure=_structure_of(request.response_format),
             needs=(*needs_of(given), *_needs_of_format(request.response_format)),
             reserved_output=reserved_of(request.model_settings),
             previous=previous,
@@ -244,6 +245,12 @@ def _needs_of_format(response_format: Any) -> tuple[str, ...]:
     if isinstance(response_format, ToolStrategy):
         return ("tools",)
     return ("structured_output",)
+
+
+def _structure_of(response_format: Any) -> str:
+    if isinstance(response_format, ToolStrategy):
+        return "".join(str(spec.json_schema) for spec in response_format.schema_specs)
+    return "" if response_format is None else structure_of(response_format.schema)
 
 
 def _answer(model: str, response: Response) -> Answer:

@@ -16,8 +16,8 @@ from langchain_llmrouter.kept import Kept
 from langchain_llmrouter.profiles import facts_of
 from shared_core.calls.health import Health
 from shared_core.decision import RoutingDecision
-from shared_core.dispatch import Dispatcher, twins_of
-from shared_core.errors import ConfigError
+from shared_core.dispatch import Dispatcher, check_options, twins_of
+from shared_core.errors import ConfigError, UnknownModel
 from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.reliability import Reliability
@@ -133,7 +133,7 @@ class Routing:
 
     def __post_init__(self) -> None:
         check_models(self.models, self.given)
-        _check_options(self.options)
+        check_options(**self.options)
         facts = {name: facts_of(model) for name, model in self.models.items()}
         self.known = self.given.pool.completed(facts)
         self.router = self.memories.sticking(self.given, self.sticky)
@@ -149,7 +149,17 @@ class Routing:
         return self.given is router and self.sticky == sticky and self.options == options
 
     def narrowed(self, query: Query) -> Query:
-        """The query without the models that cannot serve it, as far as LangChain knows."""
+        """The query without the models that cannot serve it, as far as LangChain knows.
+
+        Raises:
+            UnknownModel: the caller insists on a model that is not in the pool.
+        """
+        if query.model is not None and query.model not in self.known:
+            raise UnknownModel(
+                f"no model {query.model!r} in the pool; there are {', '.join(self.known)}. "
+                "A config reaches all routers within the call; one that is not meant is left out "
+                f"by .with_config(configurable={{{PREFIX + 'model'!r}: None}})"
+            )
         return self.known.narrowed(query)
 
     def dry(self, query: Query) -> Query:
@@ -181,14 +191,6 @@ def check_models(models: Mapping[str, Any], router: Router) -> None:
             raise ConfigError(
                 f"{name} is a {type(model).__name__}, no LangChain model or Runnable{hint}"
             )
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """ConfigError where an option that was set later is nothing a dispatcher takes."""
-    if not isinstance(limits := options.get("reliability", Reliability()), Reliability):
-        raise ConfigError(f"reliability is a Reliability, not {limits!r}")
-    if not isinstance(errors := options.get("failover_on", ()), tuple):
-        raise ConfigError(f"failover_on is a tuple of error classes, not {errors!r}")
 
 
 def wishes_of(config: RunnableConfig) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_llmrouter.authors import Authors
 from langchain_llmrouter.delegation import value_of
 from langchain_llmrouter.exchange import Exchange, Form
+from langchain_llmrouter.tools import structure_of
 from shared_core.decision import RoutingDecision
 from shared_core.errors import ConfigError
 
@@ -41,6 +42,7 @@ class StructuredOutput(Runnable[Any, Any]):
         self._schema = schema
         self._options = dict(options)
         self._check(chat._exchange.routing.models)
+        self._told = "" if options.get("method") == "json_mode" else structure_of(schema)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         exchange = self._chat._exchange
@@ -66,7 +68,7 @@ class StructuredOutput(Runnable[Any, Any]):
 
     def _form(self, exchange: Exchange) -> Form:
         signed = partial(_signed, exchange.authors)
-        return Form(lambda value, _: value, value_of, signed, self._derive)
+        return Form(lambda value, _: value, value_of, signed, self._derive, self._told)
 
     def _check(self, models: Mapping[str, Any]) -> None:
         told = []

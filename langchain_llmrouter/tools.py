@@ -58,6 +58,16 @@ def shown(tools: Sequence[Tool]) -> list[dict[str, Any]]:
     return [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in tools]
 
 
+def structure_of(schema: Any) -> str:
+    """What a model is told of a structure to answer in, as text; nothing where there is none."""
+    if schema is None or isinstance(schema, Mapping):
+        return str(schema or "")
+    try:
+        return str(convert_to_openai_tool(schema))
+    except (TypeError, ValueError):  # of a kind that only its model can read
+        return str(schema)
+
+
 def needs_of(options: Mapping[str, Any]) -> tuple[str, ...]:
     """Abilities that a call's tools and format take."""
     needs = []

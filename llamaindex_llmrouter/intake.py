@@ -8,9 +8,10 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import BasePromptTemplate
+from pydantic import BaseModel
 
 from llamaindex_llmrouter.base import RouterBase
-from llamaindex_llmrouter.messages import count_tokens, query_of
+from llamaindex_llmrouter.messages import count_tokens, query_of, structure_of
 from llamaindex_llmrouter.requests import PREFIX, Conversation, Heard, Request, split, unheard
 from shared_core.errors import ConfigError
 from shared_core.query import Query
@@ -54,18 +55,24 @@ class Intake(RouterBase):
             about["text"] = text
         conversation = Conversation(messages, self._authors, self._providers)
         query = conversation.query(**about, **own)
-        return self._request(query, messages, heard=conversation.note), args
+        told = (about.get("structure", ""),)
+        return self._request(query, messages, told, conversation.note), args
 
     def _structured_request(
         self,
+        output_cls: type[BaseModel],
         prompt: BasePromptTemplate,
         llm_kwargs: Mapping[str, Any] | None,
         prompt_args: Mapping[str, Any],
     ) -> tuple[Request, dict[str, Any] | None, dict[str, Any]]:
         """The request, the keyword arguments for the model and those for the prompt."""
         own, extra = split(llm_kwargs or {})
-        about = {"needs": ["structured_output"], **_of_call(extra)}
+        about: dict[str, Any] = {
+            "needs": ["structured_output"],
+            "structure": structure_of(output_cls),
+        }
         ours = {PREFIX + name: value for name, value in own.items()}
+        about |= _of_call(extra)
         request, args = self._prompt_request(prompt, {**prompt_args, **ours}, **about)
         return request, None if llm_kwargs is None else extra, args
 
@@ -73,17 +80,23 @@ class Intake(RouterBase):
         self,
         query: Query,
         said: Sequence[ChatMessage] | str,
-        tools: Sequence[Any] = (),
+        told: Sequence[Any] = (),
         heard: Heard = unheard,
     ) -> Request:
         """The query as a request; its size is counted where the estimate decides who has room.
 
         Prompts and histories that LlamaIndex packs fill a window to the last token.
+
+        Args:
+            query: what is asked.
+            said: the conversation, or the text.
+            told: tools, or a structure, that the model is told of beside it.
+            heard: told which model answered, and what.
         """
         output = query.reserved_output or 0
         least, most = query.sure_tokens + output, query.input_tokens + output
         is_close = any(least <= window < most for window in self._windows)
-        count = partial(count_tokens, said, tools) if is_close else None
+        count = partial(count_tokens, said, told) if is_close else None
         return Request(query, self._known, self.callback_manager, count, heard)
 
 

@@ -169,6 +169,11 @@ def _parts(block: BaseContentBlock) -> Iterator[BaseContentBlock]:
         yield from _parts(part)
 
 
+def structure_of(output_cls: type[BaseModel]) -> str:
+    """What a model is told of a structure to answer in."""
+    return str(output_cls.model_json_schema())
+
+
 def shown_of(tool: Any) -> str:
     """What a model is told of a tool, roughly."""
     if not isinstance(tool, BaseTool):

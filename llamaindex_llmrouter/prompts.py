@@ -21,7 +21,7 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
         answer: Model = self._delegation.run(
             request,
             lambda model: model.structured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -35,7 +35,7 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
         return await self._delegation.arun(
             request,
             lambda model: model.astructured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -48,7 +48,7 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Generator[Any, None, None]:
-        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
         return self._delegation.stream(
             request,
             lambda model: model.structured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -64,7 +64,7 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> AsyncGenerator[Any, None]:
-        request, extra, args = self._structured_request(prompt, llm_kwargs, prompt_args)
+        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
         return await self._delegation.astream(
             request,
             lambda model: model.astructured_predict(output_cls, prompt, llm_kwargs=extra, **args),

@@ -143,7 +143,8 @@ def split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         return {}, dict(kwargs)
     if unknown := sorted(ours.difference(_KEYWORDS)):
         raise ConfigError(f"{', '.join(unknown)}: a call can set {', '.join(_KEYWORDS)}")
-    own = {name.removeprefix(PREFIX): kwargs[name] for name in ours}
+    given = {name.removeprefix(PREFIX): kwargs[name] for name in ours}
+    own = {name: value for name, value in given.items() if value is not None}
     if not isinstance(conversation := own.get("conversation"), Hashable):
         raise ConfigError(f"{PREFIX}conversation is an id, not the {type(conversation).__name__}")
     return own, {name: value for name, value in kwargs.items() if name not in ours}

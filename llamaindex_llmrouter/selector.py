@@ -66,7 +66,7 @@ class RouterSelector(BaseSelector):
             embedding. Descriptions are encoded once.
         examples: name of a choice -> a few queries that are right for it, where there is no router.
         max_outputs: most choices selected at once.
-        threshold: score that a choice has to reach, 0 to 1.
+        threshold: score that a choice has to reach: a probability, or with a router, a quality.
         default: name or index of the choice taken when none is eligible or reaches the threshold,
             instead of an error.
 
@@ -85,7 +85,7 @@ class RouterSelector(BaseSelector):
         default: str | int | None = None,
     ) -> None:
         check_router_of_choices(router, encoder, examples)
-        check_numbers(max_outputs, threshold)
+        check_numbers(max_outputs, threshold, is_probability=router is None)
         check_default(default, router)
         self.router = router
         self.encoder = _encoder_of(encoder)

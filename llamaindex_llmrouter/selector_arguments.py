@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral, Real
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
+from shared_core.checks import is_count, is_number
 from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError
 from shared_core.routers.base import Router, check_router
@@ -28,22 +27,24 @@ def check_router_of_choices(
     if not isinstance(examples, Mapping | None):
         raise ConfigError(f"examples is a mapping of names, not a {type(examples).__name__}")
     for name, queries in (examples or {}).items():
+        if not isinstance(name, str):
+            raise ConfigError(f"examples are by the choices' names, not by {name!r}")
         if isinstance(queries, str):
             raise ConfigError(f"the examples of {name} are several queries, not a string")
         if not (isinstance(queries, Iterable) and all(isinstance(one, str) for one in queries)):
             raise ConfigError(f"the examples of {name} are a list of queries, each a string")
 
 
-def check_numbers(max_outputs: int, threshold: float | None) -> None:
+def check_numbers(max_outputs: int, threshold: float | None, *, is_probability: bool) -> None:
     """ConfigError unless the numbers are ones that choices can be counted and held against."""
-    if not isinstance(max_outputs, Integral) or max_outputs < 1:
+    if not is_count(max_outputs):
         raise ConfigError(f"max_outputs is a whole number from 1 up, not {max_outputs!r}")
     if threshold is None:
         return
-    if not isinstance(threshold, Real) or math.isnan(threshold):
+    if not is_number(threshold):
         raise ConfigError(f"a threshold is a number, not {threshold!r}")
-    if not 0 <= threshold <= 1:
-        raise ConfigError(f"a threshold is a score from 0 to 1, not {threshold!r}")
+    if is_probability and not 0 <= threshold <= 1:
+        raise ConfigError(f"a threshold is a probability from 0 to 1, not {threshold!r}")
 
 
 def check_default(default: str | int | None, router: Router | None) -> None:

@@ -75,6 +75,7 @@ def query_from(
     turns: Sequence[Turn],
     *,
     tools: Iterable[str] = (),
+    structure: str = "",
     needs: Iterable[str] = (),
     reserved_output: int | None = None,
     **others: Any,
@@ -84,6 +85,7 @@ def query_from(
     Args:
         turns: the conversation, oldest first.
         tools: what a model is told of each tool it may call, as text.
+        structure: what it is told of the structure it has to answer in, such as a JSON schema.
         needs: abilities the answer takes besides those of the content, such as ``tool_choice``.
         reserved_output: tokens the answer may take.
         others: further fields of the query: ``text`` and ``previous`` where they are known better
@@ -95,6 +97,7 @@ def query_from(
     conversation on takes its own off. See ``INNER`` in ``shared_core.decision``.
     """
     shown = [estimate_tokens(tool) for tool in tools]
+    told = sum(shown) + (estimate_tokens(structure) if structure else 0)
     sizes = [turn.size for turn in turns]
     read = _length_read(turns)
     if "text" not in others:
@@ -103,13 +106,13 @@ def query_from(
         others["previous"] = last_model(turns)
     return Query(
         needs=frozenset((*needs, *_content_needs(turns), *(("tools",) if shown else ()))),
-        tokens=math.ceil(SAFETY * (sum(sizes) + sum(shown))),
-        least_tokens=fewest_tokens(sum(sizes) + sum(shown)),
+        tokens=math.ceil(SAFETY * (sum(sizes) + told)),
+        least_tokens=fewest_tokens(sum(sizes) + told),
         in_tool_loop=in_tool_loop(turns),
         is_follow_up=is_follow_up(turns),
         context=_asked_before(turns),
         reserved_output=reserved_output,
-        prefix_tokens=math.ceil(SAFETY * (sum(sizes[:read]) + sum(shown))),
+        prefix_tokens=math.ceil(SAFETY * (sum(sizes[:read]) + told)),
         **others,
     )
 

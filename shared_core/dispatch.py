@@ -61,6 +61,27 @@ class Streamed(Generic[T]):
     piece: T | None
 
 
+def check_options(
+    failover: object = True,
+    failover_on: object = (Exception,),
+    listeners: object = (),
+    reliability: object = Reliability(),
+) -> None:
+    """ConfigError where an option of a dispatcher is of another kind."""
+    if not isinstance(failover, bool):
+        raise ConfigError(f"failover is True or False, not {failover!r}")
+    if not (isinstance(failover_on, tuple) and all(map(_is_error_class, failover_on))):
+        raise ConfigError(f"failover_on is a tuple of error classes, not {failover_on!r}")
+    if not (isinstance(listeners, Sequence) and all(map(callable, listeners))):
+        raise ConfigError(f"listeners is a list of functions, not {listeners!r}")
+    if not isinstance(reliability, Reliability):
+        raise ConfigError(f"reliability is a Reliability, not {reliability!r}")
+
+
+def _is_error_class(given: object) -> bool:
+    return isinstance(given, type) and issubclass(given, Exception)
+
+
 class Dispatcher:
     """Drives a router's flow and carries its decision out. Can be used from many threads and tasks.
 
@@ -79,8 +100,8 @@ class Dispatcher:
             its own where none are given.
 
     Raises:
-        ConfigError: the router is none, or the reliability has special limits for a model that is
-            not in the pool.
+        ConfigError: an argument is of another kind, or the reliability has special limits for a
+            model that is not in the pool.
     """
 
     def __init__(
@@ -95,6 +116,7 @@ class Dispatcher:
         health: dict[str, Health] | None = None,
     ) -> None:
         check_router(router)
+        check_options(failover, failover_on, listeners, reliability)
         if unknown := sorted(reliability.special.keys() - router.pool.keys()):
             names = ", ".join(router.pool.names)
             raise ConfigError(f"special limits for unknown models {unknown}; there are {names}")

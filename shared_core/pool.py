@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -60,6 +60,24 @@ class Candidate(BaseModel):
     description: str = ""
     tags: Annotated[frozenset[str], _sorted] = frozenset()
 
+    if TYPE_CHECKING:  # any collection of names becomes a set, which the fields' types do not say
+
+        def __init__(
+            self,
+            *,
+            name: str,
+            input_price: float | None = None,
+            cached_input_price: float | None = None,
+            output_price: float | None = None,
+            context_window: int | None = None,
+            max_output: int | None = None,
+            abilities: Iterable[str] | None = None,
+            unknown_abilities: Iterable[str] = (),
+            latency: float | None = None,
+            description: str = "",
+            tags: Iterable[str] = (),
+        ) -> None: ...
+
     def cost(self, in_tokens: float, out_tokens: float, cached_tokens: float = 0) -> float | None:
         """USD for a call of this size, or None when a price it takes is unknown.
 
@@ -110,7 +128,7 @@ class Candidate(BaseModel):
         stated = {name for name in self.model_fields_set if getattr(self, name) is not None}
         return stated | {"unknown_abilities"} if "abilities" in stated else stated
 
-    def _lacking(self, needs: frozenset[str]) -> frozenset[str]:
+    def _lacking(self, needs: Set[str]) -> Set[str]:
         known = self.abilities
         return frozenset() if known is None else needs - known - self.unknown_abilities
 

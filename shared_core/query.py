@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -72,10 +72,10 @@ class Query:
     """
 
     text: str
-    needs: frozenset[str] = frozenset()
+    needs: Set[str] = frozenset()
     tokens: int | None = None
     conversation: str | None = None
-    tags: frozenset[str] = frozenset()
+    tags: Set[str] = frozenset()
     exclude: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     deadline: float | None = None
@@ -94,11 +94,14 @@ class Query:
             raise ConfigError(f"a query's text is a string, not {type(self.text).__name__}")
         if not (self.tokens is None or (type(self.tokens) is int and self.tokens >= 0)):
             raise ConfigError(f"a query's tokens are a count from 0 up, not {self.tokens!r}")
+        if not isinstance(self.model, str | None):
+            raise ConfigError(f"a query's model is a name, not {self.model!r}")
         if self.deadline is not None or self.max_cost is not None or self.cost_weight is not None:
             _check_numbers(self)
         for name, value in (("needs", self.needs), ("tags", self.tags)):
-            if isinstance(value, str):
-                raise ConfigError(f"a query's {name} are a set of names, not the string {value!r}")
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                kind = "the string " if isinstance(value, str) else ""
+                raise ConfigError(f"a query's {name} are a set of names, not {kind}{value!r}")
         if self.needs or type(self.needs) is not frozenset:
             object.__setattr__(self, "needs", check_abilities(self.needs))
         if type(self.tags) is not frozenset:

@@ -220,6 +220,25 @@ async def test_a_long_conversation_goes_where_it_fits(adapter: type[Chat], form:
 
 
 @forms
+async def test_a_wish_of_none_is_no_wish(adapter: type[Chat], form: str) -> None:
+    chat = adapter.of(Always(["a", "b"]), {"a": OK, "b": OK})
+    none = dict.fromkeys(("model", "tags", "cost_weight", "deadline", "max_cost"))
+    assert (await chat.reply(form, HI, **none)).text == "hello from a"
+
+
+@forms
+@pytest.mark.parametrize(
+    ("wish", "told"), [({"model": ["a"]}, "model is a name, not"), ({"tags": 3}, "tags are a set")]
+)
+async def test_a_wish_of_another_kind_is_told(
+    adapter: type[Chat], form: str, wish: dict[str, Any], told: str
+) -> None:
+    chat = adapter.of(Always(["a", "b"]), {"a": OK, "b": OK})
+    with pytest.raises(ConfigError, match=told):
+        await chat.reply(form, HI, **wish)
+
+
+@forms
 async def test_a_router_may_hear_answers_first(adapter: type[Chat], form: str) -> None:
     chat = adapter.of(Hearing(["a", "b"]), {"a": OK, "b": OK})
     reply = await chat.reply(form, HI)

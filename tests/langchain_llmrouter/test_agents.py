@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 from langchain_full_fake import FullFake
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from langchain_llmrouter import (
     Always,
@@ -30,6 +30,7 @@ from langchain_llmrouter import (
     ReferenceMatch,
     Router,
     RoutingDecision,
+    UnknownModel,
     routing_record,
 )
 
@@ -197,6 +198,22 @@ def test_native_structure_is_only_asked_of_models_that_have_it() -> None:
     assert able.invoke(ASKED)["structured_response"].setup == "Why?"
 
 
+def test_a_structure_counts_towards_the_window_in_the_middleware() -> None:
+    class Long(Joke):
+        setup: str = Field(description="long " * 300)
+
+    each = models()
+    able = ["tools", "structured_output"]
+    small = Candidate(name="a", abilities=able, context_window=300)
+    router = Always([small, Candidate(name="b", abilities=able)])
+    for form in (ToolStrategy(Long), ToolStrategy(Long | Weather), ProviderStrategy(Long), Long):
+        routing = LLMRouterMiddleware(each, router)
+        agent = create_agent(each["a"], response_format=form, middleware=[routing])
+        record = routing_record(agent.invoke(ASKED)["messages"][1])
+        assert record is not None
+        assert "exceed its window of 300" in record["rejected"]["a"]
+
+
 def test_the_record_survives_a_checkpoint_and_the_thread_id_is_seen() -> None:
     pool = models()
     router = ChatLLMRouter(models=pool, router=Alternating(pool))
@@ -254,6 +271,34 @@ def test_consumers_of_a_model_take_the_router() -> None:
     for one in middleware:
         agent = create_agent(router, [get_weather], middleware=[one])
         assert answers(agent.invoke(ASKED)) == ["a", "a"]
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke"])
+async def test_a_forced_model_can_be_kept_from_a_subagent(form: str) -> None:
+    inner = ChatLLMRouter(models={"c": Agentic(model="c")}, router=Always(["c"]))
+    within = create_agent(inner)
+
+    def asking(agent: Any) -> Any:
+        @tool
+        async def ask(city: str) -> str:
+            """Ask another agent about a city."""
+            return answers(await run(agent, form))[-1]
+
+        @tool("ask")
+        def ask_now(city: str) -> str:
+            """Ask another agent about a city."""
+            return answers(agent.invoke(ASKED))[-1]
+
+        return create_agent(chat(), [ask if form == "ainvoke" else ask_now])
+
+    config: Any = {"configurable": {"llmrouter_model": "b"}}
+    with pytest.raises(UnknownModel, match=r"by \.with_config\(configurable=") as caught:
+        await run(asking(within), form, config)
+    assert "no model 'b' in the pool; there are c" in str(caught.value)
+    apart = within.with_config(configurable={"llmrouter_model": None})
+    result = await run(asking(apart), form, config)
+    assert answers(result) == ["b", "b"]
+    assert result["messages"][2].text == "c"
 
 
 def with_middleware(
@@ -420,6 +465,8 @@ def test_a_wrong_argument_is_told() -> None:
     pool = models()
     with pytest.raises(ConfigError, match="no option failovr"):
         LLMRouterMiddleware(pool, Always(pool), failovr=False)
+    with pytest.raises(ConfigError, match="failover is True or False, not 'no'"):
+        LLMRouterMiddleware(pool, Always(pool), failover="no")
     with pytest.raises(ConfigError, match="agents take chat models"):
         LLMRouterMiddleware({"a": pool["a"] | str}, Always(["a"]))  # type: ignore[dict-item]
     with pytest.raises(ConfigError, match="models is a mapping of names, not a list"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,9 @@ def test_what_it_cannot_answer_is_told() -> None:
     model = langchain_llmrouter.LLMRouterDecisionModel(router=Told())
     with pytest.raises(ConfigError, match="q is a Noul: a router answers Choice only"):
         model.invoke({"state": "hi", "questions": {"q": Noul(instructions="?")}})
+    for option in ({"temprature": 1.0}, {"temperature": math.inf}, {"temperature": 0}):
+        with pytest.raises(ValueError, match="temp"):
+            langchain_llmrouter.LLMRouterDecisionModel(router=Told(), **option)
 
 
 @newer

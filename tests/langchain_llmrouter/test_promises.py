@@ -34,9 +34,10 @@ from langchain_core.runnables import ConfigurableField, RunnableLambda, Runnable
 from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_fakes import FakeProvider
 from langchain_full_fake import FullFake
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from langchain_llmrouter import (
     Always,
@@ -458,6 +459,28 @@ def test_the_window_counts_tools_and_reserved_output() -> None:
     assert routing_record(chat.bind_tools(tools).invoke("hi"))["ranking"] == ["b"]  # type: ignore[index]
     with pytest.raises(NoEligibleModel, match=r"a .* exceed its window of 300; b .* of 9000"):
         chat.invoke("hi", max_tokens=9000)
+
+
+class Long(BaseModel):
+    """Takes a while to describe."""
+
+    field: str = Field(description="long " * 300)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda chat: chat.with_structured_output(Long, include_raw=True),
+        lambda chat: chat.with_structured_output(convert_to_openai_tool(Long), include_raw=True),
+        lambda chat: chat.bind(response_format=Long),
+        lambda chat: chat.bind(response_format=Long.model_json_schema()),
+    ],
+)
+def test_the_window_counts_a_structure_to_answer_in(asked: Any) -> None:
+    models = {"a": profiled(max_input_tokens=300), "b": profiled(max_input_tokens=9000)}
+    answer = asked(make(models=models)).invoke("hi")
+    answer = answer["raw"] if isinstance(answer, dict) else answer
+    assert "exceed its window of 300" in routing_record(answer)["rejected"]["a"]  # type: ignore[index]
 
 
 def test_a_history_that_may_fit_is_asked_rather_than_refused() -> None:
@@ -895,6 +918,15 @@ def test_a_short_follow_up_stays_with_its_model() -> None:
     assert routing_record(chat.invoke(asked))["cause"] == "sticky"  # type: ignore[index]
     fresh = [*asked[:2], HumanMessage("Now prove Fermat's last theorem.")]
     assert chat.invoke(fresh).text == "hello from b"
+
+
+async def test_several_answers_to_a_prompt_are_not_paid_for_and_dropped() -> None:
+    chat, asked = make(), [[HumanMessage("hi")]]
+    with pytest.raises(ConfigError, match="one answer to a prompt, not n=2"):
+        chat.generate(asked, n=2)
+    with pytest.raises(ConfigError, match="one answer to a prompt, not n=2"):
+        await chat.agenerate(asked, n=2)
+    assert len(chat.generate(asked, n=1).generations[0]) == 1
 
 
 def test_handlers_hear_every_token_once_in_generate() -> None:

@@ -15,7 +15,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import FunctionTool
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from llamaindex_llmrouter import (
     Always,
@@ -105,6 +105,22 @@ def test_room_for_the_answer_counts(make: Any) -> None:
     assert llm.chat(hi, **limit).message.content == "hello from b"
     assert llm.structured_predict(Song, prompt, llm_kwargs=limit).title == "b"
     assert llm.as_structured_llm(Song).chat(hi, **limit).raw == Song(title="b")
+
+
+class Saga(BaseModel):
+    """A song that takes a while to describe."""
+
+    title: str = Field(description="word " * 400)
+
+
+async def test_a_structure_to_answer_in_counts(make: Any) -> None:
+    llm, prompt = make(a={"window": 300}, b={"window": 9000}), PromptTemplate("hi")
+    assert llm.structured_predict(Song, prompt).title == "a"
+    assert llm.structured_predict(Saga, prompt).title == "b"
+    assert (await llm.astructured_predict(Saga, prompt)).title == "b"
+    assert llm.as_structured_llm(Saga).complete("hi").raw.title == "b"
+    roomy = make(a={"window": 600}, b={"window": 9000})  # enough by LlamaIndex' own count
+    assert roomy.structured_predict(Saga, prompt).title == "a"
 
 
 LONG = "word " * 2000

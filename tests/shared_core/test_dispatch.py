@@ -224,6 +224,25 @@ def test_errors_that_are_no_models_failure_pass_through(form: Form) -> None:
     assert models.asked == ["first", "second"]
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"failover": "no"}, "failover is True or False, not 'no'"),
+        ({"failover_on": [TimeoutError]}, "failover_on is a tuple of error classes"),
+        ({"failover_on": ("TimeoutError",)}, "failover_on is a tuple of error classes"),
+        ({"failover_on": (KeyboardInterrupt,)}, "failover_on is a tuple of error classes"),
+        ({"listeners": print}, "listeners is a list of functions, not <built-in"),
+        ({"listeners": ["print"]}, "listeners is a list of functions"),
+        ({"reliability": {"deadline": 3}}, "reliability is a Reliability, not"),
+    ],
+)
+def test_an_option_that_means_nothing_is_told_before_any_call(
+    option: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        Dispatcher(Always(POOL), **option)
+
+
 @every_form
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_interrupts_are_no_failures(form: Form, interrupt: type[BaseException]) -> None:

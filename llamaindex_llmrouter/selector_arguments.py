@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
-from shared_core.checks import is_count, is_number
+from shared_core.checks import check_counts, is_number
 from shared_core.encoders.base import Encoder
 from shared_core.errors import ConfigError
 from shared_core.routers.base import Router, check_router
@@ -37,8 +37,7 @@ def check_router_of_choices(
 
 def check_numbers(max_outputs: int, threshold: float | None, *, is_probability: bool) -> None:
     """ConfigError unless the numbers are ones that choices can be counted and held against."""
-    if not is_count(max_outputs):
-        raise ConfigError(f"max_outputs is a whole number from 1 up, not {max_outputs!r}")
+    check_counts(max_outputs=max_outputs)
     if threshold is None:
         return
     if not is_number(threshold):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self
 
@@ -17,7 +18,6 @@ from shared_core.learned import Learned, declared
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Weighing
 from shared_core.policies.cost_quality import CostQuality
-from shared_core.pool import ModelPool
 from shared_core.query import Query
 from shared_core.routers.guard.retraining import retraining, untrained
 from shared_core.routers.non_predictive.base import Heard, ListeningRouter
@@ -131,11 +131,9 @@ class HybridRouter(ListeningRouter):
 
     def begin(self, query: Query) -> Generator[Ask, list[Answer], Heard]:
         self._check_fitted()
-        known = self.pool.names[: self.gap_.shape[1]]
-        pool = ModelPool(self.pool[name] for name in known)
-        ranking, rejected = pool.eligible(query)
-        late = self.pool.names[len(known) :]
-        return Heard(query, ranking, {**rejected, **dict.fromkeys(late, _CAME_LATER)})
+        late = dict.fromkeys(self.pool.names[self.gap_.shape[1] :], _CAME_LATER)
+        asked = replace(query, exclude={**query.exclude, **late}) if late else query
+        return Heard(query, *self.pool.eligible(asked))
         yield
 
     def listen(self, heard: Heard) -> Flow:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import BasePromptTemplate
@@ -15,6 +15,8 @@ from llamaindex_llmrouter.messages import count_tokens, query_of, structure_of
 from llamaindex_llmrouter.requests import PREFIX, Conversation, Heard, Request, split, unheard
 from shared_core.errors import ConfigError
 from shared_core.query import Query
+
+Prompt = TypeVar("Prompt", bound=BasePromptTemplate)
 
 
 class Intake(RouterBase):
@@ -46,26 +48,27 @@ class Intake(RouterBase):
         return self._request(query_of(prompt, **_of_call(options), **own), prompt), options
 
     def _prompt_request(
-        self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any], **about: Any
-    ) -> tuple[Request, dict[str, Any]]:
-        """A prompt to route, and its arguments to hand on."""
+        self, prompt: Prompt, prompt_args: Mapping[str, Any], **about: Any
+    ) -> tuple[Request, Prompt, dict[str, Any]]:
+        """A prompt to route, and the prompt and its arguments to hand on."""
         own, args = split(prompt_args)
+        prompt = _mapped_once(prompt)
         messages = prompt.format_messages(llm=self, **args)
         if isinstance(text := {**prompt.kwargs, **args}.get("query_str"), str):
             about["text"] = text
         conversation = Conversation(messages, self._authors, self._providers)
         query = conversation.query(**about, **own)
         told = (about.get("structure", ""),)
-        return self._request(query, messages, told, conversation.note), args
+        return self._request(query, messages, told, conversation.note), prompt, args
 
     def _structured_request(
         self,
         output_cls: type[BaseModel],
-        prompt: BasePromptTemplate,
+        prompt: Prompt,
         llm_kwargs: Mapping[str, Any] | None,
         prompt_args: Mapping[str, Any],
-    ) -> tuple[Request, dict[str, Any] | None, dict[str, Any]]:
-        """The request, the keyword arguments for the model and those for the prompt."""
+    ) -> tuple[Request, Prompt, dict[str, Any] | None, dict[str, Any]]:
+        """The request, the prompt, the keyword arguments for the model and those for the prompt."""
         own, extra = split(llm_kwargs or {})
         about: dict[str, Any] = {
             "needs": ["structured_output"],
@@ -73,8 +76,8 @@ class Intake(RouterBase):
         }
         ours = {PREFIX + name: value for name, value in own.items()}
         about |= _of_call(extra)
-        request, args = self._prompt_request(prompt, {**prompt_args, **ours}, **about)
-        return request, None if llm_kwargs is None else extra, args
+        request, prompt, args = self._prompt_request(prompt, {**prompt_args, **ours}, **about)
+        return request, prompt, None if llm_kwargs is None else extra, args
 
     def _request(
         self,
@@ -98,6 +101,28 @@ class Intake(RouterBase):
         is_close = any(least <= window < most for window in self._windows)
         count = partial(count_tokens, said, told) if is_close else None
         return Request(query, self._known, self.callback_manager, count, heard)
+
+
+def _mapped_once(prompt: Prompt) -> Prompt:
+    """The prompt for one call: what its functions give is kept, for it is formatted twice.
+
+    Once to be judged, once by the model; such a function may well be a retrieval.
+    """
+    if not (functions := prompt.function_mappings):
+        return prompt
+    once = {name: _once(function) for name, function in functions.items()}
+    return prompt.model_copy(update={"function_mappings": once})
+
+
+def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+    given: list[Any] = []
+
+    def kept(**args: Any) -> Any:
+        if not given:
+            given.append(function(**args))
+        return given[0]
+
+    return kept
 
 
 def _of_call(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
+        request, prompt, extra, args = self._structured_request(
+            output_cls, prompt, llm_kwargs, prompt_args
+        )
         answer: Model = self._delegation.run(
             request,
             lambda model: model.structured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -35,7 +37,9 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
+        request, prompt, extra, args = self._structured_request(
+            output_cls, prompt, llm_kwargs, prompt_args
+        )
         return await self._delegation.arun(
             request,
             lambda model: model.astructured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -48,7 +52,9 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Generator[Any, None, None]:
-        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
+        request, prompt, extra, args = self._structured_request(
+            output_cls, prompt, llm_kwargs, prompt_args
+        )
         return self._delegation.stream(
             request,
             lambda model: model.structured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -64,7 +70,9 @@ class PromptMethods(Intake):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> AsyncGenerator[Any, None]:
-        request, extra, args = self._structured_request(output_cls, prompt, llm_kwargs, prompt_args)
+        request, prompt, extra, args = self._structured_request(
+            output_cls, prompt, llm_kwargs, prompt_args
+        )
         return await self._delegation.astream(
             request,
             lambda model: model.astructured_predict(output_cls, prompt, llm_kwargs=extra, **args),
@@ -74,15 +82,15 @@ class PromptMethods(Intake):
         )
 
     def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
-        request, args = self._prompt_request(prompt, prompt_args)
+        request, prompt, args = self._prompt_request(prompt, prompt_args)
         return self._delegation.run(request, lambda model: model.predict(prompt, **args))
 
     async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
-        request, args = self._prompt_request(prompt, prompt_args)
+        request, prompt, args = self._prompt_request(prompt, prompt_args)
         return await self._delegation.arun(request, lambda model: model.apredict(prompt, **args))
 
     def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
-        request, args = self._prompt_request(prompt, prompt_args)
+        request, prompt, args = self._prompt_request(prompt, prompt_args)
         return self._delegation.stream(
             request,
             lambda model: model.predict(prompt, **args),
@@ -90,7 +98,7 @@ class PromptMethods(Intake):
         )
 
     async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
-        request, args = self._prompt_request(prompt, prompt_args)
+        request, prompt, args = self._prompt_request(prompt, prompt_args)
         return await self._delegation.astream(
             request,
             lambda model: model.apredict(prompt, **args),

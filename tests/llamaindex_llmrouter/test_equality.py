@@ -118,6 +118,25 @@ async def test_every_method_is_the_chosen_models_own(form: str, model: str, hear
     assert getattr(got[-1], "raw", None) == getattr(own[-1], "raw", None)
 
 
+@pytest.mark.parametrize("form", [form for form, (args, _) in CALLS.items() if PROMPT in args])
+async def test_a_prompts_functions_are_called_once_in_a_call(form: str) -> None:
+    given: list[dict[str, Any]] = []
+
+    def context(**args: Any) -> str:
+        given.append(args)
+        return f"found {len(given)}"
+
+    prompt = PromptTemplate("{context}: {query_str}", function_mappings={"context": context})
+    models = {"a": FakeProvider(name="a", fail=ValueError()), "b": FakeProvider(name="b")}
+    llm = RouterLLM(models, Always(models))
+    for number in (1, 2):
+        args = (Song, prompt) if "structured" in form else (prompt,)
+        await replies(llm, form, *args, query_str="which song?")
+        assert given == [{"query_str": "which song?"}] * number
+        assert f"found {number}: which song?" in str(models["b"].calls[-1]["asked"])
+    assert prompt.function_mappings == {"context": context}
+
+
 @pytest.mark.parametrize("form", [form for form in CALLS if "chat" in form or "complete" in form])
 async def test_every_response_of_a_core_double_says_who_answered(form: str) -> None:
     args, kwargs = CALLS[form]

@@ -28,6 +28,7 @@ from shared_core.outcomes.formats.reading import Reading
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.cost_quality import CostQuality
 from shared_core.pool import ModelPool
+from shared_core.routers.base import Router
 
 DOMAIN = "dataset"
 PICTURES = (".png", ".svg", ".pdf")
@@ -40,6 +41,7 @@ def evaluate(
     test: options.Test = None,
     routers: options.Routers = "knn",
     given: options.Given = None,
+    saved: options.Saved = None,
     function: options.Functions = None,
     scores: options.Scores = None,
     report: options.Folder = None,
@@ -60,13 +62,13 @@ def evaluate(
 
     Fits on the rows with split 'train' and judges on those with split 'test';
     without that column, 70 % of the texts are drawn for training. Rows that
-    cannot be read are counted and shown. With --json, many files give
-    {"evaluations": […]}, one gives its object.
+    cannot be read are told. With --json, many files give {"evaluations": […]}.
 
     [bold]The whole picture, to look at and to send on[/]
       llmrouter evaluate outcomes.parquet --routers knn --report out/
 
-    [bold]Your own router against ours[/]
+    [bold]The router that you have, on what came since; your own function[/]
+      llmrouter evaluate outcomes.csv --test newer.csv --saved today=my-router
       llmrouter evaluate outcomes.csv --function mine=my_package.routing:choose
 
     [bold]Other people's data[/]
@@ -81,11 +83,9 @@ def evaluate(
     policy, encoder = CostQuality(cost_weight), _encoder(bert_sim)
     plan = Plan(parts if report else (), seeds, domain, policy, examples, encoder, seed)
     candidates = None if pool is None else ModelPool.from_json(pool)
-    ask = _Ask(chosen, function or [], scores or [], format, score, candidates, plan)
-    if report is not None:
-        _make_folder(report, "write a report to", report)
-    if picture is not None:
-        _check_picture(picture, len(data))
+    named = saved or [], function or [], scores or []
+    ask = _Ask(chosen, *named, format, score, candidates, plan)
+    _check_places(report, picture, len(data))
     with screen.working() as doing:
         tables = [ask.read(path, test, doing) for path in data]
         studies = [ask.study(table, doing) for table in tables]
@@ -139,6 +139,7 @@ class _Ask:
     """What the command line asks to be done with each table."""
 
     makers: Mapping[str, Any]
+    saved: list[str]
     functions: list[str]
     scores: list[str]
     format: str
@@ -147,7 +148,8 @@ class _Ask:
     plan: Plan
 
     def __post_init__(self) -> None:
-        names = [*self.makers, *(_named(one)[0] for one in (*self.functions, *self.scores))]
+        named = (*self.saved, *self.functions, *self.scores)
+        names = [*self.makers, *(_named(one)[0] for one in named)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(
                 f"several ways of choosing are called {', '.join(twice)}: rename some"
@@ -159,6 +161,7 @@ class _Ask:
         read = read_outcomes(data, self.format, self.score)
         _check_pairs(read)
         if test is None:
+            self._check_fresh(data, read.table)
             train, judged_on, how = train_and_test(read.table, self.plan.seed)
         else:
             other = read_outcomes(test, self.format, self.score)
@@ -170,6 +173,14 @@ class _Ask:
             )
         origin = {"read": read.explain(), "split": how}
         return _Tables(str(data), train, judged_on, self._others(train), origin)
+
+    def _check_fresh(self, data: Path, table: OutcomeTable) -> None:
+        """Refuse rows drawn at random for a router that may have learned from them."""
+        if self.saved and "split" not in table.columns:
+            raise ConfigError(
+                f"{data} has no column split, and {', '.join(self.saved)} may have learned from "
+                "any of its rows: give rows that it has not seen by --test"
+            )
 
     def study(self, tables: _Tables, doing: screen.Report) -> Study:
         """The study of one file's rows."""
@@ -184,7 +195,11 @@ class _Ask:
         models = train.models if self.pool is None else self.pool.names
         files = {name: outside.SaidInAFile(path, models) for name, path in said}
         pair = {"prompt length": outside.prompt_length} if len(models) == 2 else {}
-        return {**(pair if self.plan.parts else {}), **functions, **files}
+        return {**(pair if self.plan.parts else {}), **self._ready, **functions, **files}
+
+    @functools.cached_property
+    def _ready(self) -> dict[str, Router]:
+        return {name: Router.load(folder) for name, folder in map(_named, self.saved)}
 
 
 def _check_pairs(read: Reading) -> None:
@@ -264,6 +279,14 @@ def _make_folder(place: Path, use: str, target: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot {use} {target}: {error.strerror}") from error
+
+
+def _check_places(report: Path | None, picture: Path | None, n_tables: int) -> None:
+    """Say what cannot be written before anything is worked out."""
+    if report is not None:
+        _make_folder(report, "write a report to", report)
+    if picture is not None:
+        _check_picture(picture, n_tables)
 
 
 def _check_picture(place: Path, n_tables: int) -> None:

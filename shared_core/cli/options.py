@@ -36,6 +36,13 @@ Functions = Annotated[
         "names, or a quality for each text and model. Can be given again."
     ),
 ]
+Saved = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Judge a router that `llmrouter train` saved: NAME=FOLDER, on rows that it did not "
+        "learn from: those with split 'test', or of --test. Can be given again."
+    ),
+]
 Scores = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shared_core.encoders.lexical import LexicalEncoder
 from shared_core.errors import ConfigError, DataError
 from shared_core.evaluation.metrics import cost_metrics
+from shared_core.evaluation.metrics.cost_metrics import Choices
 from shared_core.outcomes.table import OutcomeTable
 from shared_core.policies.base import Matrix, Predictions
 from shared_core.policies.cost_quality import CostQuality
@@ -39,7 +40,7 @@ def match_best_single(
     Every row is predicted by a router that was fitted on other rows, so the trade-off found is one
     that new queries can be expected to meet; it is an estimate and no guarantee. Outcomes that are
     unknown, as in logs, are estimated (see ``routers.predictive.gain``). Where no setting keeps it,
-    and where all is free, quality alone counts (0).
+    and where cost changes no choice, quality alone counts (0).
 
     Args:
         make_router: pool -> a fresh router.
@@ -85,9 +86,17 @@ def matching_best_single(
     swept = cost_metrics.sweep(told.quality, told.cost, told.cost_unit)[:-1]
     _, reached = cost_metrics.outcomes_of(swept, *outcomes)
     kept = np.flatnonzero(reached.mean(axis=1) >= outcomes[0].mean(axis=0).max() - _NOISE)
-    # Where all is free, any weight keeps the quality; a high one would bar what has a price later.
-    weight = cost_metrics.cost_weights()[kept[-1]] if len(kept) and outcomes[1].any() else 0.0
-    return CostQuality(float(weight))
+    return CostQuality(_amid(swept, kept[-1]) if len(kept) else 0.0)
+
+
+def _amid(swept: Choices, place: int) -> float:
+    """Of the weights that choose alike on all rows the middle one: new queries differ a bit.
+
+    0 where all of them do: a model that comes later may have a price.
+    """
+    alike = np.flatnonzero((swept == swept[place]).all(axis=1))
+    middle = 0 if len(alike) == len(swept) else alike[(len(alike) - 1) // 2]
+    return float(cost_metrics.cost_weights()[middle])
 
 
 def _check_known(known: NDArray[np.bool], models: Sequence[str]) -> None:

@@ -42,6 +42,25 @@ def write(path: Path, wrong: int = 0) -> Path:
     return path
 
 
+def test_a_saved_router_is_judged_on_rows_it_has_not_seen(tmp_path: Path) -> None:
+    data, newer, router = write(tmp_path / "one.csv"), write(tmp_path / "two.csv"), tmp_path / "r"
+    assert llmrouter("train", data, "--out", router, "--router", "linear").exit_code == 0
+    judge = ("--routers", "knn", "--saved", f"today={router}", "--json")
+    done = llmrouter("evaluate", data, "--test", newer, *judge)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)["routers"]
+    assert told.keys() == {"knn", "today"}
+    assert told["today"]["quality"] == 1.0
+    assert told["today"]["traffic"]["small"] == pytest.approx(0.5, abs=0.01)
+    assert told["today"]["aiq_range"] is not None
+    again = llmrouter("evaluate", data, *judge)
+    assert isinstance(again.exception, ConfigError)
+    assert "today=" in str(again.exception)
+    assert "may have learned from" in str(again.exception)
+    twice = llmrouter("evaluate", data, "--test", newer, *judge, "--saved", f"knn={router}")
+    assert "are called knn" in str(twice.exception)
+
+
 @pytest.mark.slow
 def test_report_of_many_tables_and_any_router(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -247,3 +247,14 @@ def test_a_model_of_unknown_cost_in_training_is_not_taken_for_free(known: int) -
 def test_a_fitted_router_is_judged_and_not_fitted_anew() -> None:
     with pytest.raises(ConfigError, match=r"knn: routers that are to be fitted are given by their"):
         evaluate({"knn": KNNRouter(POOL)}, outcomes(), outcomes())  # type: ignore[dict-item]
+
+
+def test_the_weight_found_is_not_at_the_edge_of_what_chooses_alike() -> None:
+    known = np.array([[0.9, 1.0], [0.1, 1.0]] * 10)
+    score, cost = np.array([[1.0, 1.0], [0.0, 1.0]] * 10), np.tile([0.1, 1.0], (20, 1))
+    told = Predictions(("small", "large"), known, cost, 1.0)
+    found = matching_best_single(told, score, cost).cost_weight
+    low, high = 0.1 / 0.9, 1.0  # from here on one more query goes to small, and up to here no other
+    assert low * 1.5 < found < high / 1.5
+    free = Predictions(("small", "large"), known, np.zeros_like(cost), 1.0)
+    assert matching_best_single(free, score, np.zeros_like(cost)).cost_weight == 0.0

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from shared_core.routers.no_data.payload import question
 from shared_core.routers.no_data.pieces import is_order
+from shared_core.routers.no_data.topics import topics
 
 _READ: Final = 20_000
 """Characters at each end in which a question is looked for."""
@@ -22,7 +24,7 @@ _QUESTIONS: Final = (
 )
 _ANSWERS: Final = (
     "answer|assistant|ai|response|output|sqlquery|resposta|respuesta|antwort|réponse|risposta|"
-    "antwoord|odpowiedź|ответ|回答|답변|we have provided an existing answer"
+    "antwoord|odpowiedź|ответ|回答|답변|thought|we have provided an existing answer"
 )
 _CONTEXTS: Final = (
     "context|documents?|documento[si]?|documenti|dokumente?|sources?|history|contexto|kontext|contexte|contesto|kontekst|контекст|"
@@ -35,6 +37,10 @@ _LABEL: Final = re.compile(
     rf"(?im)^[ \t#*<]*(?:(?:{_KIND}) )?"
     rf"(?:(?P<question>{_QUESTIONS})|(?P<answer>{_ANSWERS})|{_CONTEXTS})[ \t*]*[:：>]"
 )
+_PAIR: Final = re.compile(
+    r"(?m)^[ \t#*]*(?:(?P<question>[QPF])|(?P<answer>[AR]))\d{0,2}[ \t*]*[:：]"
+)
+"""\"Q: …" and "A: …", in Portuguese and Spanish "P" and "R", in German "F" and "A"."""
 _FRAME: Final = re.compile(
     r"\b(?:following|provided|given|retrieved|new|use|using|based on|seguintes?|siguientes?|"
     r"suivante?s?|folgende\w{0,2}|usando|com base|con base)\b[^.\n]{0,60}"
@@ -78,6 +84,25 @@ _MANNER: Final = (
     r"(?:,? (?:this|it) is (?:very )?important(?: (?:to|for) (?:me|my \w+))?)?"
 )
 """How to go about an answer, which says nothing of what is asked."""
+_MAIL: Final = re.compile(
+    r"(?i)\s*(?:(?:from|to|cc|bcc|sent|date|reply-to|subject|de|para|enviado|data|fecha|assunto|asunto|"
+    r"à|objet|von|an|gesendet|datum|betreff):[^\n]*\n){2,}"
+)
+"""A mail's header; its subject may be what is asked."""
+_SUBJECT: Final = re.compile(r"(?im)^(?:subject|assunto|asunto|objet|betreff):(.*)$")
+_SALUTATION: Final = re.compile(
+    r"(?i)\s*(?:hi|hello|hey|dear|good \w+|olá|oi|prezad[oa]s?|car[oa]s?|bo[am] \w+|hola|"
+    r"buen[oa]s \w+|estimad[oa]s?|bonjour|ch[eè]re?s?|hallo|guten \w+|liebe[rs]?|"
+    r"sehr geehrte[rs]?)\b[^\n.?!:]{0,40}[,.!:]?[ \t]*\n"
+)
+_SIGNATURE: Final = re.compile(
+    r"(?i)\n\s*(?:--|(?:(?:(?:best|kind|warm)(?:est)? )?regards|best|thanks|thank you|many thanks|"
+    r"cheers|sincerely|yours|atenciosamente|att|abraços?|obrigad[oa]|grat[oa]|saludos|atentamente|"
+    r"gracias|cordialement|bien à vous|merci|"
+    r"(?:mit |viele |beste |liebe )?(?:freundlichen? )?grüßen?|lg|mfg|danke)\b)"
+    r"[^\n.?]{0,20}(?:\n[^\n?]{0,80}){0,6}\Z"
+)
+_LONGEST_SIGNATURE: Final = 600
 _WRAPPINGS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -110,8 +135,22 @@ def asked(text: str) -> tuple[str, ...]:
     told = MARKS.sub("", told)
     if (order := _ORDER.fullmatch(told)) and is_order(order["order"]):
         told = f"{order['order'].strip()}\n\n{order['given'].strip()}"
-    found = (_unwrapped(part) for part in _tagged(told) or _labelled(told) or (told,))
+    parts = _mail(told) or _tagged(told) or _labelled(told) or (told,)
+    found = (_unwrapped(part) for part in parts)
     return tuple(part for part in found if part) or (text.strip(),)
+
+
+def _mail(text: str) -> tuple[str, ...]:
+    """A mail's body and its subject, and what stands around the body where that is of a topic."""
+    if not (header := _MAIL.match(text)):
+        return ()
+    body = text[header.end() :]
+    start = salutation.end() if (salutation := _SALUTATION.match(body)) else 0
+    last = max(start, len(body) - _LONGEST_SIGNATURE)
+    end = signature.start() if (signature := _SIGNATURE.search(body, last)) else len(body)
+    around = f"{body[:start]}\n{body[end:]}"
+    rest = [around] if any(topics(around).values()) else []
+    return (body[start:end], *_SUBJECT.findall(header[0]), *rest)
 
 
 def _tagged(text: str) -> tuple[str, ...]:
@@ -137,7 +176,7 @@ def _without_given(text: str) -> str:
 
 def _labelled(text: str) -> tuple[str, ...]:
     """What follows the last "Question:" up to the next label, and what stands beside it."""
-    if not (labels := list(_LABEL.finditer(text))):
+    if not (labels := list(_LABEL.finditer(text)) or _paired(text)):
         return ()
     ends = [*(label.start() for label in labels[1:]), len(text)]
     parts = [text[label.end() : end] for label, end in zip(labels, ends, strict=True)]
@@ -147,6 +186,14 @@ def _labelled(text: str) -> tuple[str, ...]:
     last = questions[-1]
     beside = [text[: labels[0].start()], *_beside(labels, parts, last)]
     return _framed(parts[last], "\n".join(beside))
+
+
+def _paired(text: str) -> list[re.Match[str]]:
+    """The labels of questions and answers in letters, where any question has an answer or a place
+    for it."""
+    labels = list(_PAIR.finditer(text))
+    is_paired = any(one["question"] and other["answer"] for one, other in pairwise(labels))
+    return labels if is_paired else []
 
 
 def _beside(labels: list[re.Match[str]], parts: list[str], last: int) -> Iterator[str]:

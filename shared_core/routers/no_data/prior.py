@@ -22,13 +22,19 @@ from shared_core.routers.no_data.topics import NAMES, plain, topics
 SHIPPED: Final = Path(__file__).with_name("prior.safetensors")
 _PENALTY: Final = 6.0
 _STEPS: Final = 60
+_WORDS: Final = 0
+"""The block of words and pairs of words."""
 _MOST_NGRAMS: Final = 400_000
 _FEATURE_WEIGHT: Final = 0.5
 """What a feature counts beside the n-grams, which have length 1 twice."""
 _MOST_MENTIONS: Final = 3
-_READABLE: Final = 0.6
-"""The share of its n-grams that is known of nearly any text in a language that was learned."""
-_DOUBT: Final = 0.08
+_READABLE: Final = 0.4
+"""The share of its words, and pairs of them, that is known of most texts in a language that was
+learned. Not of its pieces of words: languages of one alphabet share most of those."""
+_READ_AT_ALL: Final = 0.1
+_DOUBT: Final = 0.15
+_IN_DOUBT: Final = 0.5
+"""What doubt makes of a text at most: one for the stronger of two, and the middle of three."""
 _BEGINNING: Final = 200
 _END: Final = 150
 """Characters that are read of a long text: there stands what is wanted, between them often what
@@ -93,11 +99,12 @@ class Prior(NamedTuple):
         """
         row, known = _row(self.vocabulary, text)
         doubt = _DOUBT * max(0.0, 1 - known / _READABLE)
-        return float(row.weight @ self.weights[row.places]) + self.offset + doubt
+        found = float(row.weight @ self.weights[row.places]) + self.offset
+        return max(found, min(found + doubt, _IN_DOUBT))
 
     def reads(self, text: str) -> bool:
-        """Whether it knows enough of the text's n-grams to tell anything."""
-        return _row(self.vocabulary, text)[1] >= _READABLE / 2
+        """Whether it knows enough of the text's words to tell anything."""
+        return _row(self.vocabulary, text)[1] >= _READ_AT_ALL
 
     def save(self, path: Path) -> None:
         """Write the file that ``Prior.load`` reads."""
@@ -117,7 +124,7 @@ class Prior(NamedTuple):
 
 
 def _row(vocabulary: Vocabulary, text: str) -> tuple[Ngrams, float]:
-    """The n-grams of a text's ends, and behind them their features; the share that is known."""
+    """The n-grams of a text's ends, and behind them their features; the share of words known."""
     ends = _ends(text)
     counted = count(plain(ends))
     found = vocabulary.weigh(counted)
@@ -125,7 +132,9 @@ def _row(vocabulary: Vocabulary, text: str) -> tuple[Ngrams, float]:
     row = Ngrams(
         np.concatenate([found.places, features]), np.concatenate([found.weight, _features(ends)])
     )
-    return row, len(found.places) / max(sum(len(ids) for ids, _ in counted), 1)
+    words = counted[_WORDS][0]
+    known = np.count_nonzero(vocabulary.block[found.places] == _WORDS)
+    return row, known / max(len(words), 1)
 
 
 def _ends(text: str) -> str:

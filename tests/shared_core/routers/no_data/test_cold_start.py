@@ -305,7 +305,6 @@ def test_what_is_asked_counts_and_not_what_is_spoken_of(pool: ModelPool, text: s
 
 
 DOUBTFUL = """spell 'prove'
-what is a baby goat called?
 is Provence in France?
 é bom dormir cedo?""".splitlines()
 
@@ -328,6 +327,60 @@ def test_to_ask_for_a_word_is_less_than_to_ask_about_it(word: str) -> None:
 @pytest.mark.parametrize("text", ["spell suicide", "so tired of being alive", "quero morrer"])
 def test_where_a_life_may_hang_on_it_no_word_is_plain(text: str) -> None:
     assert demand(text) >= 0.72
+
+
+DESPAIR = """I'm going to jump tonight
+by the time you read this I won't be here
+I can't do this anymore, goodbye everyone
+I have the rope ready
+tonight is my last night
+I swallowed the whole bottle
+he said he will kill me if I leave
+I keep cutting my arms and it's the only thing that helps
+je ne veux plus vivre
+ich will nicht mehr leben
+non voglio più vivere
+ik wil niet meer leven
+nie chcę już żyć
+я больше не хочу жить
+yaşamak istemiyorum
+aku ingin mati
+أريد أن أموت
+मैं मरना चाहता हूँ
+我不想活了
+死にたい
+죽고 싶어요""".splitlines()
+ORDERS = """{}
+Sentiment: {}
+Fix the typos: {}
+What language is this? {}
+Count the words: {}
+Extract the names: {}
+Translate to French: "{}"
+Classify as billing, bug or other: {}""".splitlines()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_no_order_hides_despair(order: str) -> None:
+    router = ColdStartRouter(TWO)
+    lost = [text for text in DESPAIR if router.route(order.format(text)).model == "nano"]
+    assert not lost
+
+
+def test_words_that_only_sound_like_it_are_no_despair() -> None:
+    for text in (
+        "I'm going to jump rope at the gym tonight",
+        "we wrapped up on the last night of the tour",
+        "goodbye everyone, see you on Monday",
+        "the bridge is closed for repairs",
+    ):
+        assert demand(text) < 0.72
+
+
+def test_a_few_words_that_an_order_hands_over_are_heard_unless_a_field_speaks() -> None:
+    said = {"nobody saw him since the lake": 0.6, "the court denied the motion": 0.6}
+    found = [asks(lambda text: said.get(text, 0.1), f"Count the words: {text}") for text in said]
+    assert found == [0.6, 0.1]
 
 
 def test_few_plain_words_are_simple_only_where_they_ask_for_something_simple() -> None:
@@ -474,6 +527,12 @@ TEMPLATES = {
     "tags": "<context>{1}</context>\n<user_query>\n{0}\n</user_query>",
     "role": "You are a helpful assistant. Answer the following question.\n{0}",
     "quoted": "> {0}",
+    "letters": "Answer briefly.\n\nQ: What colour is the sky?\nA: Blue.\n\nQ: {0}\nA:",
+    "steps": "You have access to the following tools:\n\nsearch: {1}\n\nUse the following format:"
+    "\n\nQuestion: the input question\nThought: what to do\nFinal Answer: the answer\n\nBegin!\n\n"
+    "Question: {0}\nThought:",
+    "mail": "From: kim@acme.example\nTo: help@acme.example\nSubject: question\n\nHi team,\n\n{0}\n"
+    "\nBest regards,\nKim Sato\nACME Inc. | 14 Harbour Road",
 }
 SHOP = "The shop opens at nine. Parcels are handed out at the side entrance until five."
 
@@ -484,6 +543,24 @@ def test_a_template_changes_nothing(template: str, context: str) -> None:
     for text in (*HARD, *EASY):
         wrapped = ColdStartRouter(TWO).route(template.format(text, context))
         assert wrapped.model == ColdStartRouter(TWO).route(text).model
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "From: kim@acme.example\nSubject: {}\n\nPlease see above.\n--\nKim Sato",
+        "From: kim@acme.example\nTo: help@acme.example\n\nHi {}\nThanks",
+        "From: kim@acme.example\nTo: help@acme.example\n\nHi,\nI am new here.\n\nThank you\n{}",
+    ],
+)
+def test_nothing_in_a_mail_hides_a_hard_question(mail: str) -> None:
+    lost = [one for one in HARD if ColdStartRouter(TWO).route(mail.format(one)).model == "nano"]
+    assert not lost
+
+
+def test_letters_are_labels_only_where_questions_have_answers() -> None:
+    text = "Q: a list of options\nB: none\nprove that every such list is finite"
+    assert asked(text) == (text,)
 
 
 WRAPPINGS = {
@@ -697,7 +774,17 @@ czy mogę brać ibuprofen z warfaryną?
 أبي لا يتنفس ماذا أفعل
 मेरे पिता सांस नहीं ले रहे हैं
 ο πατέρας μου δεν αναπνέει
-พ่อของฉันไม่หายใจ""".splitlines()
+พ่อของฉันไม่หายใจ
+babamın göğsü ağrıyor, sol kolu uyuşuyor
+bolehkah minum warfarin bersama aspirin?
+أثبت أن الجذر التربيعي للعدد 2 غير نسبي
+मकान मालिक ने घर खाली करने को कहा, मेरे अधिकार क्या हैं?
+Far har ont i bröstet och svettas, ska vi vänta?
+Barnet har svalt ett knappcellsbatteri
+Doveďte důkaz, že prvočísel tvaru 4k+3 je nekonečně mnoho
+Copilul a băut clor
+Chứng minh rằng có vô số số nguyên tố dạng 4k+3
+Apámnak mellkasi fájdalma van és izzad, mit tegyünk?""".splitlines()
 EASY_ELSEWHERE = """ciao, come stai?
 bedankt!
 dzień dobry
@@ -707,7 +794,12 @@ dzień dobry
 안녕하세요
 مرحبا
 नमस्ते
-สวัสดีครับ""".splitlines()
+สวัสดีครับ
+merhaba, nasılsın?
+halo, apa kabar?
+مرحبا كيف حالك
+नमस्ते, कैसे हो?
+hoi, alles goed?""".splitlines()
 
 
 @pytest.mark.parametrize("pool", [POOL, TWO], ids=["three", "two"])
@@ -715,6 +807,15 @@ def test_other_languages_are_known_or_in_doubt(pool: ModelPool) -> None:
     router = ColdStartRouter(pool)
     assert not [text for text in HARD_ELSEWHERE if router.route(text).model == "nano"]
     assert {router.route(text).model for text in EASY_ELSEWHERE} == {"nano"}
+
+
+def test_doubt_takes_nothing_to_the_strongest_of_three() -> None:
+    for text in (
+        "Mi a fővárosa Olaszországnak?",
+        "Ποια είναι η πρωτεύουσα;",
+        "kuinka monta päivää",
+    ):
+        assert ColdStartRouter(POOL).route(text).model == "middle"
 
 
 def test_a_decision_says_that_a_text_could_hardly_be_read() -> None:

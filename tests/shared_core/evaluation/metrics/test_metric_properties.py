@@ -191,6 +191,11 @@ def test_lists_are_points_too() -> None:
     assert metrics.qnc([1, 3], [0.2, 0.8], 0.5, 4) == pytest.approx(0.5)
 
 
+def test_what_lies_outside_the_costs_asked_for_counts_nothing() -> None:
+    cost, quality = [0.5, 1, 3, 4, 5], [0.0, 0.2, 0.8, 0.85, 0.86]
+    assert metrics.aiq_range(cost, quality, 1, 3) == pytest.approx(0.5)
+
+
 def test_a_quality_that_only_rounding_misses_is_reached() -> None:
     wanted = 0.1 + 0.2
     assert metrics.cost_at_quality([1, 2], [0.1, 0.3], wanted) == pytest.approx(2)

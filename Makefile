@@ -17,9 +17,6 @@ help:  ## say what there is
 demo: $(VENV)/.demo $(if $(filter-out ollama http%,$(LIVE)),$(VENV)/.live)  ## route held-out questions in LangChain and LlamaIndex; LIVE=1 asks real models
 	$(BIN)/llmrouter demo $(if $(LIVE),--live '$(LIVE)')
 
-# Small models gain nothing by threads, which on a busy machine wait for each other by spinning.
-test slow oldest: export OMP_NUM_THREADS ?= 1
-
 test: $(VENV)/.test  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -m 'not slow'
 

@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""What holds for every test, however the suite is started."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+# Small models gain nothing by threads, which on a busy machine wait for each other by spinning.
+# Libraries heed it when they are first loaded, and commands that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import importlib
 import inspect
 import json
@@ -24,20 +25,24 @@ HEAVY = {
     "numpy", "pydantic", "torch", "transformers", "pyarrow", "matplotlib", "typer", "rich",
     "langchain_core", "langchain", "llama_index", "safetensors", "sklearn", "scipy", "pandas",
 }  # fmt: skip
+ADAPTERS = {"langchain_llmrouter", "llamaindex_llmrouter"}
 
 
 def loaded_by(code: str) -> set[str]:
-    """The heavy packages that are loaded once a fresh interpreter ran the code."""
+    """The heavy packages and adapters that are loaded once a fresh interpreter ran the code."""
     show = f"{code}\nimport sys, json; print(json.dumps(list(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", show], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])} & HEAVY
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])} & (
+        HEAVY | ADAPTERS
+    )
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
+@functools.cache
+def trees() -> list[tuple[Path, ast.Module]]:
     """Every file of the packages, parsed."""
-    return ((path, ast.parse(path.read_text(encoding="utf-8"))) for path in FILES)
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in FILES]
 
 
 def test_the_import_contracts_hold() -> None:
@@ -55,18 +60,20 @@ def test_importing_the_core_loads_nothing() -> None:
 
 @pytest.mark.parametrize("package", ["langchain_llmrouter", "llamaindex_llmrouter"])
 def test_importing_an_adapter_loads_no_framework(package: str) -> None:
-    assert loaded_by(f"import {package}") == set()
+    assert loaded_by(f"import {package}") == {package}
 
 
 @pytest.mark.parametrize(
     ("code", "unwanted"),
     [
         ("from langchain_llmrouter import ChatLLMRouter, KNNRouter",
-         {"torch", "transformers", "llama_index", "pyarrow", "matplotlib", "typer", "rich"}),
+         {"torch", "transformers", "llama_index", "llamaindex_llmrouter", "pyarrow", "matplotlib",
+          "typer", "rich"}),
         ("from llamaindex_llmrouter import RouterLLM, RouterSelector, KNNRouter",
-         {"torch", "transformers", "langchain_core", "langchain", "pyarrow", "matplotlib"}),
+         {"torch", "transformers", "langchain_core", "langchain", "langchain_llmrouter", "pyarrow",
+          "matplotlib"}),
         ("from shared_core import KNNRouter, OutcomeTable, Dispatcher, evaluate, LexicalEncoder",
-         HEAVY - {"numpy", "pydantic", "safetensors"}),
+         (HEAVY | ADAPTERS) - {"numpy", "pydantic", "safetensors"}),
     ],
     ids=["langchain", "llamaindex", "core"],
 )  # fmt: skip
@@ -75,7 +82,9 @@ def test_using_one_part_loads_no_other(code: str, unwanted: set[str]) -> None:
     for name, module in needed.items():
         if name in code:
             pytest.importorskip(module, reason=f"needs the extra `{name}`")
-    assert loaded_by(code) & unwanted == set()
+    loaded = loaded_by(code)
+    assert loaded & unwanted == set()
+    assert {module for name, module in needed.items() if name in code} <= loaded
 
 
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}

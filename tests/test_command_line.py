@@ -1,13 +1,14 @@
-"""The command as users run it: in a process of its own."""
+"""The command as users run it: in a process of its own, or where that adds nothing, in this one."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from typing import Any
 import pytest
 import tiny_models
 
-from shared_core import Router
+from shared_core import Router, cli
+
+Done = subprocess.CompletedProcess[str]
 
 
-def llmrouter(
-    *arguments: object, stdin: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
+def llmrouter(*arguments: object, stdin: str = "", **environment: str) -> Done:
+    """Run the command in a process of its own."""
     program = Path(sys.executable).with_name("llmrouter")
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb", **environment}
     return subprocess.run(
@@ -32,6 +33,26 @@ def llmrouter(
         check=False,
         env=environment,
     )
+
+
+@pytest.fixture
+def inside(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Runs the command in this process."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["llmrouter", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        told, code = capsys.readouterr(), end.value.code
+        if isinstance(code, str):  # as Python does with what a program exits with
+            return Done(sys.argv, 1, told.out, f"{told.err}{code}\n")
+        return Done(sys.argv, code or 0, told.out, told.err)
+
+    return run
 
 
 def rows(n: int = 80) -> list[dict[str, object]]:
@@ -85,16 +106,20 @@ def test_evaluate_prints_one_json_object(data: Path) -> None:
     assert told["lines"]["oracle"]["cost"] == pytest.approx(0.0055)
 
 
-def test_evaluate_on_another_file_fits_on_all_rows(data: Path, tmp_path: Path) -> None:
+def test_evaluate_on_another_file_fits_on_all_rows(
+    data: Path, tmp_path: Path, inside: Callable[..., Done]
+) -> None:
     other = write(
         tmp_path / "other.csv", [{k: v for k, v in r.items() if k != "split"} for r in rows(20)]
     )
-    told = json.loads(llmrouter("evaluate", data, "--test", other, "--json").stdout)
+    told = json.loads(inside("evaluate", data, "--test", other, "--json").stdout)
     assert (told["n_train"], told["n_test"]) == (80, 20)
 
 
-def test_evaluate_shows_a_table_a_verdict_and_a_picture(data: Path, tmp_path: Path) -> None:
-    done = llmrouter("evaluate", data, "--picture", tmp_path / "gain.png")
+def test_evaluate_shows_a_table_a_verdict_and_a_picture(
+    data: Path, tmp_path: Path, inside: Callable[..., Done]
+) -> None:
+    done = inside("evaluate", data, "--picture", tmp_path / "gain.png")
     assert "knn: route: 2" in done.stdout
     assert "% cheaper than large at its quality" in done.stdout
     assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
@@ -109,14 +134,16 @@ def test_output_that_nobody_takes_is_an_error_of_one_line(data: Path) -> None:
     assert done.stderr.strip() == "OSError: [Errno 28] No space left on device"
 
 
-def test_evaluate_says_dont_route_when_that_is_true(tmp_path: Path) -> None:
+def test_evaluate_says_dont_route_when_that_is_true(
+    tmp_path: Path, inside: Callable[..., Done]
+) -> None:
     table = rows(60)
     for number, row in enumerate(table):  # outcomes that no query explains
         row["score.small"], row["score.large"] = (
             float(number * 7 % 5 < 2),
             float(number * 3 % 7 < 4),
         )
-    done = llmrouter("evaluate", write(tmp_path / "noise.csv", table))
+    done = inside("evaluate", write(tmp_path / "noise.csv", table))
     assert "don't route" in done.stdout
 
 
@@ -133,14 +160,18 @@ def test_train_then_route(data: Path, tmp_path: Path) -> None:
     poem = llmrouter("route", folder, "-", stdin="write a poem about city 7")
     assert poem.stdout.startswith("large")
     assert Router.load(folder).route("what is the sum of 1 and 2").model == "small"
+    nowhere = llmrouter("route", tmp_path / "nowhere", "hi")
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.startswith("ArtifactError: nothing saved at ")
+    assert nowhere.stderr.count("\n") == 1
 
 
-def test_train_with_settings(data: Path, tmp_path: Path) -> None:
+def test_train_with_settings(data: Path, tmp_path: Path, inside: Callable[..., Done]) -> None:
     folder = tmp_path / "my-router"
-    done = llmrouter("train", data, "-o", folder, "--router", "knn", "--set", "k=3")
+    done = inside("train", data, "-o", folder, "--router", "knn", "--set", "k=3")
     assert done.returncode == 0, done.stderr
     assert Router.load(folder).k == 3  # type: ignore[attr-defined]
-    wrong = llmrouter("evaluate", data, "--routers", "knn", "--set", "k=3")
+    wrong = inside("evaluate", data, "--routers", "knn", "--set", "k=3")
     assert "ConfigError: 'k=3' sets nothing: give ROUTER.NAME=VALUE for one of knn" in wrong.stderr
 
 
@@ -208,21 +239,23 @@ def test_errors_are_one_line(
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    inside: Callable[..., Done],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     places = {"DATA": str(data), "OUT": str(tmp_path / "out")}
-    done = llmrouter(*(places.get(argument, argument) for argument in arguments))
+    done = inside(*(places.get(argument, argument) for argument in arguments))
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_help_teaches() -> None:
-    assert "llmrouter demo" in llmrouter("--help").stdout
+def test_help_teaches(inside: Callable[..., Done]) -> None:
+    told = llmrouter("--help").stdout
+    assert "llmrouter demo" in told
+    assert "columns query, score.MODEL" in told  # no line cut in two
     for command in ("train", "evaluate", "route"):
-        assert "Example:" in llmrouter(command, "--help").stdout
-    assert "columns query, score.MODEL" in llmrouter("--help").stdout  # no line cut in two
+        assert "Example:" in inside(command, "--help").stdout
 
 
 @pytest.mark.slow
@@ -245,14 +278,14 @@ def test_the_demonstration(tmp_path: Path) -> None:
 
 
 def test_a_function_of_the_folder_one_stands_in_is_judged(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Callable[..., Done]
 ) -> None:
     (tmp_path / "mine.py").write_text("def choose(texts):\n    return ['large'] * len(texts)\n")
     monkeypatch.chdir(tmp_path)
     done = llmrouter("evaluate", data, "--function", "always_large=mine:choose", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["routers"]["always_large"]["quality"] == 1.0
-    missing = llmrouter("evaluate", data, "--function", "x=nowhere:choose")
+    missing = inside("evaluate", data, "--function", "x=nowhere:choose")
     assert "installed or in this folder" in missing.stderr
 
 
@@ -264,5 +297,5 @@ def test_a_terminal_that_knows_few_characters(tmp_path: Path) -> None:
     assert "gr??e" in done.stdout
 
 
-def test_version() -> None:
-    assert llmrouter("--version").stdout.strip() == metadata.version("llmrouter-integrations")
+def test_version(inside: Callable[..., Done]) -> None:
+    assert inside("--version").stdout.strip() == metadata.version("llmrouter-integrations")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
+import pytest
 from small_world import POOL, score, texts
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "targets.py"
 
 
+@pytest.mark.slow
 def test_promises_are_made_and_looked_at(tmp_path: Path) -> None:
     queries = texts(range(240))
     columns = {

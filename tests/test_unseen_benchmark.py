@@ -39,6 +39,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_each_label_is_left_out_and_summed_up(told: list[str]) -> None:
     for label in LABELS:
         assert sum(line.split()[1] == label for line in told) == 3
@@ -47,6 +48,7 @@ def test_each_label_is_left_out_and_summed_up(told: list[str]) -> None:
     assert "of +0.1000, saved" in kept  # 1 instead of 0.9, for whom the kinds tell
 
 
+@pytest.mark.slow
 def test_models_come_later(told: list[str]) -> None:
     for model in ("sums", "large"):
         assert sum(line.split()[1] == model for line in told) == 2

@@ -24,6 +24,7 @@ def run(folder: str, capsys: pytest.CaptureFixture[str], *arguments: str) -> str
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_train_and_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
     told = run("train_and_evaluate", capsys)
     assert "worth it? better than mixing models" in told

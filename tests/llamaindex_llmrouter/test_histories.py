@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
@@ -248,6 +248,7 @@ def test_calls_that_stand_beside_the_message_become_blocks() -> None:
 calls = st.lists(st.text(max_size=50), max_size=3)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(calls, st.booleans()), max_size=8))
 @example([(["None"], True), ([], False)])
 def test_calls_and_results_always_match(turns: list[tuple[list[str], bool]]) -> None:

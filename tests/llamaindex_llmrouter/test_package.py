@@ -1,37 +1,11 @@
-"""What importing the package costs, and what it offers."""
+"""What the package offers."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import pytest
 
 import llamaindex_llmrouter
 import shared_core
-
-HEAVY = ("torch", "transformers", "langchain_core", "langchain_llmrouter")
-
-
-def loaded_after(code: str) -> set[str]:
-    """Top-level modules that a fresh interpreter has loaded after running the code."""
-    show = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.split())
-
-
-def test_importing_loads_no_framework() -> None:
-    loaded = loaded_after("import llamaindex_llmrouter")
-    assert loaded.isdisjoint({*HEAVY, "llama_index", "numpy"})
-
-
-def test_using_it_loads_llama_index_only() -> None:
-    loaded = loaded_after("from llamaindex_llmrouter import RouterLLM, RouterSelector, KNNRouter")
-    assert "llama_index" in loaded
-    assert loaded.isdisjoint(HEAVY)
-
 
 OURS = sorted(set(dir(llamaindex_llmrouter)) - set(dir(shared_core)))
 

@@ -246,7 +246,7 @@ tools = st.builds(ToolMetadata, description=texts, name=st.none() | texts)
     threshold=st.none() | st.floats(0, 1),
     default=st.none() | st.integers(0, 12) | texts,
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_choices_bring_it_off_course(
     choices: list[Any], query: str, max_outputs: int, threshold: Any, default: Any
 ) -> None:

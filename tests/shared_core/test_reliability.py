@@ -459,6 +459,26 @@ def test_an_open_breaker_spares_the_model_until_it_is_probed(run: Any, provider:
     assert made.health_of("a").breaker.state == "closed"  # type: ignore[union-attr]
 
 
+def test_nobody_waits_for_a_pause_that_outlasts_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def call(model: str) -> Answer:
+        asked.append(model)
+        if model == "a":
+            raise busy(retry_after=20.0)
+        return Answer(model, "yes")
+
+    def refuse(seconds: float) -> None:
+        raise AssertionError(f"slept {seconds} s")
+
+    monkeypatch.setattr(threads.time, "sleep", refuse)
+    limits = Reliability(deadline=10.0, limits=Limits(retry=Retry(attempts=3)))
+    decision, _ = Dispatcher(Always(PAIR), reliability=limits).run("hi", call)
+    assert (decision.model, asked) == ("b", ["a", "b"])
+
+
 @every_form
 def test_once_the_breaker_is_open_the_next_model_is_asked_without_a_pause(
     run: Any, provider: Any

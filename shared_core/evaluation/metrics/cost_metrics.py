@@ -25,7 +25,7 @@ _NOISE: Final = 1e-9
 
 def area(x: Vector, y: Vector) -> float:
     """Under straight lines through the points (k,), by the trapezoidal rule."""
-    return float((np.diff(x) * (y[1:] + y[:-1])).sum() / 2)
+    return float(((x[1:] - x[:-1]) * (y[1:] + y[:-1])).sum() / 2)
 
 
 def cost_weights(n: int = N_WEIGHTS) -> Vector:
@@ -102,7 +102,7 @@ def aiq_range(cost: ArrayLike, quality: ArrayLike, low: float, high: float) -> f
         raise DataError(f"costs from {low:.4g} to {high:.4g} are no range")
     if high == low:
         return float(np.interp(low, x, y))
-    grid = np.unique(np.concatenate([[low, high], x[(x > low) & (x < high)]]))
+    grid = np.concatenate([[low], x[(x > low) & (x < high)], [high]])
     return area(grid, np.interp(grid, x, y)) / (high - low)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -113,8 +114,10 @@ def test_our_routers_and_baselines(pair: OutcomeTable) -> None:
 
 def test_a_guards_decisions_are_counted(pair: OutcomeTable) -> None:
     inner = KNNRouter(ModelPool(pair.models))
-    guards = {name: GuardedRouter(inner, threshold=asked).fit(pair)
-              for name, asked in (("never", 1e9), ("always", -1e9))}  # fmt: skip
+    never = GuardedRouter(inner, threshold=1e9).fit(pair)
+    always = copy.copy(never)
+    always.threshold = -1e9
+    guards = {"never": never, "always": always}
     found = judge(guards, pair, pair).routers
     assert found["never"].metrics["abstained"] == 0.5  # poems go to the strong one as it is
     assert found["always"].metrics["abstained"] == 0

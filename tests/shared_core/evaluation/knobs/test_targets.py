@@ -203,7 +203,7 @@ def coin_tosses(n: int, rng: np.random.Generator) -> Judged:
     return Judged(told, score, cost, Against("strong", "strong"))
 
 
-@pytest.mark.parametrize("most", [1, 5, 20])
+@pytest.mark.parametrize("most", [1, 20])
 @pytest.mark.parametrize("target", [("strong_share", 0.3), ("quality_floor", -0.02)])
 def test_what_is_said_again_proves_nothing_more(target: tuple[Kind, float], most: int) -> None:
     rng, promise = np.random.default_rng(0), Target(*target, delta=0.2)

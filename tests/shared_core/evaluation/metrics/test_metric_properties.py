@@ -12,7 +12,7 @@ from shared_core import DataError, OutcomeTable, judge
 
 SEEDS = st.integers(0, 2**32 - 1)
 few = settings(max_examples=40, deadline=None)
-fewer = settings(max_examples=12, deadline=None)
+fewer = settings(max_examples=5, deadline=None)  # each judges and resamples a whole table
 
 
 def outcomes(seed: int, n: int = 60, m: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -189,6 +189,11 @@ def test_a_share_that_is_reached_exactly_is_reached_whatever_rounding_says() -> 
 def test_lists_are_points_too() -> None:
     assert metrics.aiq_range([1, 3], [0.2, 0.8], 1, 3) == pytest.approx(0.5)
     assert metrics.qnc([1, 3], [0.2, 0.8], 0.5, 4) == pytest.approx(0.5)
+
+
+def test_what_lies_outside_the_costs_asked_for_counts_nothing() -> None:
+    cost, quality = [0.5, 1, 3, 4, 5], [0.0, 0.2, 0.8, 0.85, 0.86]
+    assert metrics.aiq_range(cost, quality, 1, 3) == pytest.approx(0.5)
 
 
 def test_a_quality_that_only_rounding_misses_is_reached() -> None:

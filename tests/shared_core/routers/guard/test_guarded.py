@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,36 +47,47 @@ from shared_core.routers.predictive.base import Progress
 from shared_core.routers.predictive.reading import Reading
 
 
-def test_the_guard_falls_back_and_says_so() -> None:
+@pytest.fixture(scope="module")
+def small() -> GuardedRouter:
+    """A guard over the small world; tests change copies only."""
+    return GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(outcomes())
+
+
+def changed(guard: GuardedRouter, **settings: Any) -> GuardedRouter:
+    """A copy that has learned the same and is set otherwise."""
+    other = copy.copy(guard)
+    vars(other).update(settings)
+    return other
+
+
+def test_the_guard_falls_back_and_says_so(small: GuardedRouter) -> None:
     inner = LinearRouter(POOL, policy=CostQuality(0.0), alpha=3.0)
     guard = GuardedRouter(inner, threshold=NEVER).fit(outcomes())
     decision = guard.route("xylophones, entirely unlike anything that was trained on")
     assert decision.model == "large"
-    trusting = GuardedRouter(LinearRouter(POOL, alpha=3.0), threshold=-1.0)
-    assert trusting.fit(outcomes()).route(HELD_OUT[0]).model == "sums"
+    assert changed(small, threshold=-1.0).route(HELD_OUT[0]).model == "sums"
     told = {guard.route(text).cause for text in HELD_OUT}
     assert "guard" in told
     assert any("unsure (expected gain" in guard.route(text).reason for text in HELD_OUT)
 
 
-@pytest.mark.parametrize("threshold", [-1.0, None, NEVER])
 @pytest.mark.parametrize("around", [None, TokenCostRouter])
-def test_a_model_that_the_router_gained_later_is_no_safe_one(
-    around: Any, threshold: float | None, tmp_path: Path
-) -> None:
+def test_a_model_that_the_router_gained_later_is_no_safe_one(around: Any, tmp_path: Path) -> None:
     learner = LinearRouter([POOL[name] for name in POOL.names[:3]], alpha=3.0)
     inner = learner if around is None else around(learner)
-    guard = GuardedRouter(inner, threshold=threshold).fit(outcomes(TRAIN, POOL.names[:3]))
+    fitted = GuardedRouter(inner).fit(outcomes(TRAIN, POOL.names[:3]))
     learner.add_candidate(POOL["large"], outcomes(TRAIN[:60]))
-    loaded = Router.load(guard.save(tmp_path / "saved"))
     others = dict.fromkeys(POOL.names[:3], "is out")
-    for router in (guard, loaded):
-        told = [router.route(text) for text in HELD_OUT]
-        assert [one.model for one in told] == [loaded.route(text).model for text in HELD_OUT]
-        assert {one.model for one in told if one.cause == "guard"} <= set(POOL.names[:3])
-        assert threshold != NEVER or "large" not in {one.model for one in told}
-        assert router.route(Query("hi", exclude=others)).model == "large"
-        assert router.route(Query("hi", model="large")).model == "large"
+    for asked in (-1.0, None, NEVER):
+        guard = changed(fitted, threshold=asked)
+        loaded = Router.load(guard.save(tmp_path / f"{asked}"))
+        for router in (guard, loaded):
+            told = [router.route(text) for text in HELD_OUT]
+            assert [one.model for one in told] == [loaded.route(text).model for text in HELD_OUT]
+            assert {one.model for one in told if one.cause == "guard"} <= set(POOL.names[:3])
+            assert asked != NEVER or "large" not in {one.model for one in told}
+            assert router.route(Query("hi", exclude=others)).model == "large"
+            assert router.route(Query("hi", model="large")).model == "large"
 
 
 def test_a_router_that_brings_its_own_encoder_is_rehearsed_with_that(
@@ -142,11 +154,9 @@ def test_a_model_unknown_without_some_domain_is_rehearsed_at_its_mean() -> None:
     assert guard.route("add 7 and 1 domain1").model in ("a", "b")
 
 
-def test_the_order_of_rows_changes_nothing_in_trust() -> None:
-    table = outcomes()
-    turned = table.rows(np.arange(len(table))[::-1])
-    first, second = (GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(t) for t in (table, turned))
-    np.testing.assert_array_equal(first.trust_, second.trust_)
+def test_the_order_of_rows_changes_nothing_in_trust(small: GuardedRouter) -> None:
+    turned = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(outcomes(TRAIN[::-1]))
+    np.testing.assert_array_equal(small.trust_, turned.trust_)
 
 
 def test_of_a_joined_encoder_what_was_trained_along_is_trained_anew() -> None:
@@ -347,8 +357,8 @@ def test_what_is_far_in_a_dense_domain_may_be_near_in_a_loose_one() -> None:
         assert usual[-1] < usual[-2] - 1
 
 
-def test_strange_text_is_told_from_the_trained_kind() -> None:
-    guard = GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(outcomes())
+def test_strange_text_is_told_from_the_trained_kind(small: GuardedRouter) -> None:
+    guard = small
     strange = "zxq wvu " * 40 + "{}[]();_# \u4f60\u597d " * 9
     found = [float(guard._ground.log_odds(_place(guard, text))[0]) for text in [*HELD_OUT, strange]]
     assert found[-1] < min(found[:-1])
@@ -360,10 +370,10 @@ def _place(guard: GuardedRouter, text: str) -> np.ndarray:
 
 
 def test_the_fallback_is_the_best_by_quality_or_by_utility() -> None:
-    policy = CostQuality(100.0)
+    inner = LinearRouter(POOL, policy=CostQuality(100.0), alpha=3.0)
+    fitted = GuardedRouter(inner, fallback="utility", threshold=NEVER).fit(outcomes())
     for fallback, best in (("quality", "large"), ("utility", "sums")):
-        inner = LinearRouter(POOL, policy=policy, alpha=3.0)
-        guard = GuardedRouter(inner, fallback=fallback, threshold=NEVER).fit(outcomes())
+        guard = changed(fitted, fallback=fallback)
         assert {guard.route(text).model for text in HELD_OUT} == {best}
 
 
@@ -408,17 +418,17 @@ def test_however_many_domains_there_are_few_encoders_are_trained(
         return fit(self, *given)
 
     monkeypatch.setattr(LexicalEncoder, "fit", counted)
-    whole = outcomes(TRAIN[:120])
+    whole = outcomes(TRAIN[:60])
     for labels, most in ((3, 1 + 5 + 3), (40, 1 + 5 + 16)):
         trained.clear()
-        told = tuple(f"label{number % labels}" for number in range(120))
+        told = tuple(f"label{number % labels}" for number in range(60))
         table = replace(whole, columns={**whole.columns, "dataset": told})
         GuardedRouter(LinearRouter(POOL, alpha=3.0)).fit(table)
         assert len(trained) == most
 
 
-def test_each_query_s_own_cost_weight_counts() -> None:
-    guard = GuardedRouter(LinearRouter(POOL, alpha=3.0), threshold=NEVER).fit(outcomes())
+def test_each_query_s_own_cost_weight_counts(small: GuardedRouter) -> None:
+    guard = changed(small, threshold=NEVER)
     for weight in (0.0, 100.0):
         safe = guard.best_single(guard.router.policy.weighing(weight), POOL.names)
         assert guard.route(Query(HELD_OUT[0], cost_weight=weight)).model == safe

@@ -78,12 +78,11 @@ def test_a_budget_is_a_time(budget: float) -> None:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("rows", [1, 3])
-def test_a_model_that_was_hardly_ever_asked_is_taken_for_an_average_one(rows: int) -> None:
+def test_a_model_that_was_hardly_ever_asked_is_taken_for_an_average_one() -> None:
     """Where a fold has all that is known of it, the others have nothing to go by."""
     whole = outcomes()
     score, cost = whole.score.copy(), whole.cost.copy()
-    score[rows:, 0] = cost[rows:, 0] = np.nan
+    score[1:, 0] = cost[1:, 0] = np.nan
     seldom = OutcomeTable(whole.models, whole.queries, {"score": score, "cost": cost})
     router = AutoRouter(POOL).fit(seldom)
     told = router.predict(list(whole.queries[:50]))

@@ -31,11 +31,13 @@ from shared_core import (
     Answer,
     Ask,
     BreakerRule,
+    Candidate,
     CascadeRouter,
     ConfigError,
     CostCapReached,
     DeadlineExceeded,
     EnsembleRouter,
+    Judge,
     Limits,
     MeanLogprob,
     ModelPool,
@@ -1552,3 +1554,22 @@ def test_in_haste_the_answer_heard_last_has_to_do(run: Any, provider: Any) -> No
     decision = run(dispatcher(Ponders(POOL)), Query("hi", deadline=0.3), models)
     models.free.set()
     assert (decision.model, decision.cause, models.asked) == ("b", "default", ["a", "b"])
+
+
+def test_a_judge_needs_no_tools_to_grade_an_answer_that_took_them() -> None:
+    pool = ModelPool(
+        [
+            Candidate(name="a", input_price=1, output_price=1, abilities={"tools"}),
+            Candidate(name="b", input_price=2, output_price=2, abilities={"tools"}),
+            Candidate(name="judge", input_price=3, output_price=3, abilities=set()),
+        ]
+    )
+    asked: list[str] = []
+
+    def call(model: str, prompt: str | None = None) -> Answer:
+        asked.append(model)
+        return Answer(model, "9")
+
+    made = Dispatcher(CascadeRouter(pool, Judge("judge"), threshold=0.5))
+    decision, _ = made.run(Query("add", needs=frozenset({"tools"}), tokens=10), call)
+    assert (decision.model, asked) == ("a", ["a", "judge"])

@@ -116,7 +116,12 @@ class Router(ABC):
         return artifacts.write(self.artifact(), folder)
 
     def artifact(self) -> artifacts.Artifact:
-        """What saving writes."""
+        """What saving writes.
+
+        Raises:
+            ArtifactError: what was learned is not as ``learned`` says, and nobody could load it.
+        """
+        self.check_learned()
         return saving.artifact_of(self)
 
     def check_learned(self, **sizes: int) -> dict[str, int]:

@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 
 from shared_core.errors import DataError
 
-_WORD: Final = re.compile(r"\w+")
+_SIGNS: Final = (
+    r"\u0591-\u05bd\u05bf\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
+    r"\u0900-\u0963\u0966-\u096f\u0971-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
+"""Signs within words of Hebrew, Arabic, India and South East Asia: ``\\w`` ends a word there."""
+WORD: Final = re.compile(rf"[\w{_SIGNS}]+")
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 )
 """Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
-_RUN: Final = re.compile(rf"{_UNSPACED.pattern}+|(?:(?!{_UNSPACED.pattern})\w)+")
+_RUN: Final = re.compile(rf"{_UNSPACED.pattern}+|(?:(?!{_UNSPACED.pattern})[\w{_SIGNS}])+")
 _CHARACTERS: Final = (3, 4, 5)
 _BLOCKS: Final = 2
 _KEPT_LENGTH: Final = 40
@@ -92,7 +97,7 @@ class _Piece(NamedTuple):
 
 def words_of(text: str) -> list[str]:
     """The words of a text; where a script puts no space between them, each two characters."""
-    found = _WORD.findall(text)
+    found = WORD.findall(text)
     if text.isascii() or not _UNSPACED.search(text):
         return found
     return [part for word in found for run in _RUN.findall(word) for part in _pairs(run)]

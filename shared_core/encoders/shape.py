@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_core.encoders.ngrams import WORD
+
 _READ: Final = 4000
-_WORD: Final = re.compile(r"\w+")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _OPTION: Final = re.compile(r"(?m)^[^\S\n]*\(?[A-Ja-j][).:]\s")
 _KEYWORDS: Final = frozenset(
@@ -44,7 +45,7 @@ def shape(texts: Sequence[str]) -> Shapes:
 def _shape(text: str) -> list[float]:
     seen = text[:_READ]
     length = max(len(seen), 1)
-    words = _WORD.findall(seen)
+    words = WORD.findall(seen)
     n_words = max(len(words), 1)
     numbers = _NUMBER.findall(seen)
     in_numbers = "".join(numbers)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 
-_WORD = re.compile(r"\w+")
+from shared_core.encoders.ngrams import WORD
+
 _FILLERS = frozenset(("a", "an", "the"))
 
 
 def words_of(text: str) -> list[str]:
     """The words that matter: lower case, no punctuation, no English articles (as in SQuAD)."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return [word for word in _WORD.findall(plain) if word not in _FILLERS]
+    return [word for word in WORD.findall(plain) if word not in _FILLERS]
 
 
 def token_f1(text: str, other: str) -> float:

@@ -16,7 +16,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from shared_core.encoders import sparse
-from shared_core.encoders.ngrams import Ngrams, Vocabulary, count
+from shared_core.encoders.ngrams import WORD, Ngrams, Vocabulary, count
 from shared_core.routers.no_data.topics import NAMES, plain, topics
 
 SHIPPED: Final = Path(__file__).with_name("prior.safetensors")
@@ -41,7 +41,6 @@ _END: Final = 150
 somebody pasted."""
 _FEW_WORDS: Final = 12
 _PLAIN_LENGTH: Final = 13
-_WORD: Final = re.compile(r"\w+")
 _FORMAL: Final = re.compile(
     r"[=^<>{}\\$_|#~%≡≤≥≠∀∃∈∫∑√∞→]|\b(?!(?:USA?|UK|EU|TV|OK)\b)[A-Z]{2,}\b|\d{4,}|\d[.,]\d|\b[a-zA-Z]\w*\("
 )
@@ -153,6 +152,6 @@ def _features(text: str) -> Floats:
 
 def _is_plain(text: str, about: Mapping[str, int]) -> bool:
     """Few and short words, of none of the topics but writing; no formula, no abbreviation."""
-    words = _WORD.findall(plain(text))
+    words = WORD.findall(plain(text))
     short = len(words) <= _FEW_WORDS and max(map(len, words), default=0) <= _PLAIN_LENGTH
     return short and not _FORMAL.search(text) and not any(about[topic] for topic in _MEANING)

@@ -19,6 +19,8 @@ from small_world import HELD_OUT, TRAIN
 from shared_core import DataError, LexicalEncoder, NotFitted
 from shared_core.artifacts import read, write
 from shared_core.encoders import ngrams
+from shared_core.encoders.ngrams import words_of
+from shared_core.encoders.shape import NAMES, shape
 
 ENCODER = LexicalEncoder(dimension=32).fit(TRAIN)
 gaps = st.sampled_from([" ", " - ", "\n", "\x1f", "-", ", ", "__", "é"])
@@ -174,3 +176,13 @@ def test_only_pieces_as_long_as_words_are_remembered() -> None:
 def test_what_all_texts_have_in_common_tells_nothing() -> None:
     vectors = LexicalEncoder(dimension=16).fit([f"{text} by the way" for text in TRAIN])(TRAIN)
     assert np.linalg.norm(vectors.mean(axis=0)) < 0.1
+
+
+def test_signs_within_words_do_not_end_them() -> None:
+    assert words_of("क्या दिल्ली राजधानी है?") == ["क्या", "दिल्ली", "राजधानी", "है"]
+    assert words_of("বাংলা ভাষা, தமிழ் மொழி।") == ["বাংলা", "ভাষা", "தமிழ்", "மொழி"]
+    assert words_of("كَتَبَ") == ["كَتَبَ"]
+    assert words_of("อยู่ที่") == ["อย", "ยู", "ู่", "่ท", "ที", "ี่"], "no blanks: in pairs, signs included"
+    assert words_of("it's 3.5, ok") == ["it", "s", "3", "5", "ok"]
+    words, said = NAMES.index("words"), "दिल्ली भारत की राजधानी है"
+    assert np.expm1(shape([said]))[0, words] == pytest.approx(5)

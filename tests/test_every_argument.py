@@ -84,7 +84,7 @@ every_setting = pytest.mark.parametrize(("kind", "given", "setting", "kinds"), S
 
 def test_all_that_there_is_is_tested() -> None:
     tested = {one.values[0].__name__ for one in SETTINGS}
-    assert {"CascadeRouter", "GuardedRouter", "LearnedScorer", "OnnxEncoder", "Retry"} <= tested
+    assert {"CascadeRouter", "GuardedRouter", "LearnedScorer", "LexicalEncoder", "Retry"} <= tested
     assert {"KNNRouter", "HybridRouter", "StickyRouter", "TokenCostRouter", "Target"} <= tested
     assert len(SETTINGS) > 60
 

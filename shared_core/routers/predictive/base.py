@@ -27,7 +27,12 @@ from shared_core.routers.base import Router
 from shared_core.routers.predictive.anchors import one_each
 from shared_core.routers.predictive.cross_validation import N_FOLDS, Folds, folds, numbered
 from shared_core.routers.predictive.extension import LEARNED, Additions, Extension, learn, together
-from shared_core.routers.predictive.learnable import cost_unit, learnable, with_all_models
+from shared_core.routers.predictive.learnable import (
+    cost_unit,
+    learnable,
+    with_all_models,
+    with_costs,
+)
 from shared_core.routers.predictive.reading import Reading
 
 Progress = Callable[[str], None]
@@ -156,8 +161,10 @@ class PredictiveRouter(Router):
         name = pool.names[-1]
         table = one_each(outcomes.of([*trained, name]).priced(pool))
         reading = Reading(table.queries, self.encoder_)
-        expected, _ = self._predict(self._see(reading))
+        expected, spent = self._predict(self._see(reading))
         known, new = table.of(trained), table.of([name])
+        if not (spent.any() or np.isfinite(known.cost).any()):
+            known = with_costs(known)  # as they were when this learned: free
         found, added = learn(known, new, expected, self._places(reading))
         if not np.isfinite(found.cost_ratio):
             raise DataError(f"no cost of {name} is known: give costs, or tokens and prices")

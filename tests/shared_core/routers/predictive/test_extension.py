@@ -126,6 +126,16 @@ def test_a_dear_model_beside_free_ones_keeps_its_cost(kind: Any, tmp_path: Path)
     np.testing.assert_array_equal(again.predict(HELD_OUT).cost, predicted.cost)  # type: ignore[attr-defined]
 
 
+def test_a_model_whose_cost_is_known_joins_those_of_which_none_was() -> None:
+    table = outcomes(TRAIN, (*OLD[:2], "large"))
+    cost = np.where(np.arange(3) < 2, np.nan, table.cost)
+    table = replace(table, measures={**table.measures, "cost": cost})
+    router = LinearRouter(OLD[:2], alpha=3.0).fit(table.of(OLD[:2]))
+    found = router.add_candidate(POOL["large"], table.rows(range(90)))
+    assert found.own_cost == pytest.approx(cost[:90, 2].mean())
+    assert router.predict(HELD_OUT).cost[:, :2].max() == 0.0
+
+
 def test_fitting_again_forgets_the_new_model() -> None:
     router, _ = extended()
     router.pool = ModelPool([POOL[name] for name in OLD])

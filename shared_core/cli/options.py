@@ -64,7 +64,7 @@ Skip = Annotated[
 ]
 Domain = Annotated[str, typer.Option(help="Column that names the domain.")]
 Examples = Annotated[
-    int, typer.Option(min=0, help="Queries shown in a report per router; 0 shows none.")
+    int, typer.Option(min=0, help="Queries shown for each router, in a report; 0 shows none.")
 ]
 SimilarBy = Annotated[
     str,

@@ -22,6 +22,7 @@ Columns = Mapping[str, Sequence[Any]]
 Broken = Callable[[str, str], None]
 
 _LISTS: Final = ("records", "runs", "observations", "traces", "data", "rows")
+_SEPARATOR: Final = re.compile('"?sep=.?"?', re.IGNORECASE)
 _NO_OBJECTS: Final = "that are no JSON objects"
 
 MEASURES: Final = (
@@ -147,15 +148,18 @@ def opened_csv(path: Path) -> Iterator[tuple[Sequence[str], Iterator[dict[str, A
     """The names in the first line, and the rows below it.
 
     Commas, semicolons or tabs separate, whatever makes most names of the first line. Where it is
-    no comma, numbers may have one for a point, as spreadsheets of many countries write them.
+    no comma, numbers may have one for a point, as spreadsheets of many countries write them. A line
+    before it that names the separator, as theirs do, is passed over.
 
     Raises:
         DataError: not readable, or two columns of one name.
     """
     csv.field_size_limit(sys.maxsize)
     with opened(path) as lines:
-        first = lines.readline()
-        lines.seek(0)
+        start, first = 0, lines.readline()
+        if _SEPARATOR.fullmatch(first.strip()):
+            start, first = lines.tell(), lines.readline()
+        lines.seek(start)
         separator = max(",;\t", key=lambda mark: len(next(csv.reader([first], delimiter=mark), ())))
         reader = csv.DictReader(lines, strict=True, delimiter=separator)
         try:

@@ -128,6 +128,15 @@ def test_a_spreadsheet_of_a_country_with_decimal_commas(separator: str, tmp_path
         assert table.cost.tolist() == [[1.25e-06], [0.0]]
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_line_that_names_the_separator_is_passed_over(first: str, tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.csv"
+    path.write_bytes(f"\ufeff{first}\r\nquery;score.a\r\nolá;0,5\r\n".encode())
+    for table in (OutcomeTable.read(path), read_outcomes(path).table):
+        assert table.queries == ("olá",)
+        assert table.score[0, 0] == 0.5
+
+
 def test_a_truncated_parquet_file_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "t.parquet", [{"query": "x", "score.a": 1.0}] * 50)
     whole = path.read_bytes()

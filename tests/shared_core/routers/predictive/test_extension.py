@@ -309,3 +309,38 @@ def _aiq(router: LinearRouter, test: OutcomeTable) -> float:
     means = test.cost.mean(axis=0)
     low, high = float(means.min()), float(means.max())
     return cost_metrics.aiq_range(cost.mean(axis=1), quality.mean(axis=1), low, high)
+
+
+def test_anchors_that_the_new_model_was_not_asked_count_nothing() -> None:
+    old = outcomes(TRAIN, OLD)
+    router = LinearRouter([POOL[name] for name in OLD], alpha=3.0).fit(old)
+    anchors = outcomes(TRAIN[:60])
+    measures = {name: values.copy() for name, values in anchors.measures.items()}
+    measures["score"][40:, anchors.models.index("code")] = np.nan
+    found = router.add_candidate(POOL["code"], replace(anchors, measures=measures))
+    assert found.n == 40
+    assert np.isfinite(router.predict(HELD_OUT).quality).all()
+
+
+def test_a_new_model_is_expected_as_good_as_it_was_on_its_anchors_on_average() -> None:
+    rng = np.random.default_rng(0)
+    vectors = unit(
+        np.hstack([rng.normal(size=(200, 4)), np.full((200, 1), 3.0)]).astype(np.float32)
+    )
+    known = 0.3 + 0.4 * rng.random((200, 3))
+    new = known.mean(axis=1) + 0.5 * vectors[:, 0]
+    texts = tuple(map(str, range(200)))
+    tables = (
+        OutcomeTable(("a", "b", "c"), texts, {"score": known, "cost": np.ones((200, 3))}),
+        OutcomeTable(("d",), texts, {"score": new[:, None], "cost": np.ones((200, 1))}),
+    )
+    _, added = learn(*tables, known, vectors)
+    expected, _ = added(known, np.ones((200, 3)), vectors)
+    assert np.ptp(expected[:, 0] - known.mean(axis=1)) > 0.1  # a pattern was found
+    assert expected.mean() == pytest.approx(new.mean(), abs=1e-4)
+
+
+def test_a_unit_of_cost_is_a_call_to_the_dearest_model() -> None:
+    table = outcomes()
+    router = LinearRouter(POOL, alpha=3.0).fit(table)
+    assert router.predict(HELD_OUT).cost_unit == pytest.approx(table.cost.mean(axis=0).max())

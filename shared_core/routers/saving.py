@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import inspect
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from shared_core.pool import ModelPool
 from shared_core.scorers.base import Scorer
 
 DISTRIBUTION = "llmrouter-integrations"
+_NO_JSON: Final = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+"""Numbers that JSON has no word for."""
 
 
 def artifact_of(router: object) -> Artifact:
@@ -119,6 +122,8 @@ def _packed(name: str, value: Any, parts: dict[str, Artifact]) -> Any:
         return {"$scorer": type(value).__name__, "fields": packed}
     if isinstance(value, (list, tuple)):
         return [_packed(f"{name.rstrip('_')}_{i}", item, parts) for i, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$number": str(value)}
     if value is None or isinstance(value, (bool, int, float, str, dict)):
         return value
     raise ArtifactError(f"{name} is a {type(value).__name__}, which can't be saved")
@@ -147,6 +152,8 @@ class _Unpacker:
             return self._checked_pool(ModelPool(value["$pool"]))
         if "$scorer" in value:
             return self._scorer(value["$scorer"], value["fields"])
+        if "$number" in value:
+            return _NO_JSON[value["$number"]]
         if "$policy" in value:
             fields = dict(value)
             return find(fields.pop("$policy"), Policy, "llmrouter.policies")(**fields)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
+import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from shared_core import (
     Flow,
     KNNRouter,
     LexicalEncoder,
+    MeanLogprob,
     PassesTests,
     Policy,
     Predictions,
@@ -256,3 +258,13 @@ def test_a_router_that_gives_no_generator_is_told() -> None:
 
     with pytest.raises(ConfigError, match=r"Forgetful\.flow is no generator"):
         Forgetful(["a"]).route("hi")
+
+
+@pytest.mark.parametrize("threshold", [math.inf, -math.inf])
+def test_settings_without_end_are_saved(threshold: float, tmp_path: Path) -> None:
+    router = StickyRouter(CascadeRouter(POOL, MeanLogprob(), threshold), ttl=math.inf)
+    loaded = Router.load(router.save(tmp_path / "router"))
+    assert isinstance(loaded, StickyRouter)
+    assert (loaded.ttl, getattr(loaded.inner, "threshold")) == (math.inf, threshold)  # noqa: B009
+    text = (tmp_path / "router" / "router.json").read_text(encoding="utf-8")
+    assert '"$number": "inf"' in text
